@@ -1,0 +1,39 @@
+# Works with Rust, make and curl alone: `setup` installs the rest.
+SHELL := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
+ARGS ?=
+
+.PHONY: help setup build demo test lint bench clean setup-build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install compiler, tools and PostgreSQL servers (nothing when all is there)
+	@scripts/setup
+
+setup-build:
+	@scripts/setup build
+
+build: setup-build ## build the release binary, target/release/pgassay
+	cargo build --release --locked
+
+demo: setup ## build, then run `pgassay demo $(ARGS)` against servers of its own
+	cargo build --release --locked
+	@./target/release/pgassay demo $(ARGS)
+
+test: setup ## run every test, against real servers
+	cargo test --locked
+
+lint: setup-build ## check formatting, clippy and documentation, warnings being errors
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+
+bench: setup ## run the benchmarks
+	cargo bench --locked
+
+clean: ## remove what was built and the unpacked servers
+	cargo clean
+	rm -rf .postgres

@@ -1,0 +1,30 @@
+-- columns of tables, partitioned tables and materialized views, with what ANALYZE knows of them
+-- needs: nothing, 13 and up; select on a column (pg_read_all_data, 14) to see its statistics; never a value of it
+select
+  pg_catalog.current_database()::text as database,
+  n.nspname::text as schema,
+  c.relname::text as relation,
+  a.attname::text as name,
+  a.attnum::integer as position,
+  pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
+  a.attnotnull as is_not_null,
+  a.attlen = -1 and a.attstorage in ('x', 'e', 'm') as is_toastable,
+  s.attname is not null as has_statistics,
+  s.null_frac::double precision as null_fraction,
+  s.avg_width::bigint as average_width_bytes,
+  s.n_distinct::double precision as "distinct",
+  s.correlation::double precision as correlation,
+  s.most_common_freqs[1]::double precision as most_common_fraction
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_catalog.pg_stats s
+  on s.schemaname = n.nspname
+  and s.tablename = c.relname
+  and s.attname = a.attname
+  -- a partitioned table has statistics of the whole tree only; an old-style parent is judged by its own rows
+  and s.inherited = (c.relkind = 'p')
+where c.relkind in ('r', 'p', 'm')
+  and c.relpersistence <> 't'
+  and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+order by n.nspname, c.relname, a.attnum

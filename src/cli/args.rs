@@ -1,0 +1,282 @@
+//! What can be typed. Settings made of it are in `settings`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Audits the performance of a PostgreSQL server and mends what it finds.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pgassay",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  pgassay demo                                    see it work on a throwaway server
+  pgassay audit postgres://auditor@db1/shop       audit a server; it is only read
+
+Exit codes: 0 clean, 1 findings at or above --fail-on, 2 could not run, 3 incomplete."
+)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) shared: Shared,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub(super) struct Shared {
+    /// Config file; without it `pgassay.yaml` here, when there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// No progress, no notes
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    /// Say what is done, and how long it took
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+    /// Colours: only on a terminal, always, or never (NO_COLOR is respected)
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Collect, judge, report, and fail on what is bad enough
+    Audit(AuditArgs),
+    /// Collect only, into a file that `audit --from` judges later
+    Snapshot(SnapshotArgs),
+    /// List, explain, check, test and write rules
+    Rules(RulesArgs),
+    /// Start a throwaway server with a shop, its workload and its faults, and audit it
+    Demo(DemoArgs),
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  pgassay completions bash > /etc/bash_completion.d/pgassay
+  pgassay completions zsh > ~/.zfunc/_pgassay")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    #[command(after_help = "\
+Examples:
+  pgassay man > /usr/local/share/man/man1/pgassay.1
+  pgassay man | man -l -")]
+    Man,
+}
+
+/// How much of the server a run may take.
+#[derive(Debug, Args)]
+pub(super) struct LimitArgs {
+    /// Connections at a time [default: 4]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
+    pub(super) jobs: Option<u16>,
+    /// The server ends a query of ours after this time [default: 15s]
+    #[arg(long, value_name = "TIME", help_heading = "Connection")]
+    pub(super) statement_timeout: Option<String>,
+    /// The server ends a wait of ours for a lock after this time [default: 100ms]
+    #[arg(long, value_name = "TIME", help_heading = "Connection")]
+    pub(super) lock_timeout: Option<String>,
+    /// Give up connecting after this time [default: 10s]
+    #[arg(long, value_name = "TIME", help_heading = "Connection")]
+    pub(super) connect_timeout: Option<String>,
+    /// Statements whose texts are read, by each of several totals [default: 500]
+    #[arg(long, value_name = "N", help_heading = "Connection")]
+    pub(super) top: Option<usize>,
+}
+
+const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
+                           then libpq's PG* variables, service file and .pgpass";
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay audit postgres://auditor@db1/shop?sslmode=verify-full
+  pgassay audit shop --fail-on warning --format json > report.json
+  pgassay audit --from fixtures/snapshots/shop.json.zst --only index")]
+pub(super) struct AuditArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Judge this snapshot instead of a server
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub(super) from: Option<PathBuf>,
+    /// Keep the snapshot
+    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    pub(super) save: Option<PathBuf>,
+    /// Format on standard output [default: table]
+    #[arg(long, value_name = "FORMAT", help_heading = "Report")]
+    pub(super) format: Option<FormatArg>,
+    /// Also write the report to a file, as in json=report.json; repeatable
+    #[arg(long, value_name = "FORMAT=FILE", help_heading = "Report")]
+    pub(super) output: Vec<String>,
+    /// Show findings from this severity up [default: info]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
+    pub(super) min_severity: Option<SeverityArg>,
+    /// Exit with 1 on findings from this severity up [default: critical]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
+    pub(super) fail_on: Option<FailOnArg>,
+    #[command(flatten)]
+    pub(super) choice: RuleChoice,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+}
+
+/// Which rules run, and how.
+#[derive(Debug, Args)]
+pub(super) struct RuleChoice {
+    /// Rules laid over the built-in ones: a file or folder; repeatable
+    #[arg(long, value_name = "DIR|FILE", help_heading = "Rules")]
+    pub(super) rules: Vec<PathBuf>,
+    /// Only these rules, by id, area or tag; repeatable, or joined by commas
+    #[arg(long, value_name = "WORD", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) only: Vec<String>,
+    /// Not these rules, by id, area or tag; repeatable, or joined by commas
+    #[arg(long, value_name = "WORD", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) skip: Vec<String>,
+    /// Change a threshold, as in slow_query.min_mean_ms=500; repeatable
+    #[arg(long, value_name = "RULE.PARAM=VALUE", help_heading = "Rules")]
+    pub(super) param: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FormatArg {
+    Table,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SeverityArg {
+    Info,
+    Warning,
+    Critical,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOnArg {
+    Info,
+    Warning,
+    Critical,
+    Never,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay snapshot postgres://auditor@db1/shop -o shop.json.zst
+  pgassay snapshot shop -o shop.json && jq .relations shop.json")]
+pub(super) struct SnapshotArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The file; `.json` is written plain, anything else compressed with zstd
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay rules list --only index
+  pgassay rules show unused_index")]
+pub(super) struct RulesArgs {
+    #[command(subcommand)]
+    pub(super) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// List rules with severity, area and title
+    #[command(after_help = "Examples:\n  pgassay rules list\n  pgassay rules list --only query,index")]
+    List(RuleChoice),
+    /// Explain a rule: why, when, thresholds, what to do
+    #[command(
+        after_help = "Examples:\n  pgassay rules show slow_query\n  pgassay rules show dead_rows --rules ops/rules"
+    )]
+    Show {
+        /// The rule's id
+        id: String,
+        /// Rules laid over the built-in ones
+        #[arg(long, value_name = "DIR|FILE")]
+        rules: Vec<PathBuf>,
+    },
+    /// Check rule files: names, units, words
+    #[command(
+        after_help = "Examples:\n  pgassay rules check ops/rules\n  pgassay rules check ops/rules/index/my_rule.yaml"
+    )]
+    Check {
+        /// Files or folders
+        #[arg(value_name = "DIR|FILE", required = true)]
+        paths: Vec<PathBuf>,
+    },
+    /// Run the fixtures of rules: every `fires_*` must fire, every `quiet_*` must not
+    #[command(after_help = "Examples:\n  pgassay rules test ops/rules\n  pgassay rules test --fixtures fixtures/rules")]
+    Test {
+        /// Rule packs with a folder `fixtures/<id>/` inside
+        #[arg(value_name = "DIR")]
+        packs: Vec<PathBuf>,
+        /// Fixtures elsewhere, one folder a rule
+        #[arg(long, value_name = "DIR")]
+        fixtures: Option<PathBuf>,
+    },
+    /// Write the stub of a rule and its two fixtures
+    #[command(
+        after_help = "Examples:\n  pgassay rules new index/my_rule --into ops/rules\n  pgassay rules new query/too_many_joins"
+    )]
+    New {
+        /// Area and id, as in index/my_rule
+        #[arg(value_name = "AREA/ID")]
+        rule: String,
+        /// The pack's folder
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        into: PathBuf,
+    },
+    /// List the facets, or the fields of one, with types, units and sources
+    #[command(after_help = "Examples:\n  pgassay rules fields\n  pgassay rules fields indexes")]
+    Fields {
+        /// The facet
+        facet: Option<String>,
+    },
+    /// Print a JSON Schema: of rule files, or of what a flag names
+    #[command(after_help = "Examples:\n  pgassay rules schema > rule.schema.json\n  pgassay rules schema --report")]
+    Schema {
+        /// Of the JSON report
+        #[arg(long, group = "what")]
+        report: bool,
+        /// Of the config
+        #[arg(long = "config-file", group = "what")]
+        config_file: bool,
+        /// Of snapshots
+        #[arg(long, group = "what")]
+        snapshot: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay demo
+  pgassay demo --keep --pg-bin /usr/lib/postgresql/16/bin")]
+pub(super) struct DemoArgs {
+    /// Folder with `initdb` and `postgres`; without it PGASSAY_PG_BIN, PATH and the usual places
+    #[arg(long, value_name = "DIR")]
+    pub(super) pg_bin: Option<PathBuf>,
+    /// Leave the server running and print how to reach it
+    #[arg(long)]
+    pub(super) keep: bool,
+    /// Format of the report
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: FormatArg,
+    /// Keep the snapshot, for `pgassay audit --from`
+    #[arg(long, value_name = "FILE")]
+    pub(super) save: Option<PathBuf>,
+}

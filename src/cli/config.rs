@@ -1,0 +1,178 @@
+//! `pgassay.yaml`: everything a flag says can stand here, beside targets and waivers.
+
+use crate::model::finding::Severity;
+use crate::rules::{ParamValue, Problem, Waiver};
+use anyhow::{Context, Result, bail};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The file that is read without being named.
+const DEFAULT_FILE: &str = "pgassay.yaml";
+
+/// The config.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Config {
+    /// Servers by name.
+    pub(super) targets: BTreeMap<String, TargetConfig>,
+    /// How servers are read.
+    pub(super) connection: ConnectionConfig,
+    /// Which rules run, and how.
+    pub(super) rules: RulesConfig,
+    /// What is shown, and when a run fails.
+    pub(super) audit: AuditConfig,
+    /// Accepted findings.
+    pub(super) waivers: Vec<Waiver>,
+    /// Where it was read from, for messages.
+    #[serde(skip)]
+    pub(super) origin: Option<(String, String)>,
+}
+
+/// A server.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TargetConfig {
+    /// URL or `key=value` pairs, without a password.
+    pub(super) url: String,
+}
+
+/// As the flags of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ConnectionConfig {
+    pub(super) jobs: Option<u16>,
+    pub(super) statement_timeout: Option<String>,
+    pub(super) lock_timeout: Option<String>,
+    pub(super) connect_timeout: Option<String>,
+    pub(super) top: Option<usize>,
+}
+
+/// Rules.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RulesConfig {
+    /// Packs, as `--rules`; relative to the config.
+    pub(super) paths: Vec<PathBuf>,
+    /// As `--only`.
+    pub(super) only: Vec<String>,
+    /// As `--skip`.
+    pub(super) skip: Vec<String>,
+    /// Thresholds by `rule.param`.
+    pub(super) params: BTreeMap<String, ParamValue>,
+    /// Severities by rule; a rule named here does not escalate.
+    pub(super) severity: BTreeMap<String, Severity>,
+}
+
+/// As the flags of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AuditConfig {
+    pub(super) format: Option<String>,
+    pub(super) min_severity: Option<Severity>,
+    /// info, warning, critical or never
+    pub(super) fail_on: Option<String>,
+}
+
+impl Config {
+    /// Reads the named file, or the default one when it is there.
+    pub(super) fn load(named: Option<&Path>) -> Result<Self> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
+            None => return Ok(Self::default()),
+        };
+        let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()))?;
+        let mut config = Self::parse(&path.display().to_string(), &text)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        config.rules.paths.iter_mut().for_each(|pack| *pack = folder.join(&*pack));
+        Ok(config)
+    }
+
+    pub(super) fn parse(file: &str, text: &str) -> Result<Self> {
+        let mut config: Self = if text.trim().is_empty() {
+            Self::default()
+        } else {
+            serde_yaml::from_str(text).map_err(|error| Problem::of_yaml(file, &error))?
+        };
+        for (name, target) in &config.targets {
+            if holds_password(&target.url) {
+                let message = format!(
+                    "target `{name}` holds a password: keep it in .pgpass, a service file or PGPASSWORD instead"
+                );
+                return Err(Problem::at(file, text, &["targets", name, "url"], None, message).into());
+            }
+        }
+        for waiver in &config.waivers {
+            if waiver.reason.trim().is_empty() {
+                let message = format!("the waiver of `{}` on `{}` gives no reason", waiver.rule, waiver.object);
+                return Err(Problem::at(file, text, &["waivers", "reason"], None, message).into());
+            }
+        }
+        config.origin = Some((file.to_owned(), text.to_owned()));
+        Ok(config)
+    }
+
+    /// A problem with something the config says, at its place.
+    pub(super) fn problem(&self, path: &[&str], word: &str, message: String) -> anyhow::Error {
+        match &self.origin {
+            Some((file, text)) => Problem::at(file, text, path, Some(word), message).into(),
+            None => anyhow::anyhow!(message),
+        }
+    }
+
+    /// The URL of a named target.
+    pub(super) fn target(&self, name: &str) -> Result<&str> {
+        match self.targets.get(name) {
+            Some(target) => Ok(&target.url),
+            None if self.targets.is_empty() => {
+                bail!("`{name}` is no URL and no key=value pair, and the config names no targets")
+            }
+            None => {
+                let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
+                bail!("no target `{name}` in the config; it names {}", known.join(", "))
+            }
+        }
+    }
+}
+
+fn holds_password(url: &str) -> bool {
+    let params = crate::postgres::parse_params(url).unwrap_or_default();
+    params.contains_key("password")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        Config::parse("pgassay.yaml", text).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn reads_the_example_of_the_docs() {
+        let config = Config::parse(
+            "pgassay.yaml",
+            "targets:\n  shop: {url: \"postgres://auditor@db1/shop?sslmode=verify-full\"}\nrules:\n  params: {slow_query.min_mean_ms: 500}\n  severity: {deep_offset: info}\nwaivers:\n  - {rule: unused_index, object: \"public.x\", reason: \"year-end\", until: 2027-01-31, owner: data}\n",
+        )
+        .expect("a config");
+        assert_eq!(config.waivers.len(), 1);
+        assert!(config.target("shop").is_ok());
+        assert!(config.target("other").expect_err("unknown").to_string().contains("it names shop"));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        assert!(refused("rulse: {}\n").starts_with("pgassay.yaml:1:1: unknown field `rulse`"));
+        assert!(
+            refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n").contains("pgassay.yaml:2:")
+        );
+        assert!(refused("targets:\n  a: {url: \"postgres://u:S3cret@h/d\"}\n").starts_with("pgassay.yaml:2:"));
+        assert!(!refused("targets:\n  a: {url: \"postgres://u:S3cret@h/d\"}\n").contains("S3cret"));
+        assert!(
+            refused("waivers:\n  - {rule: a, object: b, reason: \"\", until: null, owner: null}\n")
+                .contains("no reason")
+        );
+    }
+}

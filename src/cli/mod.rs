@@ -1,0 +1,85 @@
+//! The command line: arguments, config, terminal. Sees everything; alone uses the environment and
+//! the standard streams.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the streams are")]
+
+mod args;
+mod audit;
+mod config;
+mod connection;
+mod demo;
+mod interrupt;
+mod output;
+mod progress_bar;
+mod rules;
+mod settings;
+mod snapshot;
+
+use anyhow::Result;
+use args::{Cli, Command};
+use clap::{CommandFactory, Parser};
+use std::io::{self, Write};
+
+/// Exit codes; the table in the README says the same.
+pub mod exit {
+    /// Ran; nothing at or above `--fail-on`.
+    pub const OK: u8 = 0;
+    /// Ran; findings at or above `--fail-on`.
+    pub const FOUND: u8 = 1;
+    /// Could not run: usage, config, connection.
+    pub const UNABLE: u8 = 2;
+    /// Ran, but a facet or a rule failed, and nothing reached the gate.
+    pub const INCOMPLETE: u8 = 3;
+}
+
+/// Runs the program and says how it ended.
+#[must_use]
+pub fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(help) => {
+            // Help and version come this way too.
+            let code = if help.use_stderr() { exit::UNABLE } else { exit::OK };
+            let _ = help.print();
+            return code;
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => exit::OK,
+        Err(error) => {
+            eprintln!("pgassay: {error:#}");
+            exit::UNABLE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8> {
+    match cli.command {
+        Command::Audit(args) => audit::run(&cli.shared, &args),
+        Command::Snapshot(args) => snapshot::run(&cli.shared, &args),
+        Command::Rules(args) => rules::run(&cli.shared, &args),
+        Command::Demo(args) => demo::run(&cli.shared, &args),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "pgassay", &mut io::stdout());
+            Ok(exit::OK)
+        }
+        Command::Man => {
+            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
+            Ok(exit::OK)
+        }
+    }
+}
+
+/// Who reads us has enough: that is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// Writes to standard output.
+fn print(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

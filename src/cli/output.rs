@@ -1,0 +1,77 @@
+//! Where reports go: standard output in the terminal's own width and colours, or files.
+
+use super::args::{FormatArg, Shared, When};
+use crate::model::verdict::Verdict;
+use crate::report::{Format, Style, render};
+use anyhow::{Context, Result, anyhow};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+/// Width of a report that goes to a file or a pipe.
+const PLAIN_WIDTH: u16 = 100;
+
+pub(super) fn style(shared: &Shared) -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let wants_none = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let color = match shared.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => is_terminal && !wants_none && !is_dumb,
+    };
+    Style { width: width(is_terminal), color }
+}
+
+/// COLUMNS, else the terminal's, else a fixed one so that files do not differ by where they were made.
+fn width(is_terminal: bool) -> u16 {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let measured = if is_terminal { terminal_width() } else { None };
+    set.or(measured).unwrap_or(PLAIN_WIDTH)
+}
+
+fn terminal_width() -> Option<u16> {
+    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
+fn format_of(arg: FormatArg) -> Format {
+    match arg {
+        FormatArg::Table => Format::Table,
+        FormatArg::Json => Format::Json,
+    }
+}
+
+/// Writes the report to standard output and to every file of `--output`.
+pub(super) fn write(
+    shared: &Shared,
+    verdict: &Verdict,
+    format: FormatArg,
+    files: &[(FormatArg, PathBuf)],
+) -> Result<()> {
+    let plain = Style { width: PLAIN_WIDTH, color: false };
+    for (format, path) in files {
+        write_file(path, verdict, *format, plain).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    render(verdict, format_of(format), style(shared), &mut out)?;
+    Ok(out.flush()?)
+}
+
+/// Whole or not at all: beside the file first, then renamed.
+fn write_file(path: &Path, verdict: &Verdict, format: FormatArg, style: Style) -> Result<()> {
+    let mut text = Vec::new();
+    render(verdict, format_of(format), style, &mut text)?;
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, text)?;
+    Ok(std::fs::rename(&partial, path)?)
+}
+
+/// Reads `json=report.json`.
+pub(super) fn parse_outputs(texts: &[String]) -> Result<Vec<(FormatArg, PathBuf)>> {
+    let parse = |text: &String| {
+        let (format, file) = text.split_once('=').ok_or_else(|| anyhow!("--output {text}: write FORMAT=FILE"))?;
+        let format = <FormatArg as clap::ValueEnum>::from_str(format, false)
+            .map_err(|_| anyhow!("--output {text}: the format should be table or json"))?;
+        Ok((format, PathBuf::from(file)))
+    };
+    texts.iter().map(parse).collect()
+}

@@ -1,0 +1,143 @@
+//! Flags laid over the config: what a command runs with.
+
+use super::args::{FailOnArg, FormatArg, LimitArgs, RuleChoice, SeverityArg};
+use super::config::Config;
+use crate::audit::{Settings, field_index};
+use crate::collect::Scope;
+use crate::model::finding::Severity;
+use crate::model::units::parse_quantity;
+use crate::model::verdict::FailOn;
+use crate::postgres::Limits;
+use crate::rules::{Library, Overrides, ParamValue, Problem, Selection, builtin_sources, suggest};
+use crate::store::rule_sources;
+use anyhow::{Result, anyhow, bail};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The rules in force: built-in, packs of the config, packs of the command line.
+pub(super) fn library(config: &Config, packs: &[PathBuf]) -> Result<Library> {
+    let mut sources = builtin_sources();
+    for pack in config.rules.paths.iter().chain(packs) {
+        sources.extend(rule_sources(pack)?);
+    }
+    Library::load(sources, &field_index()).map_err(|problems| in_rules(&problems))
+}
+
+/// All problems of rule files as one error, a line each.
+pub(super) fn in_rules(problems: &[Problem]) -> anyhow::Error {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    anyhow!("{}", lines.join("\n"))
+}
+
+/// What the judge runs with.
+pub(super) fn settings(
+    config: &Config,
+    choice: &RuleChoice,
+    library: &Library,
+    min_severity: Option<SeverityArg>,
+    fail_on: Option<FailOnArg>,
+) -> Result<Settings> {
+    let mut params: Vec<(String, ParamValue)> =
+        config.rules.params.iter().map(|(path, value)| (path.clone(), value.clone())).collect();
+    let from_config = Overrides { params: params.clone(), severity: config.rules.severity.clone() };
+    from_config
+        .verify(&library.rules)
+        .map_err(|(path, message)| config.problem(&["rules"], path.split('.').next().unwrap_or_default(), message))?;
+    for text in &choice.param {
+        let (path, value) = text.split_once('=').ok_or_else(|| anyhow!("--param {text}: write RULE.PARAM=VALUE"))?;
+        params.push((path.to_owned(), ParamValue::Text(value.to_owned())));
+    }
+    let overrides = Overrides { params, severity: config.rules.severity.clone() };
+    overrides.verify(&library.rules).map_err(|(_, message)| anyhow!("--param: {message}"))?;
+    for waiver in &config.waivers {
+        if library.find(&waiver.rule).is_none() {
+            let hint = suggest(&waiver.rule, library.rules.iter().map(|rule| rule.form.id.as_str()));
+            let message = format!("a waiver names `{}`, which is no rule{hint}", waiver.rule);
+            return Err(config.problem(&["waivers"], &waiver.rule, message));
+        }
+    }
+    Ok(Settings {
+        overrides,
+        selection: selection(config, choice, library)?,
+        waivers: config.waivers.clone(),
+        min_severity: min_severity.map(severity).or(config.audit.min_severity).unwrap_or(Severity::Info),
+        fail_on: fail_on_of(config, fail_on)?,
+    })
+}
+
+/// Which rules run; a word that no rule answers to is a mistake.
+pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library) -> Result<Selection> {
+    let or = |flags: &[String], config: &[String]| if flags.is_empty() { config.to_vec() } else { flags.to_vec() };
+    let selection =
+        Selection { only: or(&choice.only, &config.rules.only), skip: or(&choice.skip, &config.rules.skip) };
+    for word in selection.only.iter().chain(&selection.skip) {
+        if !library.rules.iter().any(|rule| rule.answers_to(word)) {
+            let words = library.rules.iter().flat_map(|rule| {
+                [rule.form.id.as_str(), rule.form.area.name()]
+                    .into_iter()
+                    .chain(rule.form.tags.iter().map(String::as_str))
+            });
+            bail!("no rule, area or tag `{word}`{}; `pgassay rules list` shows all", suggest(word, words));
+        }
+    }
+    Ok(selection)
+}
+
+fn severity(arg: SeverityArg) -> Severity {
+    match arg {
+        SeverityArg::Info => Severity::Info,
+        SeverityArg::Warning => Severity::Warning,
+        SeverityArg::Critical => Severity::Critical,
+    }
+}
+
+fn fail_on_of(config: &Config, flag: Option<FailOnArg>) -> Result<FailOn> {
+    let word = match (flag, config.audit.fail_on.as_deref()) {
+        (Some(FailOnArg::Info), _) | (None, Some("info")) => Some(Severity::Info),
+        (Some(FailOnArg::Warning), _) | (None, Some("warning")) => Some(Severity::Warning),
+        (Some(FailOnArg::Critical), _) | (None, None | Some("critical")) => Some(Severity::Critical),
+        (Some(FailOnArg::Never), _) | (None, Some("never")) => None,
+        (None, Some(other)) => {
+            let message = format!("fail_on: `{other}` should be info, warning, critical or never");
+            return Err(config.problem(&["audit", "fail_on"], other, message));
+        }
+    };
+    Ok(word.map_or(FailOn::Never, FailOn::Severity))
+}
+
+/// The format on standard output.
+pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> Result<FormatArg> {
+    match (flag, config.audit.format.as_deref()) {
+        (Some(format), _) => Ok(format),
+        (None, None) => Ok(FormatArg::Table),
+        (None, Some(word)) => clap::ValueEnum::from_str(word, false).map_err(|_| {
+            config.problem(&["audit", "format"], word, format!("format: `{word}` should be table or json"))
+        }),
+    }
+}
+
+/// How much of the server a run may take, and how much of its workload is read.
+pub(super) fn limits(config: &Config, args: &LimitArgs) -> Result<(Limits, Scope, Option<Duration>)> {
+    let own = &config.connection;
+    let standard = Limits::default();
+    let time = |flag: &Option<String>, config: &Option<String>, name: &str| {
+        flag.as_ref().or(config.as_ref()).map(|text| duration(name, text)).transpose()
+    };
+    let limits = Limits {
+        jobs: args.jobs.or(own.jobs).map_or(standard.jobs, usize::from),
+        statement_timeout: time(&args.statement_timeout, &own.statement_timeout, "statement-timeout")?
+            .unwrap_or(standard.statement_timeout),
+        lock_timeout: time(&args.lock_timeout, &own.lock_timeout, "lock-timeout")?.unwrap_or(standard.lock_timeout),
+    };
+    let scope = Scope { top: args.top.or(own.top).unwrap_or(Scope::default().top) };
+    Ok((limits, scope, time(&args.connect_timeout, &own.connect_timeout, "connect-timeout")?))
+}
+
+/// A time of at least a millisecond: the server takes 0 as no limit, which we never ask for.
+fn duration(name: &str, text: &str) -> Result<Duration> {
+    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    if !(1.0..=86_400_000.0).contains(&millis) {
+        bail!("{name}: `{text}` should be between 1ms and 1d");
+    }
+    Ok(Duration::from_secs_f64(millis / 1000.0))
+}

@@ -1,0 +1,17 @@
+//! `pgassay snapshot`.
+
+use super::args::{Shared, SnapshotArgs};
+use super::config::Config;
+use super::{connection, exit};
+use crate::store::write_snapshot;
+use anyhow::Result;
+
+pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
+    let config = Config::load(shared.config.as_deref())?;
+    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits)?;
+    write_snapshot(&args.output, &snapshot)?;
+    for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
+        eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);
+    }
+    Ok(if snapshot.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK })
+}

@@ -1,0 +1,117 @@
+//! Facts that hold for every row of every facet.
+
+use super::build;
+use crate::model::object::{Object, ObjectKind};
+use crate::model::snapshot::{Facet, Snapshot};
+use crate::model::table::Table;
+use crate::model::units;
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+#[derive(Serialize, JsonSchema)]
+struct Common {
+    /// When the snapshot was taken, by the server's clock. {time | clock_timestamp()}
+    captured_at: DateTime<Utc>,
+    /// Server major version. {number | server_version_num}
+    server_major: i32,
+    /// The server is a standby. {bool | pg_is_in_recovery()}
+    is_standby: bool,
+    /// The role sees every session and every statement. {bool | pg_has_role(pg_read_all_stats)}
+    role_sees_all: bool,
+    /// Physical standbys are connected, or this is one: counters of index and table use are per node. {bool | pg_stat_replication, pg_is_in_recovery()}
+    has_standbys: bool,
+    /// The standbys' counters are part of this snapshot. {bool | collector}
+    standbys_read: bool,
+    /// Nodes known of: this server and its connected physical standbys. {nodes | pg_stat_replication}
+    nodes: usize,
+    /// Nodes whose counters are part of this snapshot. {nodes | collector}
+    nodes_read: usize,
+    /// Time that table, index and database counters are known to cover: since the recorded reset, else since the server's start. {days | pg_stat_database.stats_reset, pg_postmaster_start_time()}
+    stats_age_days: f64,
+    /// The same for people, with `at least` where no reset is recorded. {text | stats_age_days}
+    stats_window: String,
+    /// Time that statement counters are known to cover. {days | pg_stat_statements_info.stats_reset, pg_postmaster_start_time()}
+    statements_age_days: f64,
+    /// The same for people. {text | statements_age_days}
+    statements_window: String,
+    /// Entries of pg_stat_statements were evicted: totals are missing what was thrown out. {bool | pg_stat_statements_info.dealloc}
+    statements_evicted: bool,
+    /// Times of block reads are measured. {bool | track_io_timing}
+    io_is_timed: bool,
+    /// The role sees statistics of columns at all. {bool | pg_stats}
+    column_statistics_readable: bool,
+}
+
+/// A moment from which counters are known to count.
+pub(super) struct Since {
+    pub(super) from: DateTime<Utc>,
+    pub(super) is_reset: bool,
+}
+
+impl Since {
+    /// The recorded reset, else the server's start: a crash clears counters without recording it,
+    /// so nothing older is certain.
+    pub(super) fn new(reset: Option<DateTime<Utc>>, snapshot: &Snapshot) -> Self {
+        reset.map_or(Self { from: snapshot.server.started_at, is_reset: false }, |from| Self { from, is_reset: true })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "milliseconds of a window are far below 2^53")]
+    pub(super) fn days(&self, now: DateTime<Utc>) -> f64 {
+        (now - self.from).num_milliseconds().max(0) as f64 / 86_400_000.0
+    }
+
+    fn words(&self, now: DateTime<Utc>) -> String {
+        let length = units::millis(self.days(now) * 86_400_000.0);
+        if self.is_reset { length } else { format!("at least {length}") }
+    }
+}
+
+pub(super) fn tables_since(snapshot: &Snapshot) -> Since {
+    Since::new(snapshot.current_database().and_then(|database| database.stats_reset), snapshot)
+}
+
+pub(super) fn statements_since(snapshot: &Snapshot) -> Since {
+    Since::new(snapshot.statements_info.as_ref().and_then(|info| info.stats_reset), snapshot)
+}
+
+pub(super) fn table(snapshot: &Snapshot) -> Table {
+    let now = snapshot.captured_at;
+    let (tables, statements) = (tables_since(snapshot), statements_since(snapshot));
+    let standbys = snapshot.replication.iter().filter(|receiver| !receiver.is_logical).count();
+    let common = Common {
+        captured_at: now,
+        server_major: snapshot.server.major(),
+        is_standby: snapshot.server.is_standby,
+        role_sees_all: snapshot.server.reads_all_stats,
+        has_standbys: standbys > 0 || snapshot.server.is_standby,
+        standbys_read: false,
+        nodes: 1 + standbys + usize::from(snapshot.server.is_standby),
+        nodes_read: 1,
+        stats_age_days: tables.days(now),
+        stats_window: tables.words(now),
+        statements_age_days: statements.days(now),
+        statements_window: statements.words(now),
+        statements_evicted: snapshot.statements_info.as_ref().is_some_and(|info| info.evictions.unwrap_or(0) > 0),
+        io_is_timed: snapshot.setting("track_io_timing").is_some_and(|setting| setting.is_on()),
+        column_statistics_readable: snapshot.gap(Facet::Columns).is_none()
+            && snapshot.columns.iter().any(|column| column.has_statistics),
+    };
+    build::table("common", [(Object::global(ObjectKind::Server, "server"), common)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::Tool;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn without_a_recorded_reset_the_window_is_a_lower_bound() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(100);
+        let mut snapshot = Snapshot::empty(Tool::default(), now);
+        snapshot.server.started_at = now - TimeDelta::days(3);
+        assert_eq!(tables_since(&snapshot).words(now), "at least 3 days");
+        assert_eq!(Since::new(Some(now - TimeDelta::days(41)), &snapshot).words(now), "41 days");
+    }
+}

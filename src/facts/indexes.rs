@@ -1,0 +1,175 @@
+//! Indexes, with what hangs on each and what its table does. An index on a partitioned table sums
+//! the indexes attached to it.
+
+use super::build;
+use super::index_kin::{Kin, kin};
+use super::lookup::{Key, Lookup};
+use super::relations::RelationRow;
+use crate::model::object::{Object, ObjectKind};
+use crate::model::snapshot::{ForeignKey, Index};
+use crate::model::table::Table;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::HashMap;
+
+#[derive(Serialize, JsonSchema)]
+struct IndexRow {
+    #[serde(flatten)]
+    index: Index,
+    /// Indexes of partitions whose counters and sizes are summed in this row. {indexes | pg_inherits}
+    leaf_count: usize,
+    /// A primary key, unique or exclusion constraint rests on it. {bool | pg_constraint.conindid}
+    backs_constraint: bool,
+    /// It is an index that finds the referencing rows of a foreign key: without it a DELETE of the referenced row scans this table. {bool | pg_constraint, pg_index}
+    supports_foreign_key: bool,
+    /// An identical index that should stay instead. {object | pg_index}
+    duplicate_of: Option<String>,
+    /// A wider index of the same leading columns that answers the same queries. {object | pg_index}
+    covered_by: Option<String>,
+    /// Definition of that duplicate or wider index. {text | pg_get_indexdef()}
+    kept_definition: Option<String>,
+    /// Another index is found needless because this one stays. {bool | duplicate_of, covered_by}
+    is_kept_for_another: bool,
+    /// Rows of its table. {tuples | n_live_tup, reltuples}
+    table_rows: i64,
+    /// Rows inserted, updated and deleted in its table. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
+    table_writes: i64,
+    /// Scans of its table, sequential and by index. {scans | seq_scan + idx_scan}
+    table_scans: i64,
+}
+
+/// The index's leading columns are just the foreign key's, in any order: a referenced key is
+/// compared column by column, all by `=`.
+pub(super) fn serves(index: &Index, key: &ForeignKey) -> bool {
+    let width = key.columns.len();
+    let is_searchable = index.method == "btree" || (index.method == "hash" && width == 1);
+    let leading = index.key_columns.get(..width);
+    is_searchable
+        && index.is_valid
+        && index.is_live
+        && leading.is_some_and(|leading| key.columns.iter().all(|column| leading.contains(column)))
+        && index.predicate.as_deref().is_none_or(|predicate| only_asks_not_null(predicate, &key.columns))
+}
+
+/// `(a IS NOT NULL)` and conjunctions of such over the key's columns: rows that refer to nothing are
+/// no loss to a foreign key.
+fn only_asks_not_null(predicate: &str, columns: &[String]) -> bool {
+    predicate.split(" AND ").all(|part| {
+        let bare = part.trim_matches(|c| c == '(' || c == ')');
+        bare.strip_suffix(" IS NOT NULL").is_some_and(|column| {
+            columns.iter().any(|known| crate::model::object::identifier(known) == column || known == column)
+        })
+    })
+}
+
+fn children(indexes: &[Index]) -> HashMap<Key<'_>, Vec<&Index>> {
+    let mut children: HashMap<Key<'_>, Vec<&Index>> = HashMap::new();
+    for index in indexes {
+        if let (Some(schema), Some(name)) = (&index.parent_schema, &index.parent_name) {
+            children.entry((schema, name)).or_default().push(index);
+        }
+    }
+    children
+}
+
+fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Index, usize) {
+    let mut sum = index.clone();
+    let mut count = 0;
+    let mut open = vec![index];
+    while let Some(parent) = open.pop() {
+        for child in children.get(&(parent.schema.as_str(), parent.name.as_str())).into_iter().flatten() {
+            open.push(child);
+            count += usize::from(!child.is_partitioned);
+            sum.bytes += child.bytes;
+            sum.bytes_are_estimated |= child.bytes_are_estimated;
+            sum.scans += child.scans;
+            sum.tuples_read += child.tuples_read;
+            sum.tuples_fetched += child.tuples_fetched;
+            sum.blocks_read += child.blocks_read;
+            sum.blocks_hit += child.blocks_hit;
+            sum.last_scan = sum.last_scan.max(child.last_scan);
+        }
+    }
+    (sum, count)
+}
+
+/// The kin of every index, by schema and name.
+fn all_kin<'a>(lookup: &Lookup<'a>) -> HashMap<Key<'a>, Kin> {
+    let mut all = HashMap::new();
+    for relation in &lookup.snapshot.relations {
+        let indexes = lookup.indexes((&relation.schema, &relation.name));
+        for (index, kin) in indexes.iter().zip(kin(indexes)) {
+            all.insert((index.schema.as_str(), index.name.as_str()), kin);
+        }
+    }
+    all
+}
+
+pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
+    let children = children(&lookup.snapshot.indexes);
+    let tables: HashMap<Key<'_>, &RelationRow> =
+        relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
+    let mut kin = all_kin(lookup);
+    let rows = lookup.snapshot.indexes.iter().map(|own| {
+        let place = (own.schema.as_str(), own.table.as_str());
+        let kin = kin.remove(&(own.schema.as_str(), own.name.as_str())).unwrap_or_default();
+        let (index, leaf_count) = with_leaves(own, &children);
+        let siblings = lookup.indexes(place);
+        let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
+        let table = tables.get(&place);
+        let path = |name: &String| Object::in_schema(ObjectKind::Index, &own.database, &own.schema, name).path();
+        let row = IndexRow {
+            leaf_count,
+            backs_constraint: own.is_primary || own.is_exclusion || own.constraint_name.is_some(),
+            supports_foreign_key: lookup.foreign_keys(place).iter().any(|key| serves(own, key)),
+            kept_definition: kept
+                .and_then(|name| siblings.iter().find(|index| index.name == *name))
+                .map(|index| index.definition.clone()),
+            duplicate_of: kin.duplicate_of.as_ref().map(path),
+            covered_by: kin.covered_by.as_ref().map(path),
+            is_kept_for_another: kin.is_kept_for_another,
+            table_rows: table.map_or(0, |table| table.row_count),
+            table_writes: table.map_or(0, |table| table.writes),
+            table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+            index,
+        };
+        (Object::in_schema(ObjectKind::Index, &own.database, &own.schema, &own.name).of_table(&own.table), row)
+    });
+    build::table("indexes", rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn serving(columns: &[&str], predicate: Option<&str>, key: &[&str]) -> bool {
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let index = Index {
+            method: "btree".into(),
+            key_columns: own(columns),
+            predicate: predicate.map(str::to_owned),
+            is_valid: true,
+            is_live: true,
+            ..Index::default()
+        };
+        serves(&index, &ForeignKey { columns: own(key), ..ForeignKey::default() })
+    }
+
+    #[test]
+    fn a_foreign_key_is_served_by_its_leading_columns_in_any_order() {
+        assert!(serving(&["user_id"], None, &["user_id"]));
+        assert!(serving(&["user_id", "created_at"], None, &["user_id"]));
+        assert!(serving(&["b", "a", "c"], None, &["a", "b"]));
+        assert!(!serving(&["created_at", "user_id"], None, &["user_id"]));
+        assert!(!serving(&["a", "c", "b"], None, &["a", "b"]));
+        assert!(!serving(&["a"], None, &["a", "b"]));
+    }
+
+    #[test]
+    fn only_not_null_predicates_serve_a_foreign_key() {
+        assert!(serving(&["user_id"], Some("(user_id IS NOT NULL)"), &["user_id"]));
+        assert!(serving(&["a", "b"], Some("((a IS NOT NULL) AND (b IS NOT NULL))"), &["a", "b"]));
+        assert!(!serving(&["user_id"], Some("(deleted_at IS NULL)"), &["user_id"]));
+        assert!(!serving(&["user_id"], Some("((user_id IS NOT NULL) AND (x > 3))"), &["user_id"]));
+    }
+}

@@ -1,0 +1,184 @@
+//! Tables, those partitioned with the sums over their leaves: one row a table, however many months.
+
+use super::build;
+use super::lookup::Lookup;
+use crate::model::object::{Object, ObjectKind};
+use crate::model::snapshot::{ConstraintKind, Relation, RelationKind, Snapshot};
+use crate::model::table::Table;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RelationRow {
+    #[serde(flatten)]
+    pub(super) relation: Relation,
+    /// Leaf partitions whose counters and sizes are summed in this row. {partitions | pg_inherits}
+    pub(super) leaf_count: usize,
+    /// Rows: live rows counted by the statistics, else the estimate of the last VACUUM or ANALYZE. {tuples | n_live_tup, reltuples}
+    pub(super) row_count: i64,
+    /// Rows inserted, updated and deleted. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
+    pub(super) writes: i64,
+    /// Share of rows that are dead; none when empty. {pct | n_dead_tup ÷ (n_live_tup + n_dead_tup)}
+    dead_pct: Option<f64>,
+    /// Rows read by one sequential scan on average; none without scans. A parallel worker counts as a scan. {tuples | seq_tup_read ÷ seq_scan}
+    tuples_per_seq_scan: Option<f64>,
+    /// Changed rows at which autovacuum analyzes. {tuples | autovacuum_analyze_threshold + autovacuum_analyze_scale_factor × reltuples, storage options}
+    analyze_threshold: f64,
+    /// Dead rows at which autovacuum vacuums. {tuples | autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × reltuples, storage options}
+    vacuum_threshold: f64,
+    /// Autovacuum may work on it. {bool | autovacuum, autovacuum_enabled}
+    is_autovacuumed: bool,
+    /// It has a primary key. {bool | pg_constraint}
+    has_primary_key: bool,
+    /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
+    has_other_key: bool,
+    /// ANALYZE has made statistics of at least one column that the role may see. {bool | pg_stats}
+    has_column_statistics: bool,
+    /// ANALYZE has been recorded since the counters' last reset. {bool | last_analyze, last_autoanalyze}
+    is_analyzed: bool,
+}
+
+/// A value of `autovacuum_…`: the table's own storage option, else the server's setting.
+fn tunable(snapshot: &Snapshot, relation: &Relation, name: &str, default: f64) -> f64 {
+    option(relation, name)
+        .and_then(|value| value.parse().ok())
+        .or_else(|| snapshot.setting(name).and_then(|setting| setting.number()))
+        .unwrap_or(default)
+}
+
+fn option<'a>(relation: &'a Relation, name: &str) -> Option<&'a str> {
+    relation.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of rows")]
+fn threshold(snapshot: &Snapshot, relation: &Relation, what: &str, factor: f64) -> f64 {
+    let base = tunable(snapshot, relation, &format!("autovacuum_{what}_threshold"), 50.0);
+    let factor = tunable(snapshot, relation, &format!("autovacuum_{what}_scale_factor"), factor);
+    base + factor * relation.estimated_rows.unwrap_or(0) as f64
+}
+
+fn is_autovacuumed(snapshot: &Snapshot, relation: &Relation) -> bool {
+    let off = |value: &str| matches!(value, "false" | "off" | "no" | "0");
+    snapshot.setting("autovacuum").is_none_or(|setting| setting.is_on())
+        && !option(relation, "autovacuum_enabled").is_some_and(off)
+}
+
+/// A partitioned table holds nothing itself: what it does is what its leaves do.
+fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
+    let mut sum = relation.clone();
+    for leaf in leaves {
+        sum.bytes += leaf.bytes;
+        sum.bytes_are_estimated |= leaf.bytes_are_estimated;
+        sum.toast_bytes += leaf.toast_bytes;
+        sum.seq_scans += leaf.seq_scans;
+        sum.seq_tuples_read += leaf.seq_tuples_read;
+        sum.index_scans += leaf.index_scans;
+        sum.index_tuples_fetched += leaf.index_tuples_fetched;
+        sum.inserted += leaf.inserted;
+        sum.updated += leaf.updated;
+        sum.deleted += leaf.deleted;
+        sum.hot_updated += leaf.hot_updated;
+        sum.live_tuples += leaf.live_tuples;
+        sum.dead_tuples += leaf.dead_tuples;
+        sum.modified_since_analyze += leaf.modified_since_analyze;
+        sum.heap_blocks_read += leaf.heap_blocks_read;
+        sum.heap_blocks_hit += leaf.heap_blocks_hit;
+        sum.frozen_xid_age = sum.frozen_xid_age.max(leaf.frozen_xid_age);
+    }
+    sum.estimated_rows = leaves.iter().map(|leaf| leaf.estimated_rows).sum();
+    sum
+}
+
+fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
+    let key = (relation.schema.as_str(), relation.name.as_str());
+    let columns = lookup.columns(key);
+    let is_not_null = |name: &String| columns.iter().any(|column| column.name == *name && column.is_not_null);
+    lookup.indexes(key).iter().any(|index| {
+        index.is_unique && index.is_valid && index.predicate.is_none() && index.key_columns.iter().all(is_not_null)
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of rows")]
+fn row(lookup: &Lookup<'_>, own: &Relation) -> RelationRow {
+    let snapshot = lookup.snapshot;
+    let key = (own.schema.as_str(), own.name.as_str());
+    let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { Vec::new() };
+    let relation = if leaves.is_empty() { own.clone() } else { with_leaves(own, &leaves) };
+    let tuples = relation.live_tuples + relation.dead_tuples;
+    let seq_scans = relation.seq_scans;
+    RelationRow {
+        leaf_count: leaves.len(),
+        row_count: if relation.live_tuples > 0 { relation.live_tuples } else { relation.estimated_rows.unwrap_or(0) },
+        writes: relation.inserted + relation.updated + relation.deleted,
+        dead_pct: (tuples > 0).then(|| 100.0 * relation.dead_tuples as f64 / tuples as f64),
+        tuples_per_seq_scan: (seq_scans > 0).then(|| relation.seq_tuples_read as f64 / seq_scans as f64),
+        analyze_threshold: threshold(snapshot, &relation, "analyze", 0.1),
+        vacuum_threshold: threshold(snapshot, &relation, "vacuum", 0.2),
+        is_autovacuumed: is_autovacuumed(snapshot, own),
+        has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
+        has_other_key: has_other_key(lookup, own),
+        has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),
+        is_analyzed: own.last_analyze.is_some() || own.last_autoanalyze.is_some(),
+        relation,
+    }
+}
+
+pub(super) fn rows(lookup: &Lookup<'_>) -> Vec<RelationRow> {
+    lookup.snapshot.relations.iter().map(|relation| row(lookup, relation)).collect()
+}
+
+pub(super) fn table(rows: Vec<RelationRow>) -> Table {
+    build::table(
+        "relations",
+        rows.into_iter().map(|row| {
+            let relation = &row.relation;
+            (Object::in_schema(ObjectKind::Table, &relation.database, &relation.schema, &relation.name), row)
+        }),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::Tool;
+    use chrono::DateTime;
+
+    fn partition(name: &str, seq_scans: i64) -> Relation {
+        Relation {
+            schema: "public".into(),
+            name: name.into(),
+            is_partition: true,
+            parent_schema: Some("public".into()),
+            parent_name: Some("events".into()),
+            bytes: 100,
+            seq_scans,
+            ..Relation::default()
+        }
+    }
+
+    #[test]
+    fn a_partitioned_table_sums_its_leaves() {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        let parent = Relation {
+            schema: "public".into(),
+            name: "events".into(),
+            kind: RelationKind::PartitionedTable,
+            ..Relation::default()
+        };
+        snapshot.relations = vec![parent, partition("events_1", 3), partition("events_2", 4)];
+        let rows = rows(&Lookup::of(&snapshot));
+        assert_eq!((rows[0].leaf_count, rows[0].relation.bytes, rows[0].relation.seq_scans), (2, 200, 7));
+    }
+
+    #[test]
+    fn storage_options_win_over_settings() {
+        let relation = Relation {
+            estimated_rows: Some(1000),
+            options: vec!["autovacuum_analyze_threshold=10".into(), "autovacuum_enabled=off".into()],
+            ..Relation::default()
+        };
+        let snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        assert!((threshold(&snapshot, &relation, "analyze", 0.1) - 110.0).abs() < 1e-9);
+        assert!(!is_autovacuumed(&snapshot, &relation));
+    }
+}

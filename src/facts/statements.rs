@@ -1,0 +1,206 @@
+//! Statements, with figures per call and per row, their share of the whole, and what the catalog
+//! says of the relations they name.
+
+use super::build;
+use super::lookup::{Key, Lookup};
+use crate::model::object::{Object, ObjectKind};
+use crate::model::snapshot::{Relation, Statement, StatementKind};
+use crate::model::table::Table;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Serialize, JsonSchema)]
+struct StatementRow<'a> {
+    #[serde(flatten)]
+    statement: &'a Statement,
+    /// Share of the execution time of all statements of the database. {pct | total_exec_time ÷ Σ total_exec_time}
+    share_pct: f64,
+    /// Execution time of all statements of the database. {ms | Σ total_exec_time}
+    all_exec_time_ms: f64,
+    /// Rows returned or affected by one call. {tuples | rows ÷ calls}
+    rows_per_call: f64,
+    /// Shared blocks touched by one call, found or read. {blocks | (shared_blks_hit + shared_blks_read) ÷ calls}
+    blocks_per_call: f64,
+    /// Shared blocks touched for one row returned; for no row at all, in total. {blocks | (shared_blks_hit + shared_blks_read) ÷ rows}
+    blocks_per_row: f64,
+    /// Shared blocks read from the operating system by one call. {blocks | shared_blks_read ÷ calls}
+    blocks_read_per_call: f64,
+    /// Share of shared blocks found in shared buffers; none when none was touched. {pct | shared_blks_hit ÷ (shared_blks_hit + shared_blks_read)}
+    cache_hit_pct: Option<f64>,
+    /// Temporary blocks written by one call. {bytes | temp_blks_written × block_size ÷ calls}
+    temp_bytes_per_call: f64,
+    /// Relations it names that are known here. {objects | pg_class}
+    tables: Vec<String>,
+    /// Of the relations it names, the one with the widest rows. {object | pg_class}
+    widest_table: Option<String>,
+    /// Columns of that relation. {columns | pg_attribute}
+    widest_column_count: i64,
+    /// Columns of that relation whose values are kept in TOAST: its TOAST table is not empty. {columns | pg_attribute.attstorage, pg_class.reltoastrelid}
+    widest_toasted_column_count: usize,
+    /// It reads one row: one relation, by one column compared with a value. {bool | pg_query}
+    is_key_lookup: bool,
+    /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
+    parent_statement: Option<String>,
+    /// Calls of this statement for one call of that one. {calls | calls}
+    calls_per_parent_call: Option<f64>,
+    /// Rows that statement returned in one call. {tuples | rows ÷ calls}
+    parent_rows_per_call: Option<f64>,
+}
+
+/// A statement that a loop of look-ups may follow.
+struct Parent<'a> {
+    statement: &'a Statement,
+    calls_per_call: f64,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counters; a statement that has an entry has been called")]
+fn per_call(value: i64, statement: &Statement) -> f64 {
+    value as f64 / statement.counters.calls.max(1) as f64
+}
+
+/// The related statement whose rows best explain the look-ups: they come about once per row it
+/// returned (within a factor of two), from a table that a foreign key joins with this one.
+#[allow(clippy::cast_precision_loss, reason = "counters")]
+fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>> {
+    let calls = child.counters.calls as f64;
+    related
+        .iter()
+        .filter(|other| other.fingerprint != child.fingerprint && other.kind == StatementKind::Select)
+        .filter(|other| other.counters.rows > other.counters.calls && shares_role(child, other))
+        .map(|other| (calls / other.counters.rows as f64, *other))
+        .filter(|(ratio, _)| (0.5..=2.0).contains(ratio))
+        .min_by(|a, b| a.0.ln().abs().total_cmp(&b.0.ln().abs()).then_with(|| a.1.fingerprint.cmp(&b.1.fingerprint)))
+        .map(|(_, statement)| Parent { statement, calls_per_call: calls / statement.counters.calls.max(1) as f64 })
+}
+
+fn shares_role(one: &Statement, other: &Statement) -> bool {
+    one.users.iter().any(|user| other.users.contains(user))
+}
+
+fn key(relation: &Relation) -> Key<'_> {
+    (&relation.schema, &relation.name)
+}
+
+/// Tables joined with each table by a foreign key, in either direction.
+fn neighbours<'a>(lookup: &Lookup<'a>) -> HashMap<Key<'a>, HashSet<Key<'a>>> {
+    let mut neighbours: HashMap<Key<'_>, HashSet<Key<'_>>> = HashMap::new();
+    for foreign in &lookup.snapshot.foreign_keys {
+        let one = (foreign.schema.as_str(), foreign.table.as_str());
+        let other = (foreign.referenced_schema.as_str(), foreign.referenced_table.as_str());
+        neighbours.entry(one).or_default().insert(other);
+        neighbours.entry(other).or_default().insert(one);
+    }
+    neighbours
+}
+
+fn path(relation: &Relation) -> String {
+    Object::in_schema(ObjectKind::Table, &relation.database, &relation.schema, &relation.name).path()
+}
+
+struct Workload<'a> {
+    lookup: &'a Lookup<'a>,
+    /// Statements by the relations they name.
+    by_relation: HashMap<Key<'a>, Vec<&'a Statement>>,
+    neighbours: HashMap<Key<'a>, HashSet<Key<'a>>>,
+}
+
+impl<'a> Workload<'a> {
+    fn of(lookup: &'a Lookup<'a>) -> Self {
+        let mut by_relation: HashMap<Key<'_>, Vec<&Statement>> = HashMap::new();
+        for statement in &lookup.snapshot.statements {
+            for relation in statement.relations.iter().filter_map(|name| lookup.named(name)) {
+                by_relation.entry(key(relation)).or_default().push(statement);
+            }
+        }
+        Self { lookup, by_relation, neighbours: neighbours(lookup) }
+    }
+
+    fn parent_of(&self, statement: &Statement, relations: &[&Relation]) -> Option<Parent<'a>> {
+        let [relation] = relations else { return None };
+        let near = self.neighbours.get(&key(relation))?;
+        let related: Vec<&Statement> =
+            near.iter().filter_map(|place| self.by_relation.get(place)).flatten().copied().collect();
+        parent(statement, &related)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "counters")]
+    fn row(&self, statement: &'a Statement) -> StatementRow<'a> {
+        let snapshot = self.lookup.snapshot;
+        let counters = &statement.counters;
+        let relations: Vec<&Relation> = statement.relations.iter().filter_map(|name| self.lookup.named(name)).collect();
+        let is_key_lookup = statement.kind == StatementKind::Select && statement.lookup_columns.len() == 1;
+        let parent = if is_key_lookup { self.parent_of(statement, &relations) } else { None };
+        let touched = counters.shared_blocks_hit + counters.shared_blocks_read;
+        let all = snapshot.statements_info.as_ref().map_or(0.0, |info| info.total_exec_time_ms);
+        let widest = relations.iter().copied().max_by_key(|relation| (relation.column_count, key(relation)));
+        StatementRow {
+            share_pct: if all > 0.0 { 100.0 * counters.total_exec_time_ms / all } else { 0.0 },
+            all_exec_time_ms: all,
+            rows_per_call: per_call(counters.rows, statement),
+            blocks_per_call: per_call(touched, statement),
+            blocks_per_row: touched as f64 / counters.rows.max(1) as f64,
+            blocks_read_per_call: per_call(counters.shared_blocks_read, statement),
+            cache_hit_pct: (touched > 0).then(|| 100.0 * counters.shared_blocks_hit as f64 / touched as f64),
+            temp_bytes_per_call: per_call(counters.temp_blocks_written * snapshot.server.block_bytes, statement),
+            tables: relations.iter().map(|relation| path(relation)).collect(),
+            widest_table: widest.map(path),
+            widest_column_count: widest.map_or(0, |relation| relation.column_count),
+            widest_toasted_column_count: widest.map_or(0, |relation| self.toasted_columns(relation)),
+            is_key_lookup,
+            parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
+            calls_per_parent_call: parent.as_ref().map(|parent| parent.calls_per_call),
+            parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
+            statement,
+        }
+    }
+
+    fn toasted_columns(&self, relation: &Relation) -> usize {
+        if relation.toast_bytes == 0 {
+            return 0;
+        }
+        self.lookup.columns(key(relation)).iter().filter(|column| column.is_toastable).count()
+    }
+}
+
+pub(super) fn table(lookup: &Lookup<'_>) -> Table {
+    let workload = Workload::of(lookup);
+    let rows = lookup.snapshot.statements.iter().map(|statement| {
+        let object = Object {
+            kind: ObjectKind::Statement,
+            database: Some(statement.database.clone()),
+            name: statement.fingerprint.clone(),
+            queryid: statement.queryids.first().cloned(),
+            statement: Some(statement.text.clone()),
+            ..Object::default()
+        };
+        (object, workload.row(statement))
+    });
+    build::table("statements", rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::StatementCounters;
+
+    fn statement(fingerprint: &str, user: &str, calls: i64, rows: i64) -> Statement {
+        Statement {
+            fingerprint: fingerprint.to_owned(),
+            users: vec![user.to_owned()],
+            counters: StatementCounters { calls, rows, ..StatementCounters::default() },
+            ..Statement::default()
+        }
+    }
+
+    #[test]
+    fn look_ups_are_explained_by_the_rows_of_a_related_statement() {
+        let child = statement("child", "web", 1250, 1250);
+        let list = statement("list", "web", 50, 1250);
+        let rare = statement("rare", "web", 1, 3);
+        let foreign = statement("foreign", "report", 50, 1250);
+        let found = parent(&child, &[&rare, &foreign, &list]).expect("a parent");
+        assert_eq!((found.statement.fingerprint.as_str(), found.calls_per_call), ("list", 25.0));
+        assert!(parent(&child, &[&rare, &foreign]).is_none());
+    }
+}

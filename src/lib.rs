@@ -1,0 +1,22 @@
+//! pgassay assays a PostgreSQL server.
+//!
+//! ```text
+//! target ─► postgres ─► collect ─► Snapshot ─► facts ─► rules ─► Verdict ─► report ─► exit code
+//! ```
+//!
+//! Everything after `collect` is a pure function of the snapshot, the rules and the settings, so a
+//! run can be replayed from a file. One folder is one layer; `tests/tidy.rs` checks who may use whom.
+
+pub mod audit;
+pub mod cli;
+pub mod collect;
+pub mod demo;
+pub mod facts;
+pub mod model;
+pub mod partition;
+pub mod postgres;
+pub mod progress;
+pub mod report;
+pub mod rules;
+pub mod statement;
+pub mod store;

@@ -1,0 +1,9 @@
+//! The words everything else speaks in: snapshot, finding, verdict, object, units.
+//! Knows serde and chrono; must not know servers, files, tokio or the clock.
+
+pub mod finding;
+pub mod object;
+pub mod snapshot;
+pub mod table;
+pub mod units;
+pub mod verdict;

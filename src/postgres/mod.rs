@@ -1,0 +1,23 @@
+//! The only way to a server: targets, TLS, sessions, and the table of queries.
+//!
+//! Alone names `tokio_postgres` and `deadpool_postgres`. Knows no facet, no rule and no environment:
+//! variables and home come as an argument.
+
+mod conninfo;
+mod error;
+mod files;
+mod queries;
+mod reader;
+mod row;
+mod scratch;
+mod target;
+mod tls;
+
+pub use conninfo::{Params, parse as parse_params};
+pub use error::{ConnectError, ReadError, TargetError};
+pub use files::Surroundings;
+pub use queries::{QUERIES, Query, Since, pick};
+pub use reader::{Limits, MARKER, Reader};
+pub use scratch::{Scratch, ScratchError};
+pub use target::Target;
+pub use tokio_postgres::types::{ToSql, Type};

@@ -1,0 +1,88 @@
+//! The table of queries: `sql/<facet>.sql`, and the variants by server major or extension version.
+
+/// From which version on a variant holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Since {
+    /// Everywhere else.
+    Base,
+    /// This server major and up.
+    Major(i32),
+    /// This minor version of the extension and up, `1.9` being 9.
+    Extension(i32),
+}
+
+/// One file of `sql/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Query {
+    /// The file's stem without the version: usually a facet.
+    pub name: &'static str,
+    /// From which version on.
+    pub since: Since,
+    /// Its text.
+    pub sql: &'static str,
+}
+
+macro_rules! queries {
+    ($($name:literal $since:expr, $file:literal;)*) => {
+        /// Every file of `sql/`, one line each, sorted by file.
+        pub const QUERIES: &[Query] = &[$(Query { name: $name, since: $since, sql: include_str!(concat!("../../sql/", $file)) }),*];
+    };
+}
+
+use Since::{Base, Extension, Major};
+
+queries! {
+    "columns" Base, "columns.sql";
+    "constraints" Base, "constraints.sql";
+    "databases" Major(14), "databases.14.sql";
+    "databases" Base, "databases.sql";
+    "extensions" Base, "extensions.sql";
+    "foreign_keys" Base, "foreign_keys.sql";
+    "indexes" Major(15), "indexes.15.sql";
+    "indexes" Major(16), "indexes.16.sql";
+    "indexes" Base, "indexes.sql";
+    "partitions" Major(14), "partitions.14.sql";
+    "partitions" Base, "partitions.sql";
+    "relations" Major(16), "relations.16.sql";
+    "relations" Base, "relations.sql";
+    "replication" Base, "replication.sql";
+    "sequences" Base, "sequences.sql";
+    "server" Base, "server.sql";
+    "sessions" Base, "sessions.sql";
+    "settings" Base, "settings.sql";
+    "statement_texts" Base, "statement_texts.sql";
+    "statements" Extension(11), "statements.ext11.sql";
+    "statements" Extension(9), "statements.ext9.sql";
+    "statements" Base, "statements.sql";
+    "statements_info" Extension(9), "statements_info.ext9.sql";
+    "statements_info" Base, "statements_info.sql";
+    "system_identifier" Base, "system_identifier.sql";
+}
+
+/// The variant of a query for this server major and extension minor version.
+#[must_use]
+pub fn pick(name: &str, major: i32, extension: i32) -> Option<&'static Query> {
+    let holds = |since: Since| match since {
+        Base => true,
+        Major(least) => major >= least,
+        Extension(least) => extension >= least,
+    };
+    QUERIES.iter().filter(|query| query.name == name && holds(query.since)).max_by_key(|query| query.since)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_variant_that_holds_is_picked() {
+        let since = |name, major, extension| pick(name, major, extension).map(|query| query.since);
+        assert_eq!(since("indexes", 14, 0), Some(Base));
+        assert_eq!(since("indexes", 15, 0), Some(Major(15)));
+        assert_eq!(since("indexes", 18, 0), Some(Major(16)));
+        assert_eq!(since("statements", 18, 8), Some(Base));
+        assert_eq!(since("statements", 18, 10), Some(Extension(9)));
+        assert_eq!(since("statements", 17, 12), Some(Extension(11)));
+        assert_eq!(since("nothing", 17, 12), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! A pool of sessions that can only read, and cannot be in anybody's way.
+
+use super::error::{ConnectError, ReadError};
+use super::row;
+use super::target::{Protection, Target};
+use super::tls::connector;
+use crate::postgres::error::TargetError;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Config, NoTls};
+
+/// Begins every query of ours, so that it can be told from the workload.
+pub const MARKER: &str = "/* pgassay */";
+
+/// How much of the server a run may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Sessions at most.
+    pub jobs: usize,
+    /// The server ends a query of ours after this time.
+    pub statement_timeout: Duration,
+    /// The server ends a wait of ours for a lock after this time.
+    pub lock_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { jobs: 4, statement_timeout: Duration::from_secs(15), lock_timeout: Duration::from_millis(100) }
+    }
+}
+
+/// Reading sessions on one server.
+#[derive(Debug)]
+pub struct Reader {
+    pool: Pool,
+    place: String,
+    connect_timeout: Duration,
+    limits: Limits,
+    begin: String,
+}
+
+impl Reader {
+    /// Prepares a pool; the first session is opened at once, so that a wrong target is told here.
+    /// `run` becomes the application name, `pgassay/<run>`.
+    pub async fn connect(target: &Target, limits: Limits, run: &str) -> Result<Self, ConnectError> {
+        let place = target.place();
+        let unusable = |error: TargetError| ConnectError {
+            place: place.clone(),
+            cause: error.0,
+            next: "mend the TLS parameters of the target".to_owned(),
+            sqlstate: None,
+        };
+        let mut config = target.config.clone();
+        config.application_name(format!("pgassay/{run}")).connect_timeout(target.connect_timeout);
+        let is_plain = target.protection == Protection::Disable;
+        let open = |config: Config, is_plain: bool| pool(target, config, is_plain, limits).map_err(unusable);
+        let mut reader = Self {
+            pool: open(config.clone(), is_plain || target.protection == Protection::Allow)?,
+            place: place.clone(),
+            connect_timeout: target.connect_timeout,
+            limits,
+            begin: begin(limits, false),
+        };
+        let refused = match reader.session().await {
+            Ok(_) => return Ok(reader),
+            Err(error) => error,
+        };
+        // sslmode=allow: plain first; where pg_hba.conf wants TLS, with TLS.
+        let wants_tls = refused.sqlstate.as_deref() == Some(SqlState::INVALID_AUTHORIZATION_SPECIFICATION.code());
+        if target.protection != Protection::Allow || !wants_tls {
+            return Err(refused);
+        }
+        config.ssl_mode(SslMode::Require);
+        reader.pool = open(config, false)?;
+        reader.session().await.map(|_| ())?;
+        Ok(reader)
+    }
+
+    /// Keeps our own queries out of `pg_stat_statements`, where the role may ask for that.
+    pub fn stay_out_of_statements(&mut self) {
+        self.begin = begin(self.limits, true);
+    }
+
+    /// Runs one query in a read-only transaction of its own and reads its rows.
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<T>, ReadError> {
+        let session = self.session().await?;
+        let patience = self.limits.statement_timeout + Duration::from_secs(5);
+        let answer = tokio::time::timeout(patience, self.run(&session, sql, params)).await;
+        let rows = match answer {
+            Ok(rows) => rows?,
+            Err(_) => {
+                drop(Object::take(session));
+                return Err(ReadError {
+                    message: format!("no answer within {} s", patience.as_secs()),
+                    sqlstate: None,
+                });
+            }
+        };
+        let read = |row| row::read(row).map_err(|error| ReadError { message: error.to_string(), sqlstate: None });
+        rows.iter().map(read).collect()
+    }
+
+    /// The columns a query would return, by name and type, without running it.
+    pub async fn describe(&self, sql: &str) -> Result<Vec<(String, String)>, ReadError> {
+        let session = self.session().await?;
+        let statement = session.prepare(sql).await.map_err(|error| ReadError::of(&error))?;
+        Ok(statement
+            .columns()
+            .iter()
+            .map(|column| (column.name().to_owned(), column.type_().name().to_owned()))
+            .collect())
+    }
+
+    async fn run(
+        &self,
+        session: &Object,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<tokio_postgres::Row>, ReadError> {
+        let of = |error: tokio_postgres::Error| ReadError::of(&error);
+        session.batch_execute(&self.begin).await.map_err(of)?;
+        // An unnamed statement inside the transaction: it works through a transaction pooler too.
+        match session.query_typed(&format!("{MARKER} {sql}"), params).await {
+            Ok(rows) => {
+                session.batch_execute("commit").await.map_err(of)?;
+                Ok(rows)
+            }
+            Err(error) => {
+                // The transaction has failed already; a lost connection cannot be rolled back.
+                let _ = session.batch_execute("rollback").await;
+                Err(of(error))
+            }
+        }
+    }
+
+    async fn session(&self) -> Result<Object, ConnectError> {
+        use deadpool_postgres::PoolError;
+        let seconds = self.connect_timeout.as_secs_f64();
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => ConnectError::of(&self.place, &error),
+            PoolError::Timeout(_) => ConnectError::timeout(&self.place, seconds),
+            other => ConnectError {
+                place: self.place.clone(),
+                cause: other.to_string(),
+                next: "try again with --verbose".to_owned(),
+                sqlstate: None,
+            },
+        })
+    }
+}
+
+fn pool(target: &Target, config: Config, is_plain: bool, limits: Limits) -> Result<Pool, TargetError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = if is_plain {
+        Manager::from_config(config, NoTls, recycling)
+    } else {
+        Manager::from_config(config, connector(target)?, recycling)
+    };
+    Pool::builder(manager)
+        .max_size(limits.jobs.max(1))
+        .create_timeout(Some(target.connect_timeout))
+        .runtime(Runtime::Tokio1)
+        .build()
+        .map_err(|error| TargetError(error.to_string()))
+}
+
+/// Opens a transaction that cannot write, wait long or take part in anything else. `SET LOCAL` only:
+/// a plain `SET` would not survive a transaction pooler and would change somebody else's session.
+fn begin(limits: Limits, is_hidden: bool) -> String {
+    let hidden = if is_hidden { "set local pg_stat_statements.track = 'none';" } else { "" };
+    format!(
+        "begin read only; set local default_transaction_read_only = on; set local statement_timeout = {}; \
+         set local lock_timeout = {}; set local idle_in_transaction_session_timeout = 60000; \
+         set local search_path = ''; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; \
+         set local jit = off; set local max_parallel_workers_per_gather = 0; set local work_mem = '32MB'; {hidden}",
+        limits.statement_timeout.as_millis(),
+        limits.lock_timeout.as_millis(),
+    )
+}

@@ -1,0 +1,299 @@
+//! The report for programs, version 1. Its structs are its own: what is inside may change, what is
+//! published may not.
+
+use crate::model::finding::{Confidence, Finding, Severity, Waived};
+use crate::model::object::Object;
+use crate::model::snapshot::{Facet, Tool};
+use crate::model::verdict::{StatementCounts, Verdict};
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// The report.
+#[derive(Serialize, JsonSchema)]
+struct Report<'a> {
+    /// Version of this form: 1.
+    schema_version: u32,
+    /// The program that judged.
+    tool: &'a Tool,
+    /// When the server was read, by its clock.
+    captured_at: DateTime<Utc>,
+    target: Target<'a>,
+    window: Window<'a>,
+    summary: Summary,
+    /// By severity, then impact, then object.
+    findings: Vec<FindingV1<'a>>,
+    /// Every rule, by id.
+    rules: Vec<RuleV1<'a>>,
+    /// What was not read.
+    gaps: Vec<GapV1<'a>>,
+}
+
+/// Where the facts come from.
+#[derive(Serialize, JsonSchema)]
+struct Target<'a> {
+    name: &'a str,
+    host: &'a str,
+    port: u16,
+    database: &'a str,
+    server_version: &'a str,
+    is_standby: bool,
+    /// As text: it does not fit a double.
+    system_identifier: Option<&'a str>,
+}
+
+/// The time the counters cover.
+#[derive(Serialize, JsonSchema)]
+struct Window<'a> {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    seconds: i64,
+    /// `lifetime`: since the counters were last reset.
+    source: &'a str,
+    /// `from` is a recorded reset; else it is the server's start, and the window is at least as long.
+    from_is_reset: bool,
+    resets: Vec<Reset<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Reset<'a> {
+    what: &'a str,
+    at: DateTime<Utc>,
+}
+
+/// Counts.
+#[derive(Serialize, JsonSchema)]
+struct Summary {
+    critical: usize,
+    warning: usize,
+    info: usize,
+    waived: usize,
+    /// Below --min-severity.
+    hidden: usize,
+    rules: RuleCounts,
+    /// Entries of pg_stat_statements.
+    statements: Statements,
+    exit_code: u8,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RuleCounts {
+    passed: usize,
+    found: usize,
+    waived: usize,
+    skipped: usize,
+    failed: usize,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Statements {
+    seen: i64,
+    judged: i64,
+    unparsed: i64,
+}
+
+/// One object, one rule.
+#[derive(Serialize, JsonSchema)]
+struct FindingV1<'a> {
+    rule: &'a str,
+    area: &'a str,
+    title: &'a str,
+    severity: Severity,
+    confidence: Confidence,
+    object: ObjectV1<'a>,
+    message: &'a str,
+    /// Facts by field name.
+    evidence: BTreeMap<&'a str, Fact<'a>>,
+    why: &'a str,
+    fix: FixV1<'a>,
+    caveats: &'a [String],
+    references: &'a [String],
+    impact: ImpactV1<'a>,
+    /// Stable across runs, machines and server majors.
+    fingerprint: String,
+    waived: Option<&'a Waived>,
+    /// Not in the baseline; null without one.
+    new: Option<bool>,
+}
+
+/// A fact with its unit.
+#[derive(Serialize, JsonSchema)]
+struct Fact<'a> {
+    value: &'a Value,
+    unit: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ObjectV1<'a> {
+    kind: &'a str,
+    database: Option<&'a str>,
+    schema: Option<&'a str>,
+    name: &'a str,
+    /// The name that waivers use.
+    path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    table: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queryid: Option<&'a str>,
+    /// Literals replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statement: Option<&'a str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct FixV1<'a> {
+    action: &'a str,
+    text: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ImpactV1<'a> {
+    value: f64,
+    unit: &'a str,
+    text: &'a str,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct RuleV1<'a> {
+    id: &'a str,
+    /// passed, found, waived, skipped or failed
+    status: &'a str,
+    findings: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct GapV1<'a> {
+    facet: Facet,
+    /// Only a part of the facet is missing.
+    partial: bool,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqlstate: Option<&'a str>,
+    remedy: &'a str,
+}
+
+pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, &report(verdict)).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}
+
+/// JSON Schema of the report.
+#[must_use]
+pub fn report_schema() -> Value {
+    schemars::schema_for!(Report<'_>).as_value().clone()
+}
+
+fn report(verdict: &Verdict) -> Report<'_> {
+    let server = &verdict.server;
+    Report {
+        schema_version: 1,
+        tool: &verdict.tool,
+        captured_at: verdict.captured_at,
+        target: Target {
+            name: &verdict.target.name,
+            host: &verdict.target.host,
+            port: verdict.target.port,
+            database: &verdict.target.database,
+            server_version: &server.version,
+            is_standby: server.is_standby,
+            system_identifier: server.system_identifier.as_deref(),
+        },
+        window: Window {
+            from: verdict.window.from,
+            to: verdict.window.to,
+            seconds: verdict.window.seconds(),
+            source: "lifetime",
+            from_is_reset: verdict.window.from_is_reset,
+            resets: verdict.window.resets.iter().map(|(what, at)| Reset { what, at: *at }).collect(),
+        },
+        summary: summary(verdict),
+        findings: verdict.findings.iter().map(finding).collect(),
+        rules: verdict
+            .rules
+            .iter()
+            .map(|rule| RuleV1 {
+                id: &rule.id,
+                status: rule.status.name(),
+                findings: rule.findings,
+                reason: rule.status.reason(),
+            })
+            .collect(),
+        gaps: verdict
+            .gaps
+            .iter()
+            .map(|gap| GapV1 {
+                facet: gap.facet,
+                partial: gap.partial,
+                reason: &gap.reason,
+                sqlstate: gap.sqlstate.as_deref(),
+                remedy: &gap.remedy,
+            })
+            .collect(),
+    }
+}
+
+fn summary(verdict: &Verdict) -> Summary {
+    let StatementCounts { seen, judged, unparsed } = verdict.statements;
+    Summary {
+        critical: verdict.count(Severity::Critical),
+        warning: verdict.count(Severity::Warning),
+        info: verdict.count(Severity::Info),
+        waived: verdict.waived().count(),
+        hidden: verdict.hidden,
+        rules: RuleCounts {
+            passed: verdict.rules_that("passed"),
+            found: verdict.rules_that("found"),
+            waived: verdict.rules_that("waived"),
+            skipped: verdict.rules_that("skipped"),
+            failed: verdict.rules_that("failed"),
+        },
+        statements: Statements { seen, judged, unparsed },
+        exit_code: verdict.exit_code(),
+    }
+}
+
+fn finding(finding: &Finding) -> FindingV1<'_> {
+    FindingV1 {
+        rule: &finding.rule,
+        area: &finding.area,
+        title: &finding.title,
+        severity: finding.severity,
+        confidence: finding.confidence,
+        object: object(&finding.object),
+        message: &finding.message,
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|fact| (fact.name.as_str(), Fact { value: &fact.value, unit: &fact.unit }))
+            .collect(),
+        why: &finding.why,
+        fix: FixV1 { action: &finding.fix.action, text: &finding.fix.text },
+        caveats: &finding.caveats,
+        references: &finding.references,
+        impact: ImpactV1 { value: finding.impact.value, unit: &finding.impact.unit, text: &finding.impact.text },
+        fingerprint: finding.fingerprint(),
+        waived: finding.waived.as_ref(),
+        new: None,
+    }
+}
+
+fn object(object: &Object) -> ObjectV1<'_> {
+    ObjectV1 {
+        kind: object.kind.name(),
+        database: object.database.as_deref(),
+        schema: object.schema.as_deref(),
+        name: &object.name,
+        path: object.path(),
+        table: object.table.as_deref(),
+        column: object.column.as_deref(),
+        queryid: object.queryid.as_deref(),
+        statement: object.statement.as_deref(),
+    }
+}

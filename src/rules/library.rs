@@ -1,0 +1,139 @@
+//! The rules in force: the built-in ones, with packs laid over them.
+
+use crate::rules::check::{FieldIndex, check};
+use crate::rules::form::{Rule, RuleForm};
+use crate::rules::params::{ParamForm, Quantity};
+use crate::rules::position::Problem;
+
+/// Where a rule comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// Part of this program.
+    BuiltIn,
+    /// Given with `--rules` or `rules.paths`.
+    Pack,
+}
+
+/// The text of a rule file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The file as it was named.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// The rules in force, by id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Library {
+    /// Sorted by id.
+    pub rules: Vec<Rule>,
+    /// Their files, in the order of `rules`.
+    pub sources: Vec<Source>,
+}
+
+impl Library {
+    /// Reads and checks all sources; a later one replaces an earlier one with the same id.
+    /// Returns every problem there is, not just the first.
+    pub fn load(sources: Vec<Source>, fields: &FieldIndex) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut loaded: Vec<(Rule, Source)> = Vec::new();
+        for source in sources {
+            match parse(&source) {
+                Err(problem) => problems.push(problem),
+                Ok(mut form) => {
+                    add_implied_param(&mut form);
+                    problems.extend(check(&source.file, &source.text, &form, fields));
+                    if let Some(problem) = twin(&loaded, &form, &source) {
+                        problems.push(problem);
+                    }
+                    loaded.retain(|(rule, _)| rule.form.id != form.id);
+                    loaded.push((Rule { form, origin: source.origin }, source));
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        loaded.sort_by(|a, b| a.0.form.id.cmp(&b.0.form.id));
+        let (rules, sources) = loaded.into_iter().unzip();
+        Ok(Self { rules, sources })
+    }
+
+    /// The rule with this id, or one that had it before.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<(&Rule, &Source)> {
+        let has = |rule: &Rule| rule.form.id == id || rule.form.was.iter().any(|old| old == id);
+        self.rules.iter().zip(&self.sources).find(|(rule, _)| has(rule))
+    }
+}
+
+fn parse(source: &Source) -> Result<RuleForm, Problem> {
+    serde_yaml::from_str(&source.text).map_err(|error| Problem::of_yaml(&source.file, &error))
+}
+
+/// The same id twice at the same level is a mistake, not an override.
+fn twin(loaded: &[(Rule, Source)], form: &RuleForm, source: &Source) -> Option<Problem> {
+    let (_, first) = loaded.iter().find(|(rule, _)| rule.form.id == form.id && rule.origin == source.origin)?;
+    let message = format!("id `{}` is taken by {}", form.id, first.file);
+    Some(Problem::at(&source.file, &source.text, &["id"], None, message))
+}
+
+/// `requires.min_stats_age_days` is a threshold like any other: users tune it by that name.
+fn add_implied_param(form: &mut RuleForm) {
+    if let Some(days) = form.requires.min_stats_age_days {
+        form.params.entry("min_stats_age_days".to_owned()).or_insert_with(|| ParamForm {
+            default: Quantity::Number(days),
+            unit: "days".to_owned(),
+            why: "the counters must have seen the jobs that run seldom".to_owned(),
+        });
+    }
+}
+
+macro_rules! builtin {
+    ($($path:literal),* $(,)?) => {
+        /// Every rule file of this program, `rules/<area>/<id>.yaml`. One line a rule, sorted.
+        const BUILTIN: &[(&str, &str)] = &[$((concat!("rules/", $path), include_str!(concat!("../../rules/", $path)))),*];
+    };
+}
+
+builtin![
+    "connection/connection_saturation.yaml",
+    "connection/idle_in_transaction.yaml",
+    "index/duplicate_index.yaml",
+    "index/invalid_index.yaml",
+    "index/redundant_index.yaml",
+    "index/seq_scan_heavy_table.yaml",
+    "index/unindexed_foreign_key.yaml",
+    "index/unused_index.yaml",
+    "partition/partition_runway.yaml",
+    "query/cold_cache_query.yaml",
+    "query/deep_offset.yaml",
+    "query/n_plus_one.yaml",
+    "query/slow_query.yaml",
+    "query/temp_spill.yaml",
+    "query/time_hog.yaml",
+    "query/wide_select.yaml",
+    "server/cache_hit_low.yaml",
+    "server/statements_missing.yaml",
+    "server/stats_reset_recently.yaml",
+    "server/waiver_expired.yaml",
+    "server/waiver_unused.yaml",
+    "table/dead_rows.yaml",
+    "table/never_analyzed.yaml",
+    "table/no_primary_key.yaml",
+    "table/sequence_exhaustion.yaml",
+    "table/stale_statistics.yaml",
+    "table/txid_wraparound.yaml",
+];
+
+/// The built-in rule files.
+#[must_use]
+pub fn builtin_sources() -> Vec<Source> {
+    BUILTIN
+        .iter()
+        .map(|(file, text)| Source { file: (*file).to_owned(), text: (*text).to_owned(), origin: Origin::BuiltIn })
+        .collect()
+}

@@ -1,0 +1,11 @@
+//! SQL text: identity, redaction, and what a statement says, read with PostgreSQL's own parser.
+//!
+//! The only place that names `pg_query`. No regular expressions over SQL, ever.
+
+mod analyse;
+mod bound;
+mod redact;
+
+pub use analyse::{Analysis, Unparsed, analyse};
+pub use bound::range_bound;
+pub use redact::redact;

@@ -1,0 +1,102 @@
+//! Snapshots on disk: JSON, compressed with zstd unless the name says otherwise.
+
+use super::StoreError;
+use crate::model::snapshot::{FORMAT_VERSION, Snapshot};
+use serde::Deserialize;
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+
+/// Largest snapshot that is read, after decompression.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// First bytes of a zstd frame (RFC 8878 §3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Writes a snapshot whole or not at all: a temporary file beside it, then a rename.
+/// `*.json` is written plain, anything else compressed.
+pub fn write_snapshot(path: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
+    let fail = |error: &dyn std::fmt::Display| StoreError::new(path, error);
+    let json = serde_json::to_vec(snapshot).map_err(|error| fail(&error))?;
+    let is_plain = path.extension().is_some_and(|extension| extension == "json");
+    let bytes = if is_plain { json } else { zstd::encode_all(json.as_slice(), 3).map_err(|error| fail(&error))? };
+    let partial = path.with_extension("partial");
+    let written = fs::File::create(&partial)
+        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&partial, path));
+    written.map_err(|error| {
+        // The unfinished file is of no use to anybody.
+        let _ = fs::remove_file(&partial);
+        fail(&error)
+    })
+}
+
+/// Reads a snapshot, compressed or plain.
+pub fn read_snapshot(path: &Path) -> Result<Snapshot, StoreError> {
+    let fail = |error: &dyn std::fmt::Display| StoreError::new(path, error);
+    let raw = fs::read(path).map_err(|error| fail(&error))?;
+    let mut json = Vec::new();
+    if raw.starts_with(&ZSTD_MAGIC) {
+        let decoder = zstd::Decoder::new(raw.as_slice()).map_err(|error| fail(&error))?;
+        decoder.take(MAX_BYTES).read_to_end(&mut json).map_err(|error| fail(&error))?;
+    } else {
+        json = raw;
+    }
+    parse(&json).map_err(|message| StoreError::new(path, message))
+}
+
+fn parse(json: &[u8]) -> Result<Snapshot, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        format_version: u32,
+    }
+    let version: Version =
+        serde_json::from_slice(json).map_err(|error| format!("not a snapshot of pgassay ({error})"))?;
+    if version.format_version != FORMAT_VERSION {
+        return Err(format!(
+            "snapshot format {}, this program reads {FORMAT_VERSION}: use the pgassay that wrote it, or take a new one",
+            version.format_version
+        ));
+    }
+    serde_json::from_slice(json).map_err(|error| format!("damaged snapshot: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::Tool;
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_written_is_read_compressed_and_plain() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        for name in ["s.json", "s.json.zst"] {
+            let path = folder.path().join(name);
+            write_snapshot(&path, &snapshot).expect("written");
+            assert_eq!(read_snapshot(&path), Ok(snapshot.clone()));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 2, "nothing is left beside them");
+    }
+
+    #[test]
+    fn other_versions_and_other_files_are_refused() {
+        assert!(parse(br#"{"format_version": 99}"#).is_err_and(|message| message.contains("format 99")));
+        assert!(parse(b"hello").is_err_and(|message| message.contains("not a snapshot")));
+        assert!(parse(br#"{"format_version": 1}"#).is_err_and(|message| message.contains("damaged")));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = parse(&bytes);
+            let mut framed = ZSTD_MAGIC.to_vec();
+            framed.extend(&bytes);
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("s");
+            std::fs::write(&path, framed).expect("written");
+            let _ = read_snapshot(&path);
+        }
+    }
+}
