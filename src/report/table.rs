@@ -4,117 +4,183 @@ use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
 use crate::model::units;
 use crate::model::verdict::{RuleStatus, Verdict};
-use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-/// Narrower than this, a table is broken words; wider lines are hard to read.
-const WIDTHS: std::ops::RangeInclusive<u16> = 60..=160;
+/// Narrower than this, a text is broken words; wider lines are hard to read.
+const WIDTHS: std::ops::RangeInclusive<u16> = 60..=140;
 
 /// Longest statement shown, in characters; the whole is in the JSON report.
-const STATEMENT: usize = 160;
+const STATEMENT: usize = 150;
+
+/// ANSI codes (ECMA-48 §8.3.117).
+const BOLD: &str = "1";
+const DIM: &str = "2";
 
 pub(super) fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    header(verdict, style, out)?;
+    let mut page = Page { style, out };
+    page.header(verdict)?;
     for severity in [Severity::Critical, Severity::Warning, Severity::Info] {
-        let findings: Vec<&Finding> = verdict.open().filter(|finding| finding.severity == severity).collect();
-        section(severity, &findings, style, out)?;
+        page.findings(verdict, severity)?;
     }
-    waived(verdict, style, out)?;
-    unseen(verdict, style, out)?;
-    footer(verdict, style, out)
+    page.waived(verdict)?;
+    page.unseen(verdict)?;
+    page.footer(verdict)
 }
 
-fn header(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let (target, server) = (&verdict.target, &verdict.server);
-    let role = if server.is_standby { "standby" } else { "primary" };
-    let place = format!("{} at {}:{}", target.name, target.host, target.port);
-    let read_at = verdict.captured_at.format("%Y-%m-%d %H:%M:%S UTC");
-    writeln!(out, "{}", bold(&escape(&place), style))?;
-    writeln!(out, "PostgreSQL {} {role}, read {read_at} by pgassay {}", escape(&server.version), verdict.tool.version)?;
+/// Where the report is written, and how it looks.
+struct Page<'a> {
+    style: Style,
+    out: &'a mut dyn Write,
+}
+
+impl Page<'_> {
+    fn paint(&self, text: &str, code: &str) -> String {
+        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    fn heading(&mut self, text: &str, code: &str) -> io::Result<()> {
+        let painted = self.paint(text, code);
+        writeln!(self.out, "\n{painted}")
+    }
+
+    /// A title and indented lines below it, wrapped. Texts of the server are escaped here.
+    fn item(&mut self, title: &str, object: &str, lines: &[String]) -> io::Result<()> {
+        let title = self.paint(title, BOLD);
+        let object = escape(object);
+        writeln!(self.out, "{}", format!("  {title}  {object}").trim_end())?;
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_width(self.style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
+        table.set_constraints([ColumnConstraint::Absolute(Width::Fixed(3))]);
+        for line in lines {
+            table.add_row([String::new(), escape(line)]);
+        }
+        for line in table.lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn header(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let (target, server) = (&verdict.target, &verdict.server);
+        let place = escape(&format!("{} at {}:{}", target.name, target.host, target.port));
+        let role = if server.is_standby { "standby" } else { "primary" };
+        let read_at = verdict.captured_at.format("%Y-%m-%d %H:%M:%S UTC");
+        let place = self.paint(&place, BOLD);
+        writeln!(self.out, "{place}, PostgreSQL {} {role}, read {read_at}", escape(&server.version))?;
+        writeln!(self.out, "{}", window(verdict))?;
+        let counts = verdict.statements;
+        if counts.seen > 0 {
+            let unparsed =
+                if counts.unparsed > 0 { format!(", {} not understood", counts.unparsed) } else { String::new() };
+            writeln!(
+                self.out,
+                "{} statements judged, of {} entries of pg_stat_statements{unparsed}",
+                counts.judged, counts.seen
+            )?;
+        }
+        let of = |severity: Severity| verdict.count(severity);
+        let (critical, warning, info) = (of(Severity::Critical), of(Severity::Warning), of(Severity::Info));
+        self.heading(&format!("{critical} critical, {warning} warning, {info} info"), BOLD)
+    }
+
+    fn findings(&mut self, verdict: &Verdict, severity: Severity) -> io::Result<()> {
+        let found: Vec<&Finding> = verdict.open().filter(|finding| finding.severity == severity).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let code = match severity {
+            Severity::Critical => "1;31",
+            Severity::Warning => "1;33",
+            Severity::Info => "1;36",
+        };
+        self.heading(&severity.name().to_uppercase(), code)?;
+        for finding in found {
+            self.item(&finding.rule, &finding.object.path(), &words(finding))?;
+        }
+        Ok(())
+    }
+
+    fn waived(&mut self, verdict: &Verdict) -> io::Result<()> {
+        for (number, finding) in verdict.waived().enumerate() {
+            if number == 0 {
+                self.heading("WAIVED", DIM)?;
+            }
+            let Some(waiver) = &finding.waived else { continue };
+            let until = waiver.until.map(|day| format!(", until {day}")).unwrap_or_default();
+            let owner = waiver.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
+            let line = format!("{}: {}{owner}{until}", finding.severity.name(), waiver.reason);
+            self.item(&finding.rule, &finding.object.path(), &[line])?;
+        }
+        Ok(())
+    }
+
+    /// What was not looked at, beside what was clean: gaps, and rules that did not run, by reason.
+    fn unseen(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
+        for rule in &verdict.rules {
+            if let RuleStatus::Skipped(reason) | RuleStatus::Failed(reason) = &rule.status {
+                let has_failed = matches!(rule.status, RuleStatus::Failed(_));
+                by_reason.entry((!has_failed, reason)).or_default().push(&rule.id);
+            }
+        }
+        if by_reason.is_empty() && verdict.gaps.is_empty() {
+            return Ok(());
+        }
+        self.heading("NOT LOOKED AT", BOLD)?;
+        for gap in &verdict.gaps {
+            let part = if gap.partial { "part of" } else { "" };
+            self.item(gap.facet.name(), part, &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
+        }
+        for ((is_skipped, reason), rules) in by_reason {
+            let verb = if is_skipped { "skipped" } else { "failed" };
+            self.item(&rules.join(", "), "", &[format!("{verb}: {reason}")])?;
+        }
+        Ok(())
+    }
+
+    fn footer(&mut self, verdict: &Verdict) -> io::Result<()> {
+        let count = |status| verdict.rules_that(status);
+        let mut line = format!("\n{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
+        for status in ["waived", "skipped", "failed"] {
+            if count(status) > 0 {
+                line.push_str(&format!(", {} {status}", count(status)));
+            }
+        }
+        writeln!(self.out, "{line}")?;
+        if verdict.hidden > 0 {
+            writeln!(self.out, "{} findings below --min-severity are not shown", verdict.hidden)?;
+        }
+        if let Some(first) = verdict.open().next() {
+            let command = self.paint(&format!("pgassay rules show {}", first.rule), BOLD);
+            writeln!(self.out, "why it matters, thresholds, when to ignore it: {command}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The time the counters cover, and since when.
+fn window(verdict: &Verdict) -> String {
     #[allow(clippy::cast_precision_loss, reason = "seconds")]
     let length = units::millis(verdict.window.seconds() as f64 * 1000.0);
-    let since = verdict.window.from.format("%Y-%m-%d %H:%M:%S UTC");
+    let since = verdict.window.from.format("%Y-%m-%d %H:%M UTC");
     if verdict.window.from_is_reset {
-        writeln!(out, "counters cover {length}, since the reset at {since}")?;
+        format!("counters cover {length}, since their reset at {since}")
     } else {
-        writeln!(out, "counters cover at least {length}, since the server's start at {since}")?;
-    }
-    let counts = verdict.statements;
-    if counts.seen > 0 {
-        let unparsed =
-            if counts.unparsed > 0 { format!(", {} not understood", counts.unparsed) } else { String::new() };
-        writeln!(
-            out,
-            "{} statements judged, from {} entries of pg_stat_statements{unparsed}",
-            counts.judged, counts.seen
-        )?;
-    }
-    writeln!(out)?;
-    let of = |severity: Severity| verdict.count(severity);
-    let (critical, warning, info) = (of(Severity::Critical), of(Severity::Warning), of(Severity::Info));
-    writeln!(out, "{}", bold(&format!("{critical} critical, {warning} warning, {info} info"), style))
-}
-
-fn color_of(severity: Severity) -> Color {
-    match severity {
-        Severity::Critical => Color::Red,
-        Severity::Warning => Color::Yellow,
-        Severity::Info => Color::Cyan,
+        format!("counters cover at least {length}, since the server's start at {since}")
     }
 }
 
-fn width(style: Style) -> u16 {
-    style.width.clamp(*WIDTHS.start(), *WIDTHS.end())
-}
-
-/// Width of the left column.
-fn left(style: Style) -> u16 {
-    (width(style) * 2 / 5).min(48)
-}
-
-/// A table without borders, two columns: what and where on the left, the words on the right.
-fn grid(style: Style) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(width(style));
-    if style.color {
-        table.enforce_styling();
-    } else {
-        table.force_no_tty();
-    }
-    table.set_constraints([ColumnConstraint::UpperBoundary(Width::Fixed(left(style)))]);
-    table
-}
-
-fn print(table: &Table, out: &mut dyn Write) -> io::Result<()> {
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    Ok(())
-}
-
-fn section(severity: Severity, findings: &[&Finding], style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if findings.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n{}", bold(&severity.name().to_uppercase(), style))?;
-    let mut table = grid(style);
-    for finding in findings {
-        let name = Cell::new(format!("{}\n  {}", finding.rule, escape(&finding.object.path())));
-        table.add_row([name.fg(color_of(severity)).set_alignment(CellAlignment::Left), Cell::new(words(finding))]);
-    }
-    print(&table, out)
-}
-
-fn words(finding: &Finding) -> String {
+fn words(finding: &Finding) -> Vec<String> {
     let doubt = match finding.confidence {
         Confidence::Low => " (low confidence)",
         Confidence::Medium | Confidence::High => "",
     };
-    let statement =
-        finding.object.statement.as_deref().map(|text| format!("\n  {}", shortened(&escape(text)))).unwrap_or_default();
-    format!("{}{doubt}{statement}\n→ {}", escape(&finding.message), escape(&finding.fix.text))
+    let statement = finding.object.statement.as_deref().map(shortened);
+    let message = std::iter::once(format!("{}{doubt}", finding.message));
+    message.chain(statement).chain([format!("→ {}", finding.fix.text)]).collect()
 }
 
 fn shortened(text: &str) -> String {
@@ -123,72 +189,4 @@ fn shortened(text: &str) -> String {
         return flat;
     }
     format!("{} …", flat.chars().take(STATEMENT).collect::<String>().trim_end())
-}
-
-fn waived(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    if verdict.waived().next().is_none() {
-        return Ok(());
-    }
-    writeln!(out, "\n{}", bold("WAIVED", style))?;
-    let mut table = grid(style);
-    for finding in verdict.waived() {
-        let Some(waiver) = &finding.waived else { continue };
-        let until = waiver.until.map(|day| format!(", until {day}")).unwrap_or_default();
-        let owner = waiver.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
-        let name = format!("{}\n  {}", finding.rule, escape(&finding.object.path()));
-        table.add_row([name, format!("{} {}{owner}{until}", finding.severity.name(), escape(&waiver.reason))]);
-    }
-    print(&table, out)
-}
-
-/// What was not looked at, beside what was clean: gaps, and rules that did not run, by reason.
-fn unseen(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
-    for rule in &verdict.rules {
-        if let RuleStatus::Skipped(reason) | RuleStatus::Failed(reason) = &rule.status {
-            let failed = matches!(rule.status, RuleStatus::Failed(_));
-            by_reason.entry((!failed, reason)).or_default().push(&rule.id);
-        }
-    }
-    if by_reason.is_empty() && verdict.gaps.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n{}", bold("NOT LOOKED AT", style))?;
-    let mut table = grid(style);
-    for gap in &verdict.gaps {
-        let part = if gap.partial { "part of " } else { "" };
-        let words = format!("{}\n→ {}", escape(&gap.reason), escape(&gap.remedy));
-        table.add_row([format!("{part}{}", gap.facet.name()), words]);
-    }
-    for ((ran, reason), rules) in by_reason {
-        let verb = if ran { "skipped" } else { "failed" };
-        table.add_row([rules.join("\n"), format!("{verb}: {}", escape(reason))]);
-    }
-    print(&table, out)
-}
-
-fn footer(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let count = |status| verdict.rules_that(status);
-    let mut line = format!("\n{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
-    for status in ["waived", "skipped", "failed"] {
-        if count(status) > 0 {
-            line.push_str(&format!(", {} {status}", count(status)));
-        }
-    }
-    writeln!(out, "{line}")?;
-    if verdict.hidden > 0 {
-        writeln!(out, "{} findings below --min-severity are not shown", verdict.hidden)?;
-    }
-    if let Some(first) = verdict.open().next() {
-        writeln!(
-            out,
-            "why, thresholds and when to ignore: {}",
-            bold(&format!("pgassay rules show {}", first.rule), style)
-        )?;
-    }
-    Ok(())
-}
-
-fn bold(text: &str, style: Style) -> String {
-    if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
