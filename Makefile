@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench clean setup-build
+.PHONY: help setup build demo test lint bench clean setup-build pages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -37,3 +37,6 @@ bench: setup ## run the benchmarks
 clean: ## remove what was built and the unpacked servers
 	cargo clean
 	rm -rf .postgres
+
+pages: build ## write docs/rules and docs/schema anew
+	@scripts/pages

@@ -7,7 +7,8 @@ use crate::postgres::ReadError;
 /// A facet that failed.
 pub(super) fn gap_of(facet: Facet, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
-        Some("42501") => grant(role),
+        Some("42501") => privilege(&error.message, role),
+        Some("42703" | "42883") if facet == Facet::Statements => "alter extension pg_stat_statements update;".to_owned(),
         Some("57014") => "raise --statement-timeout, or try when the server is less busy".to_owned(),
         Some("55P03") => "another session locks what is read: try again, or raise --lock-timeout".to_owned(),
         Some("57P01" | "57P02" | "57P03") => "the server is going down: try again when it is back".to_owned(),
@@ -21,6 +22,14 @@ pub(super) fn gap_of(facet: Facet, error: &ReadError, role: &str) -> Gap {
         sqlstate: error.sqlstate.clone(),
         remedy,
         is_failure: error.sqlstate.as_deref() != Some("42501"),
+    }
+}
+
+/// What to grant when something was refused. The message names a schema where that is what is closed.
+fn privilege(message: &str, role: &str) -> String {
+    match message.strip_prefix("permission denied for schema ") {
+        Some(schema) => format!("grant usage on schema {} to {};", identifier(schema), identifier(role)),
+        None => grant(role),
     }
 }
 

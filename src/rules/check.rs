@@ -5,6 +5,7 @@ use crate::model::table::Facts;
 use crate::rules::expression::{describe, names};
 use crate::rules::form::{RuleForm, parse_major};
 use crate::rules::position::{Problem, suggest};
+use crate::rules::vocabulary::unknown;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Field names by facet, and whether each may be none.
@@ -160,7 +161,10 @@ fn check_names(file: &File<'_>, part: &Part<'_>, known: &BTreeMap<&str, bool>) -
         Ok(used) => used,
         Err(error) => return vec![file.problem(&part.path, None, format!("{key}: {}", describe(&error)))],
     };
-    let mut problems = Vec::new();
+    let mut problems: Vec<Problem> = unknown(part.text, part.is_template)
+        .into_iter()
+        .map(|(word, message)| file.problem(&part.path, Some(&word), format!("{key}: {message}")))
+        .collect();
     for name in &used {
         if file.form.params.contains_key(name) {
             continue;

@@ -12,6 +12,7 @@ mod page;
 mod params;
 mod position;
 mod stub;
+mod vocabulary;
 mod waiver;
 
 pub use check::{FieldIndex, check};

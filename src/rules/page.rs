@@ -57,10 +57,25 @@ fn param_row(rule: &str, name: &str, param: &ParamForm) -> String {
     format!("- `{name}`: {value}. {}. Change it with `--param {rule}.{name}=…`.", capitalised(param.why.trim()))
 }
 
-/// A template's words, its places shown by their names.
+/// A template's words: places by the names of their fields, alternatives one after the other.
 fn template_words(template: &str) -> String {
-    let flat = template.split_whitespace().collect::<Vec<_>>().join(" ");
-    flat.replace("{{ ", "`").replace(" }}", "`")
+    let mut out = String::new();
+    let mut rest = template;
+    while let Some(at) = rest.find('{') {
+        let (before, tag) = rest.split_at(at);
+        out.push_str(before);
+        let (close, is_place) = if tag.starts_with("{{") { ("}}", true) } else { ("%}", false) };
+        let Some((inner, after)) = tag.get(2..).and_then(|inner| inner.split_once(close)) else { break };
+        let name = inner.split(['|', '(', '[']).next().unwrap_or_default().trim();
+        if is_place {
+            out.push_str(&format!("`{name}`"));
+        } else if name.starts_with("el") {
+            out.push_str(" / ");
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn confidence(rule: &Rule) -> String {

@@ -41,15 +41,19 @@ impl Problem {
     }
 }
 
-/// Line and column of the value under a path of keys, in block style: each key is sought below the
-/// one before. Falls back to the last key found, so that an odd layout costs precision only.
+/// Line and column of the value under a path of keys, in block style: the first stands at the margin,
+/// each other is sought below the one before. Falls back to the last key found, so that an odd layout costs precision only.
 fn locate(text: &str, path: &[&str], word: Option<&str>) -> (usize, usize) {
     let lines: Vec<&str> = text.lines().collect();
     let mut place = (0, 0);
     let mut from = 0;
-    for key in path {
-        let found =
-            lines.iter().enumerate().skip(from).find_map(|(number, line)| Some((number, key_column(line, key)?)));
+    for (depth, key) in path.iter().enumerate() {
+        let is_there = |column: &usize| depth > 0 || *column == 0;
+        let found = lines
+            .iter()
+            .enumerate()
+            .skip(from)
+            .find_map(|(number, line)| Some((number, key_column(line, key).filter(is_there)?)));
         let Some((number, column)) = found else { break };
         place = (number, column);
         from = number;
