@@ -5,8 +5,7 @@ with locks as materialized (
   from pg_catalog.pg_locks l
   join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
   where l.locktype = 'relation' and l.pid is distinct from pg_catalog.pg_backend_pid() -- no pid: a prepared transaction
-),
-locked as (select l.oid from locks l where l.mode = 'AccessExclusiveLock'),
+), locked as (select l.oid from locks l where l.mode = 'AccessExclusiveLock'),
 building as (
   select b.index_relid as oid from pg_catalog.pg_stat_progress_create_index b
   where b.datname = pg_catalog.current_database() and b.index_relid is not null
@@ -15,6 +14,7 @@ building as (
   select i.indexrelid from pg_catalog.pg_index i
   where not i.indisvalid and i.indrelid in (select l.oid from locks l where l.granted
     and l.mode = 'ShareUpdateExclusiveLock' and l.pid in (select b.pid from pg_catalog.pg_stat_progress_create_index b))
+  union all select l.oid from locks l where l.granted and l.mode = 'ShareUpdateExclusiveLock' -- being dropped concurrently
 ),
 members as (
   select e.objid as oid from pg_catalog.pg_depend e where e.classid = 'pg_catalog.pg_class'::pg_catalog.regclass

@@ -10,6 +10,7 @@ select
   pg_catalog.pg_has_role('pg_read_all_stats', 'usage') as reads_all_stats,
   pg_catalog.pg_is_in_recovery() as is_standby,
   pg_catalog.pg_postmaster_start_time() as started_at,
+  pg_catalog.pg_stat_get_bgwriter_stat_reset_time() as counters_reset,
   pg_catalog.clock_timestamp() as now,
   pg_catalog.current_setting('block_size')::bigint as block_bytes,
   exists (

@@ -217,7 +217,7 @@ waivers:
         ),
         ("waivers:\n  - {rule: slow_query, object: x, reason: y, until: soon, owner: null}\n", "pgassay.yaml:2:"),
         ("audit: {fail_on: bad}\n", "pgassay.yaml:1:18: fail_on: `bad` should be"),
-        ("rules: [\n", "pgassay.yaml:2:1"),
+        ("rules:\n\tx: 1\n", "pgassay.yaml:2:1"),
         ("targets: {shop: {url: \"postgres://u:S3cret@h/d\"}}\n", "holds a password"),
     ] {
         let said = desk.write("pgassay.yaml", text).audit(&[]);

@@ -8,7 +8,9 @@ use crate::postgres::ReadError;
 pub(super) fn gap_of(facet: Facet, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
         Some("42501") => privilege(&error.message, role),
-        Some("42703" | "42883") if facet == Facet::Statements => "alter extension pg_stat_statements update;".to_owned(),
+        Some("42703" | "42883") if facet == Facet::Statements => {
+            "alter extension pg_stat_statements update;".to_owned()
+        }
         Some("57014") => "raise --statement-timeout, or try when the server is less busy".to_owned(),
         Some("55P03") => "another session locks what is read: try again, or raise --lock-timeout".to_owned(),
         Some("57P01" | "57P02" | "57P03") => "the server is going down: try again when it is back".to_owned(),

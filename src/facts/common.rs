@@ -2,7 +2,7 @@
 
 use super::build;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{Facet, Snapshot};
+use crate::model::snapshot::{Facet, Replication, Snapshot};
 use crate::model::table::Table;
 use crate::model::units;
 use chrono::{DateTime, Utc};
@@ -37,6 +37,8 @@ struct Common {
     statements_window: String,
     /// Entries of pg_stat_statements were evicted: totals are missing what was thrown out. {bool | pg_stat_statements_info.dealloc}
     statements_evicted: bool,
+    /// Size of a block. {bytes | block_size}
+    block_bytes: i64,
     /// Times of block reads are measured. {bool | track_io_timing}
     io_is_timed: bool,
     /// The role sees statistics of columns at all. {bool | pg_stats}
@@ -50,10 +52,12 @@ pub(super) struct Since {
 }
 
 impl Since {
-    /// The recorded reset, else the server's start: a crash clears counters without recording it,
-    /// so nothing older is certain.
+    /// The recorded reset; else the server's start, or the reset of the instance's own counters where
+    /// that is later: recovery from a crash clears all counters, and from 15 on records it there only.
     pub(super) fn new(reset: Option<DateTime<Utc>>, snapshot: &Snapshot) -> Self {
-        reset.map_or(Self { from: snapshot.server.started_at, is_reset: false }, |from| Self { from, is_reset: true })
+        let server = &snapshot.server;
+        let least = server.counters_reset.map_or(server.started_at, |reset| reset.max(server.started_at));
+        reset.map_or(Self { from: least, is_reset: false }, |from| Self { from, is_reset: true })
     }
 
     #[allow(clippy::cast_precision_loss, reason = "milliseconds of a window are far below 2^53")]
@@ -75,10 +79,18 @@ pub(super) fn statements_since(snapshot: &Snapshot) -> Since {
     Since::new(snapshot.statements_info.as_ref().and_then(|info| info.stats_reset), snapshot)
 }
 
+/// The receiver is a copy of this server, not a logical subscriber, a backup under way or an archive
+/// of WAL, which replays nothing. What the role may not see is taken to be a copy.
+fn is_standby(receiver: &Replication, sees_all: bool) -> bool {
+    let is_backup = receiver.state.as_deref() == Some("backup");
+    !receiver.is_logical && !is_backup && (receiver.replay_lag_bytes.is_some() || !sees_all)
+}
+
 pub(super) fn table(snapshot: &Snapshot) -> Table {
     let now = snapshot.captured_at;
     let (tables, statements) = (tables_since(snapshot), statements_since(snapshot));
-    let standbys = snapshot.replication.iter().filter(|receiver| !receiver.is_logical).count();
+    let sees_all = snapshot.server.reads_all_stats;
+    let standbys = snapshot.replication.iter().filter(|receiver| is_standby(receiver, sees_all)).count();
     let common = Common {
         captured_at: now,
         server_major: snapshot.server.major(),
@@ -93,6 +105,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
         statements_age_days: statements.days(now),
         statements_window: statements.words(now),
         statements_evicted: snapshot.statements_info.as_ref().is_some_and(|info| info.evictions.unwrap_or(0) > 0),
+        block_bytes: snapshot.server.block_bytes,
         io_is_timed: snapshot.setting("track_io_timing").is_some_and(|setting| setting.is_on()),
         column_statistics_readable: snapshot.gap(Facet::Columns).is_none()
             && snapshot.columns.iter().any(|column| column.has_statistics),

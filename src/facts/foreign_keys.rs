@@ -5,7 +5,7 @@ use super::indexes::serves;
 use super::lookup::{Key, Lookup};
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind, identifier};
-use crate::model::snapshot::ForeignKey;
+use crate::model::snapshot::{ForeignKey, RelationKind};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,6 +19,8 @@ struct ForeignKeyRow<'a> {
     is_indexed: bool,
     /// The referencing table and the columns an index should lead with, as SQL. {text | pg_constraint.conkey}
     wanted_index: String,
+    /// The referencing table is partitioned. {bool | pg_class.relkind}
+    table_is_partitioned: bool,
     /// Size of the referencing table. {bytes | pg_relation_size()}
     table_bytes: i64,
     /// Rows of the referencing table. {tuples | n_live_tup, reltuples}
@@ -43,6 +45,7 @@ pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
             key,
             is_indexed: lookup.indexes(place).iter().any(|index| serves(index, key)),
             wanted_index: format!("{}.{} ({})", identifier(&key.schema), identifier(&key.table), columns.join(", ")),
+            table_is_partitioned: own.is_some_and(|row| row.relation.kind == RelationKind::PartitionedTable),
             table_bytes: own.map_or(0, |row| row.relation.bytes),
             table_rows: own.map_or(0, |row| row.row_count),
             table_writes: own.map_or(0, |row| row.writes),

@@ -34,19 +34,23 @@ pub(super) fn kin(indexes: &[&Index]) -> Vec<Kin> {
             kin[keeper].is_kept_for_another = true;
         }
     }
-    for loser in 0..indexes.len() {
-        if kin[loser].duplicate_of.is_some() || !is_droppable(indexes[loser]) || indexes[loser].is_unique {
-            continue;
-        }
-        let widest = (0..indexes.len())
-            .filter(|&keeper| {
-                keeper != loser && kin[keeper].duplicate_of.is_none() && covers(indexes[keeper], indexes[loser])
-            })
-            .min_by_key(|&keeper| (indexes[keeper].bytes, &indexes[keeper].name));
-        if let Some(keeper) = widest {
-            kin[loser].covered_by = Some(indexes[keeper].name.clone());
-            kin[keeper].is_kept_for_another = true;
-        }
+    let is_twin = |at: usize| kin[at].duplicate_of.is_some();
+    let is_narrow = |at: usize| is_droppable(indexes[at]) && !indexes[at].is_unique && !is_twin(at);
+    let widers = |at: usize| {
+        (0..indexes.len()).filter(move |&wide| wide != at && !is_twin(wide) && covers(indexes[wide], indexes[at]))
+    };
+    let covered: Vec<bool> = (0..indexes.len()).map(|at| is_narrow(at) && widers(at).next().is_some()).collect();
+    let mut pairs = Vec::new();
+    for loser in (0..indexes.len()).filter(|&at| covered[at]) {
+        // Of a chain the widest stays: it is the one that nothing covers.
+        let lasting = widers(loser).filter(|&wide| !covered[wide]);
+        pairs.extend(
+            lasting.min_by_key(|&wide| (indexes[wide].bytes, &indexes[wide].name)).map(|keeper| (loser, keeper)),
+        );
+    }
+    for (loser, keeper) in pairs {
+        kin[loser].covered_by = Some(indexes[keeper].name.clone());
+        kin[keeper].is_kept_for_another = true;
     }
     kin
 }
@@ -167,6 +171,14 @@ mod tests {
         let mut other = wide;
         other.is_valid = false;
         assert_eq!(judge(&[narrow, other])[0].covered_by, None);
+    }
+
+    #[test]
+    fn of_a_chain_the_widest_stays() {
+        let kin = judge(&[index("a", &["x"]), index("ab", &["x", "y"]), index("abc", &["x", "y", "z"])]);
+        assert_eq!(kin[0].covered_by.as_deref(), Some("abc"));
+        assert_eq!(kin[1].covered_by.as_deref(), Some("abc"));
+        assert_eq!((kin[1].is_kept_for_another, kin[2].is_kept_for_another), (false, true));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::model::snapshot::{ForeignKey, Index};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 #[derive(Serialize, JsonSchema)]
 struct IndexRow {
@@ -93,48 +93,55 @@ fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Inde
     (sum, count)
 }
 
-/// The kin of every index, by schema and name.
-fn all_kin<'a>(lookup: &Lookup<'a>) -> HashMap<Key<'a>, Kin> {
-    let mut all = HashMap::new();
-    for relation in &lookup.snapshot.relations {
-        let indexes = lookup.indexes((&relation.schema, &relation.name));
-        for (index, kin) in indexes.iter().zip(kin(indexes)) {
-            all.insert((index.schema.as_str(), index.name.as_str()), kin);
-        }
+/// An index with what is attached to it, and how much that is.
+struct Whole {
+    index: Index,
+    leaf_count: usize,
+    kin: Kin,
+}
+
+/// Every index of one table, sums made and judged together.
+fn wholes(indexes: &[&Index], children: &HashMap<Key<'_>, Vec<&Index>>) -> Vec<Whole> {
+    let (sums, counts): (Vec<Index>, Vec<usize>) = indexes.iter().map(|index| with_leaves(index, children)).unzip();
+    let kin = kin(&sums.iter().collect::<Vec<_>>());
+    let parts = sums.into_iter().zip(counts).zip(kin);
+    parts.map(|((index, leaf_count), kin)| Whole { index, leaf_count, kin }).collect()
+}
+
+fn row(whole: Whole, siblings: &[&Index], keys: &[&ForeignKey], table: Option<&RelationRow>) -> IndexRow {
+    let Whole { index, leaf_count, kin } = whole;
+    let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
+    let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
+    let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
+    IndexRow {
+        leaf_count,
+        backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
+        supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
+        kept_definition: kept.map(|kept| kept.definition.clone()),
+        duplicate_of: kin.duplicate_of.as_ref().map(path),
+        covered_by: kin.covered_by.as_ref().map(path),
+        is_kept_for_another: kin.is_kept_for_another,
+        table_rows: table.map_or(0, |table| table.row_count),
+        table_writes: table.map_or(0, |table| table.writes),
+        table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+        index,
     }
-    all
 }
 
 pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
     let children = children(&lookup.snapshot.indexes);
     let tables: HashMap<Key<'_>, &RelationRow> =
         relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
-    let mut kin = all_kin(lookup);
-    let rows = lookup.snapshot.indexes.iter().map(|own| {
-        let place = (own.schema.as_str(), own.table.as_str());
-        let kin = kin.remove(&(own.schema.as_str(), own.name.as_str())).unwrap_or_default();
-        let (index, leaf_count) = with_leaves(own, &children);
+    let mut rows: Vec<(Object, IndexRow)> = Vec::with_capacity(lookup.snapshot.indexes.len());
+    let places: BTreeSet<Key<'_>> =
+        lookup.snapshot.indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
+    for place in places {
         let siblings = lookup.indexes(place);
-        let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
-        let table = tables.get(&place);
-        let path = |name: &String| Object::in_schema(ObjectKind::Index, &own.database, &own.schema, name).path();
-        let row = IndexRow {
-            leaf_count,
-            backs_constraint: own.is_primary || own.is_exclusion || own.constraint_name.is_some(),
-            supports_foreign_key: lookup.foreign_keys(place).iter().any(|key| serves(own, key)),
-            kept_definition: kept
-                .and_then(|name| siblings.iter().find(|index| index.name == *name))
-                .map(|index| index.definition.clone()),
-            duplicate_of: kin.duplicate_of.as_ref().map(path),
-            covered_by: kin.covered_by.as_ref().map(path),
-            is_kept_for_another: kin.is_kept_for_another,
-            table_rows: table.map_or(0, |table| table.row_count),
-            table_writes: table.map_or(0, |table| table.writes),
-            table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
-            index,
-        };
-        (Object::in_schema(ObjectKind::Index, &own.database, &own.schema, &own.name).of_table(&own.table), row)
-    });
+        rows.extend(wholes(siblings, &children).into_iter().map(|whole| {
+            let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
+            (object.of_table(place.1), row(whole, siblings, lookup.foreign_keys(place), tables.get(&place).copied()))
+        }));
+    }
     build::table("indexes", rows)
 }
 

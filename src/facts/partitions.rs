@@ -29,9 +29,9 @@ struct PartitionedTableRow {
     is_monthly: bool,
     /// A partition holds the moment of reading. {bool | pg_class.relpartbound}
     covers_now: bool,
-    /// Partitions that follow the current one without a gap; none unless monthly. {months | pg_class.relpartbound}
+    /// Partitions that follow the current one without a gap; none unless monthly, current and with an end. {months | pg_class.relpartbound}
     months_ahead: Option<usize>,
-    /// Where the unbroken row of partitions ends; none unless cut by time and current. {time | pg_class.relpartbound}
+    /// Where the unbroken row of partitions ends; none unless cut by time, current and with an end. {time | pg_class.relpartbound}
     covered_until: Option<DateTime<Utc>>,
     /// Rows inserted in all partitions. {tuples | pg_stat_all_tables.n_tup_ins}
     inserted: i64,
@@ -44,7 +44,7 @@ fn row(lookup: &Lookup<'_>, place: Key<'_>, partitions: &[&Partition]) -> (Objec
     let present: Vec<&&Partition> = partitions.iter().filter(|partition| partition.name.is_some()).collect();
     let slices: Vec<Slice> =
         present.iter().filter_map(|partition| slice(partition.bound.as_deref()?, &first.key_types)).collect();
-    let Runway { is_monthly, covered_until, months_ahead } = runway(&slices, lookup.snapshot.captured_at);
+    let Runway { is_monthly, covers_now, covered_until, months_ahead } = runway(&slices, lookup.snapshot.captured_at);
     let leaves = lookup.leaves(place);
     let fact = PartitionedTableRow {
         schema: first.parent_schema.clone(),
@@ -54,7 +54,7 @@ fn row(lookup: &Lookup<'_>, place: Key<'_>, partitions: &[&Partition]) -> (Objec
         partition_count: present.len(),
         has_default: present.iter().any(|partition| partition.is_default),
         is_monthly,
-        covers_now: covered_until.is_some(),
+        covers_now,
         months_ahead,
         covered_until,
         inserted: leaves.iter().map(|leaf| leaf.inserted).sum(),

@@ -14,19 +14,19 @@ pub(super) struct RelationRow {
     pub(super) relation: Relation,
     /// Leaf partitions whose counters and sizes are summed in this row. {partitions | pg_inherits}
     pub(super) leaf_count: usize,
-    /// Rows: live rows counted by the statistics, else the estimate of the last VACUUM or ANALYZE. {tuples | n_live_tup, reltuples}
+    /// Live rows as counted; after a reset, until VACUUM or ANALYZE count anew, at least their last estimate. {tuples | n_live_tup, reltuples}
     pub(super) row_count: i64,
     /// Rows inserted, updated and deleted. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
     pub(super) writes: i64,
-    /// Share of rows that are dead; none when empty. {pct | n_dead_tup ÷ (n_live_tup + n_dead_tup)}
+    /// Share of rows that are dead; none when empty. {pct | n_dead_tup ÷ (row_count + n_dead_tup)}
     dead_pct: Option<f64>,
     /// Rows read by one sequential scan on average; none without scans. A parallel worker counts as a scan. {tuples | seq_tup_read ÷ seq_scan}
     tuples_per_seq_scan: Option<f64>,
-    /// Changed rows at which autovacuum analyzes. {tuples | autovacuum_analyze_threshold + autovacuum_analyze_scale_factor × reltuples, storage options}
+    /// Changed rows at which autovacuum analyzes, leaves added up. {tuples | autovacuum_analyze_threshold + autovacuum_analyze_scale_factor × reltuples, storage options}
     analyze_threshold: f64,
-    /// Dead rows at which autovacuum vacuums. {tuples | autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × reltuples, storage options}
+    /// Dead rows at which autovacuum vacuums, leaves added up. {tuples | autovacuum_vacuum_threshold + autovacuum_vacuum_scale_factor × reltuples, storage options}
     vacuum_threshold: f64,
-    /// Autovacuum may work on it. {bool | autovacuum, autovacuum_enabled}
+    /// Autovacuum may work on it, on all its leaves. {bool | autovacuum, autovacuum_enabled}
     is_autovacuumed: bool,
     /// It has a primary key. {bool | pg_constraint}
     has_primary_key: bool,
@@ -63,6 +63,14 @@ fn is_autovacuumed(snapshot: &Snapshot, relation: &Relation) -> bool {
         && !option(relation, "autovacuum_enabled").is_some_and(off)
 }
 
+/// Live rows as counted; where the counters were reset and nothing has counted anew since, the last
+/// estimate when that is more.
+fn row_count(relation: &Relation) -> i64 {
+    let counted = [relation.last_vacuum, relation.last_autovacuum, relation.last_analyze, relation.last_autoanalyze];
+    let estimated = relation.estimated_rows.unwrap_or(0);
+    if counted.iter().any(Option::is_some) { relation.live_tuples } else { relation.live_tuples.max(estimated) }
+}
+
 /// A partitioned table holds nothing itself: what it does is what its leaves do.
 fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
     let mut sum = relation.clone();
@@ -85,7 +93,9 @@ fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
         sum.heap_blocks_hit += leaf.heap_blocks_hit;
         sum.frozen_xid_age = sum.frozen_xid_age.max(leaf.frozen_xid_age);
     }
-    sum.estimated_rows = leaves.iter().map(|leaf| leaf.estimated_rows).sum();
+    // A month not yet filled says nothing: it must not silence the others.
+    let known = leaves.iter().filter_map(|leaf| leaf.estimated_rows);
+    sum.estimated_rows = known.reduce(|total, rows| total + rows);
     sum
 }
 
@@ -104,17 +114,19 @@ fn row(lookup: &Lookup<'_>, own: &Relation) -> RelationRow {
     let key = (own.schema.as_str(), own.name.as_str());
     let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { Vec::new() };
     let relation = if leaves.is_empty() { own.clone() } else { with_leaves(own, &leaves) };
-    let tuples = relation.live_tuples + relation.dead_tuples;
+    let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { &leaves };
+    let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
+    let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
     RelationRow {
         leaf_count: leaves.len(),
-        row_count: if relation.live_tuples > 0 { relation.live_tuples } else { relation.estimated_rows.unwrap_or(0) },
+        row_count,
         writes: relation.inserted + relation.updated + relation.deleted,
         dead_pct: (tuples > 0).then(|| 100.0 * relation.dead_tuples as f64 / tuples as f64),
         tuples_per_seq_scan: (seq_scans > 0).then(|| relation.seq_tuples_read as f64 / seq_scans as f64),
-        analyze_threshold: threshold(snapshot, &relation, "analyze", 0.1),
-        vacuum_threshold: threshold(snapshot, &relation, "vacuum", 0.2),
-        is_autovacuumed: is_autovacuumed(snapshot, own),
+        analyze_threshold: workers.iter().map(|leaf| threshold(snapshot, leaf, "analyze", 0.1)).sum(),
+        vacuum_threshold: workers.iter().map(|leaf| threshold(snapshot, leaf, "vacuum", 0.2)).sum(),
+        is_autovacuumed: workers.iter().all(|leaf| is_autovacuumed(snapshot, leaf)),
         has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
         has_other_key: has_other_key(lookup, own),
         has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),

@@ -38,10 +38,16 @@ struct StatementRow<'a> {
     widest_column_count: i64,
     /// Columns of that relation whose values are kept in TOAST: its TOAST table is not empty. {columns | pg_attribute.attstorage, pg_class.reltoastrelid}
     widest_toasted_column_count: usize,
-    /// It reads one row: one relation, by one column compared with a value. {bool | pg_query}
+    /// Bytes that relation keeps in TOAST. {bytes | pg_class.reltoastrelid}
+    widest_toast_bytes: i64,
+    /// Rows of that relation, an estimate. {tuples | pg_class.reltuples}
+    widest_row_count: i64,
+    /// It looks rows up in one relation by one column compared with a value. {bool | pg_query}
     is_key_lookup: bool,
     /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
     parent_statement: Option<String>,
+    /// Fingerprint of that statement. {text | pg_query fingerprint}
+    parent_fingerprint: Option<String>,
     /// Calls of this statement for one call of that one. {calls | calls}
     calls_per_parent_call: Option<f64>,
     /// Rows that statement returned in one call. {tuples | rows ÷ calls}
@@ -147,8 +153,11 @@ impl<'a> Workload<'a> {
             widest_table: widest.map(path),
             widest_column_count: widest.map_or(0, |relation| relation.column_count),
             widest_toasted_column_count: widest.map_or(0, |relation| self.toasted_columns(relation)),
+            widest_toast_bytes: widest.map_or(0, |relation| relation.toast_bytes),
+            widest_row_count: widest.and_then(|relation| relation.estimated_rows).unwrap_or(0),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
+            parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
             calls_per_parent_call: parent.as_ref().map(|parent| parent.calls_per_call),
             parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
             statement,

@@ -8,10 +8,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 pub struct Runway {
     /// The newest bounded partition is a month long.
     pub is_monthly: bool,
+    /// A partition holds the present.
+    pub covers_now: bool,
     /// Where the unbroken row that starts with the current partition ends; none when nothing holds
-    /// the present.
+    /// the present, or when it never ends.
     pub covered_until: Option<DateTime<Utc>>,
-    /// Partitions after the current one in that row; none unless monthly and current.
+    /// Partitions after the current one in that row; none unless monthly, current and with an end.
     pub months_ahead: Option<usize>,
 }
 
@@ -40,7 +42,13 @@ pub fn runway(slices: &[Slice], now: DateTime<Utc>) -> Runway {
         covered_until = slice.to;
         ahead += 1;
     }
-    Runway { is_monthly, covered_until: Some(covered_until), months_ahead: is_monthly.then_some(ahead) }
+    let ends = covered_until < DateTime::<Utc>::MAX_UTC;
+    Runway {
+        is_monthly,
+        covers_now: true,
+        covered_until: ends.then_some(covered_until),
+        months_ahead: (is_monthly && ends).then_some(ahead),
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +89,14 @@ mod tests {
     fn an_archive_covers_nothing_now() {
         let runway = runway(&months(&ROW), at("2027-01-01T00:00:00Z"));
         assert_eq!((runway.covered_until, runway.months_ahead), (None, None));
+    }
+
+    #[test]
+    fn an_open_end_reaches_for_ever() {
+        let mut slices = months(&ROW);
+        slices.push(Slice { from: at("2026-04-01T00:00:00Z"), to: DateTime::<Utc>::MAX_UTC });
+        let runway = runway(&slices, at("2026-03-11T12:00:00Z"));
+        assert_eq!((runway.covers_now, runway.months_ahead, runway.covered_until), (true, None, None));
     }
 
     #[test]

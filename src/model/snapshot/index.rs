@@ -57,7 +57,7 @@ pub struct Index {
     pub is_ready: bool,
     /// Not being dropped. {bool | pg_index.indislive}
     pub is_live: bool,
-    /// A build or rebuild of it is in progress. {bool | pg_stat_progress_create_index}
+    /// A build, rebuild or concurrent drop of it is in progress. {bool | pg_stat_progress_create_index, pg_locks}
     pub is_being_built: bool,
     /// It is an index on a partitioned table: it holds no entries itself. {bool | pg_class.relkind}
     pub is_partitioned: bool,

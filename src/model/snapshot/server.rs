@@ -50,11 +50,13 @@ pub struct Server {
     pub system_identifier: Option<String>,
     /// When the server started. {time | pg_postmaster_start_time()}
     pub started_at: DateTime<Utc>,
+    /// When the instance's own counters were last reset; a crash does that too. {time | pg_stat_bgwriter.stats_reset}
+    pub counters_reset: Option<DateTime<Utc>>,
     /// The server's clock when it was read. {time | clock_timestamp()}
     pub now: DateTime<Utc>,
     /// Size of a block. {bytes | block_size}
     pub block_bytes: i64,
-    /// Extensions that could be installed here matter for advice: `pg_stat_statements` is on the machine. {bool | pg_available_extensions}
+    /// The files of `pg_stat_statements` are on the server's machine. {bool | pg_available_extensions}
     pub statements_available: bool,
     /// `pg_stat_statements` is loaded at server start; none when the role may not see the setting. {bool | shared_preload_libraries}
     pub statements_preloaded: Option<bool>,
