@@ -1,6 +1,7 @@
 -- extensions installed in the audited database
 -- needs: nothing, 13 and up
 select
+  pg_catalog.current_database()::text as database,
   e.extname::text as name,
   e.extversion::text as version,
   n.nspname::text as schema,

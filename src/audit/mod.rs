@@ -2,6 +2,8 @@
 //! snapshot, rules and settings; the clock is the snapshot's own.
 
 mod fixture;
+mod passes;
+mod story;
 mod verdict;
 
 pub use fixture::{Fixture, FixtureFailure, run_fixture};

@@ -1,11 +1,11 @@
 //! From a snapshot to a verdict.
 
-use crate::facts::{WaiverUse, facts, waivers};
+use super::passes;
+use crate::facts::{counters_since, facts};
 use crate::model::finding::{Finding, Severity};
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::model::table::Facts;
-use crate::model::verdict::{FailOn, RuleOutcome, RuleStatus, StatementCounts, Verdict, Window};
-use crate::rules::{FieldIndex, Judged, Library, Overrides, Selection, Waiver, evaluate};
+use crate::model::verdict::{FailOn, StatementCounts, Verdict, Window};
+use crate::rules::{FieldIndex, Library, Overrides, Selection, Waiver};
 use chrono::{DateTime, Utc};
 use std::cmp::Ordering;
 
@@ -45,19 +45,7 @@ pub fn field_index() -> FieldIndex {
 /// Judges a snapshot. Waivers hold by the snapshot's own date, so that a replay gives the same verdict.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: Tool) -> Verdict {
-    let all = facts(snapshot);
-    let today = snapshot.captured_at.date_naive();
-    let run = |facts: &Facts, waivers: &[Waiver]| {
-        evaluate(&library.rules, facts, &snapshot.gaps, &settings.overrides, &settings.selection, waivers, today)
-    };
-    let (on_waivers, rest): (Vec<_>, Vec<_>) = all.tables.into_iter().partition(|table| table.name == "waivers");
-    drop(on_waivers);
-    let mut judged = run(&Facts { common: all.common.clone(), tables: rest }, &settings.waivers);
-    let uses = waiver_uses(&settings.waivers, &judged, snapshot);
-    let second =
-        run(&Facts { common: all.common, tables: vec![waivers(&snapshot.target.database, &uses)] }, &settings.waivers);
-    judged.findings.extend(second.findings);
-    judged.rules.extend(second.rules);
+    let mut judged = passes::run(snapshot, library, settings);
     judged.rules.sort_by(|a, b| a.id.cmp(&b.id));
     judged.findings.sort_by(order);
     let hidden = judged.findings.iter().filter(|finding| finding.severity < settings.min_severity).count();
@@ -75,23 +63,6 @@ pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: 
         gaps: snapshot.gaps.clone(),
         fail_on: settings.fail_on,
     }
-}
-
-fn waiver_uses(waivers: &[Waiver], judged: &Judged, snapshot: &Snapshot) -> Vec<WaiverUse> {
-    let ran = |rule: &RuleOutcome| !matches!(rule.status, RuleStatus::Skipped(_) | RuleStatus::Failed(_));
-    waivers
-        .iter()
-        .map(|waiver| WaiverUse {
-            waived_rule: waiver.rule.clone(),
-            waived_object: waiver.object.clone(),
-            reason: waiver.reason.clone(),
-            until: waiver.until,
-            owner: waiver.owner.clone(),
-            is_expired: waiver.is_expired(snapshot.captured_at.date_naive()),
-            rule_ran: judged.rules.iter().any(|rule| rule.id == waiver.rule && ran(rule)),
-            matches: judged.findings.iter().filter(|finding| waiver.covers(finding)).count(),
-        })
-        .collect()
 }
 
 /// Severity first; then time before everything else before bytes, because a millisecond and a byte
@@ -113,26 +84,24 @@ fn order(a: &Finding, b: &Finding) -> Ordering {
 
 /// The statements' own window where they were read, else the tables'.
 fn window(snapshot: &Snapshot) -> Window {
-    let recorded = match &snapshot.statements_info {
-        Some(info) => info.stats_reset,
-        None => snapshot.current_database().and_then(|database| database.stats_reset),
-    };
-    let statements = snapshot.statements_info.as_ref().and_then(|info| info.stats_reset);
+    let since = counters_since(snapshot);
+    let statements = snapshot.statements_info.iter().find_map(|info| info.stats_reset);
     let databases =
         snapshot.databases.iter().filter_map(|row| Some((format!("database {}", row.name), row.stats_reset?)));
     Window {
         resets: statements.map(|at| ("pg_stat_statements".to_owned(), at)).into_iter().chain(databases).collect(),
-        from: recorded.unwrap_or(snapshot.server.started_at),
+        from: since.from,
         to: snapshot.captured_at,
-        from_is_reset: recorded.is_some(),
+        from_is_reset: since.is_reset,
     }
 }
 
 fn statement_counts(snapshot: &Snapshot) -> StatementCounts {
-    let Some(info) = &snapshot.statements_info else { return StatementCounts::default() };
+    let infos = &snapshot.statements_info;
     StatementCounts {
-        seen: info.seen,
+        seen: infos.iter().map(|info| info.seen).sum(),
         judged: i64::try_from(snapshot.statements.len()).unwrap_or(i64::MAX),
-        unparsed: info.unparsed,
+        below_top: infos.iter().map(|info| info.below_top).sum(),
+        unparsed: infos.iter().map(|info| info.unparsed).sum(),
     }
 }

@@ -90,8 +90,20 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) connect_timeout: Option<String>,
     /// Statements whose texts are read, by each of several totals [default: 500]
-    #[arg(long, value_name = "N", help_heading = "Connection")]
-    pub(super) top: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Scope")]
+    pub(super) top: Option<u32>,
+    /// Audit this database of the server instead of the target's; repeatable
+    #[arg(long, value_name = "NAME", help_heading = "Scope", conflicts_with = "all_databases")]
+    pub(super) database: Vec<String>,
+    /// Audit every database the role may connect to, templates left out
+    #[arg(long, help_heading = "Scope")]
+    pub(super) all_databases: bool,
+    /// Read a standby's own counters too, so that what only it uses counts; repeatable
+    #[arg(long, value_name = "DSN", help_heading = "Scope")]
+    pub(super) replica: Vec<String>,
+    /// Watch active sessions for this time, for the rules about waits
+    #[arg(long, value_name = "TIME", help_heading = "Scope")]
+    pub(super) sample: Option<String>,
 }
 
 const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \

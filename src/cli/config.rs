@@ -36,17 +36,25 @@ pub(super) struct Config {
 pub(super) struct TargetConfig {
     /// URL or `key=value` pairs, without a password.
     pub(super) url: String,
+    /// Standbys of it, as `--replica`.
+    #[serde(default)]
+    pub(super) replicas: Vec<String>,
 }
 
 /// As the flags of the same names.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ConnectionConfig {
+    /// 1 to 64
     pub(super) jobs: Option<u16>,
     pub(super) statement_timeout: Option<String>,
     pub(super) lock_timeout: Option<String>,
     pub(super) connect_timeout: Option<String>,
-    pub(super) top: Option<usize>,
+    /// 1 or more
+    pub(super) top: Option<u32>,
+    pub(super) databases: Vec<String>,
+    pub(super) all_databases: bool,
+    pub(super) sample: Option<String>,
 }
 
 /// Rules.
@@ -97,7 +105,7 @@ impl Config {
             serde_yaml::from_str(text).map_err(|error| Problem::of_yaml(file, &error))?
         };
         for (name, target) in &config.targets {
-            if holds_password(&target.url) {
+            if std::iter::once(&target.url).chain(&target.replicas).any(|url| holds_password(url)) {
                 let message = format!(
                     "target `{name}` holds a password: keep it in .pgpass, a service file or PGPASSWORD instead"
                 );
@@ -110,8 +118,22 @@ impl Config {
                 return Err(Problem::at(file, text, &["waivers", "reason"], None, message).into());
             }
         }
+        config.check_numbers(file, text)?;
         config.origin = Some((file.to_owned(), text.to_owned()));
         Ok(config)
+    }
+
+    /// Numbers are held to what the flags allow.
+    fn check_numbers(&self, file: &str, text: &str) -> Result<(), Problem> {
+        let own = &self.connection;
+        let refuse = |key: &str, words: &str| Problem::at(file, text, &["connection", key], None, words.to_owned());
+        if own.jobs.is_some_and(|jobs| !(1..=64).contains(&jobs)) {
+            return Err(refuse("jobs", "jobs should be between 1 and 64"));
+        }
+        if own.top == Some(0) {
+            return Err(refuse("top", "top should be at least 1"));
+        }
+        Ok(())
     }
 
     /// A problem with something the config says, at its place.
@@ -122,10 +144,10 @@ impl Config {
         }
     }
 
-    /// The URL of a named target.
-    pub(super) fn target(&self, name: &str) -> Result<&str> {
+    /// A named target.
+    pub(super) fn target(&self, name: &str) -> Result<&TargetConfig> {
         match self.targets.get(name) {
-            Some(target) => Ok(&target.url),
+            Some(target) => Ok(target),
             None if self.targets.is_empty() => {
                 bail!("`{name}` is no URL and no key=value pair, and the config names no targets")
             }

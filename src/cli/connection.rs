@@ -4,10 +4,10 @@ use super::args::{LimitArgs, Shared};
 use super::config::Config;
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
-use crate::collect::collect;
+use crate::collect::{Access, collect};
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::postgres::{Reader, Surroundings, Target};
-use anyhow::{Context, Result};
+use crate::postgres::{Surroundings, Target};
+use anyhow::Result;
 use std::path::PathBuf;
 
 /// This program.
@@ -22,41 +22,50 @@ pub(super) fn surroundings() -> Surroundings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect(),
         home: std::env::var_os("HOME").map(PathBuf::from),
-        login: std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok(),
+        login: login(),
     }
 }
 
-/// The target, and its name in reports.
-fn target(config: &Config, typed: Option<&str>) -> Result<(Target, String)> {
+/// The name of the user we run as, which libpq takes for the default role.
+fn login() -> Option<String> {
+    let id = rustix::process::geteuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let own = users
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields.get(2) == Some(&id.as_str()));
+    own.and_then(|fields| fields.first().map(|name| (*name).to_owned()))
+        .or_else(|| std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok())
+}
+
+/// What was typed, understood.
+struct Aim {
+    target: Target,
+    name: String,
+    replicas: Vec<Target>,
+}
+
+fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> {
     let around = surroundings();
     let text = typed.map(str::to_owned).or_else(|| std::env::var("DATABASE_URL").ok()).unwrap_or_default();
     let is_name = !text.is_empty() && !text.contains("://") && !text.contains('=');
-    let url = if is_name { config.target(&text)?.to_owned() } else { text.clone() };
-    let target = Target::resolve(&url, &around)?;
+    let named = if is_name { Some(config.target(&text)?) } else { None };
+    let mut target = Target::resolve(named.map_or(text.as_str(), |target| &target.url), &around)?;
+    let first = limits.database.first().or(config.connection.databases.first());
+    if let Some(database) = first.filter(|_| !limits.all_databases) {
+        target = target.with_database(database);
+    }
+    let listed = named.map_or(&[][..], |target| &target.replicas);
+    let replicas = if limits.replica.is_empty() { listed } else { &limits.replica };
+    let replicas = replicas.iter().map(|text| Target::resolve(text, &around)).collect::<Result<_, _>>()?;
     let name = if is_name { text } else { target.database.clone() };
-    Ok((target, name))
+    Ok(Aim { target, name, replicas })
 }
 
 /// Reads a snapshot of the typed target.
-pub(super) fn snapshot_of(
-    shared: &Shared,
-    config: &Config,
-    typed: Option<&str>,
-    limits: &LimitArgs,
-) -> Result<Snapshot> {
-    let (target, name) = target(config, typed)?;
-    snapshot_of_target(shared, config, target, &name, limits)
-}
-
-/// Reads a snapshot of a target.
-pub(super) fn snapshot_of_target(
-    shared: &Shared,
-    config: &Config,
-    target: Target,
-    name: &str,
-    limits: &LimitArgs,
-) -> Result<Snapshot> {
-    let (limits, scope, connect_timeout) = settings::limits(config, limits)?;
+pub(super) fn snapshot_of(shared: &Shared, config: &Config, typed: Option<&str>, args: &LimitArgs) -> Result<Snapshot> {
+    let Aim { target, name, replicas } = aim(config, typed, args)?;
+    let (limits, scope, connect_timeout) = settings::limits(config, args, replicas)?;
     let target = match connect_timeout {
         Some(timeout) => target.with_connect_timeout(timeout),
         None => target,
@@ -64,10 +73,9 @@ pub(super) fn snapshot_of_target(
     let run = std::process::id().to_string();
     interrupt::block_on(async {
         let bar = Bar::new(shared, "reading");
-        let mut reader = Reader::connect(&target, limits, &run).await?;
-        let place = target.place();
-        let snapshot = collect(&mut reader, &target, name, scope, tool(), &bar).await;
+        let access = Access { target: &target, name: &name, limits, run: &run };
+        let snapshot = collect(access, &scope, tool(), &bar).await;
         bar.clear();
-        snapshot.with_context(|| format!("cannot read {place}"))
+        Ok(snapshot?)
     })
 }

@@ -5,10 +5,10 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::{connection, exit, interrupt, output, settings};
 use crate::audit::judge;
-use crate::collect::{Scope, collect};
+use crate::collect::{Access, Scope, collect};
 use crate::demo::{Binaries, CONFIG, Cluster, SUPERUSER, Shop, find_binaries};
 use crate::model::snapshot::Snapshot;
-use crate::postgres::{Limits, Reader, Target};
+use crate::postgres::{Limits, Target};
 use crate::progress::Progress;
 use crate::store::write_snapshot;
 use anyhow::{Result, bail};
@@ -71,8 +71,8 @@ async fn tour(shared: &Shared, args: &DemoArgs, binaries: &Binaries) -> Result<(
     let holders = shop.work(&bar).await?;
     bar.started("audit");
     let target = Target::resolve(&shop.dsn(), &connection::surroundings())?;
-    let mut reader = Reader::connect(&target, Limits::default(), "demo").await?;
-    let snapshot = collect(&mut reader, &target, "shop", Scope::default(), connection::tool(), &bar).await?;
+    let access = Access { target: &target, name: "shop", limits: Limits::default(), run: "demo" };
+    let snapshot = collect(access, &Scope::default(), connection::tool(), &bar).await?;
     bar.finished("audit");
     bar.clear();
     if !args.keep {

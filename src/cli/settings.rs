@@ -3,11 +3,11 @@
 use super::args::{FailOnArg, FormatArg, LimitArgs, RuleChoice, SeverityArg};
 use super::config::Config;
 use crate::audit::{Settings, field_index};
-use crate::collect::Scope;
+use crate::collect::{Databases, Scope};
 use crate::model::finding::Severity;
 use crate::model::units::parse_quantity;
 use crate::model::verdict::FailOn;
-use crate::postgres::Limits;
+use crate::postgres::{Limits, Target};
 use crate::rules::{Library, Overrides, ParamValue, Problem, Selection, builtin_sources, suggest};
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
@@ -117,7 +117,11 @@ pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> Result<FormatA
 }
 
 /// How much of the server a run may take, and how much of its workload is read.
-pub(super) fn limits(config: &Config, args: &LimitArgs) -> Result<(Limits, Scope, Option<Duration>)> {
+pub(super) fn limits(
+    config: &Config,
+    args: &LimitArgs,
+    replicas: Vec<Target>,
+) -> Result<(Limits, Scope, Option<Duration>)> {
     let own = &config.connection;
     let standard = Limits::default();
     let time = |flag: &Option<String>, config: &Option<String>, name: &str| {
@@ -129,7 +133,19 @@ pub(super) fn limits(config: &Config, args: &LimitArgs) -> Result<(Limits, Scope
             .unwrap_or(standard.statement_timeout),
         lock_timeout: time(&args.lock_timeout, &own.lock_timeout, "lock-timeout")?.unwrap_or(standard.lock_timeout),
     };
-    let scope = Scope { top: args.top.or(own.top).unwrap_or(Scope::default().top) };
+    let named = if args.database.is_empty() { &own.databases } else { &args.database };
+    let databases = match (args.all_databases || (own.all_databases && args.database.is_empty()), named.as_slice()) {
+        (true, _) => Databases::All,
+        (false, []) => Databases::Connected,
+        (false, names) => Databases::Named(names.to_vec()),
+    };
+    let top = args.top.or(own.top).and_then(|top| usize::try_from(top).ok());
+    let scope = Scope {
+        top: top.unwrap_or(Scope::default().top),
+        databases,
+        replicas,
+        sample: time(&args.sample, &own.sample, "sample")?,
+    };
     Ok((limits, scope, time(&args.connect_timeout, &own.connect_timeout, "connect-timeout")?))
 }
 

@@ -2,15 +2,16 @@
 
 use crate::model::object::identifier;
 use crate::model::snapshot::{Facet, Gap, Snapshot};
-use crate::postgres::ReadError;
+use crate::postgres::{ConnectError, ReadError};
 
 /// A facet that failed.
-pub(super) fn gap_of(facet: Facet, error: &ReadError, role: &str) -> Gap {
+pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
         Some("42501") => privilege(&error.message, role),
         Some("42703" | "42883") if facet == Facet::Statements => {
             "alter extension pg_stat_statements update;".to_owned()
         }
+        Some("0A000") => "it comes with a later major".to_owned(),
         Some("57014") => "raise --statement-timeout, or try when the server is less busy".to_owned(),
         Some("55P03") => "another session locks what is read: try again, or raise --lock-timeout".to_owned(),
         Some("57P01" | "57P02" | "57P03") => "the server is going down: try again when it is back".to_owned(),
@@ -19,11 +20,12 @@ pub(super) fn gap_of(facet: Facet, error: &ReadError, role: &str) -> Gap {
     };
     Gap {
         facet,
+        database: database.map(str::to_owned),
         partial: false,
         reason: error.message.lines().next().unwrap_or_default().to_owned(),
         sqlstate: error.sqlstate.clone(),
         remedy,
-        is_failure: error.sqlstate.as_deref() != Some("42501"),
+        is_failure: !matches!(error.sqlstate.as_deref(), Some("42501" | "0A000")),
     }
 }
 
@@ -39,44 +41,99 @@ pub(super) fn grant(role: &str) -> String {
     format!("grant pg_monitor to {};", identifier(role))
 }
 
-/// A part of a facet that the role cannot see, told from what is missing in its rows.
-fn hidden(facet: Facet, reason: String, remedy: String) -> Gap {
-    Gap { facet, partial: true, reason, sqlstate: None, remedy, is_failure: false }
+/// An audited database that cannot be connected to.
+pub(super) fn unreachable(database: &str, error: &ConnectError) -> Gap {
+    Gap {
+        facet: Facet::Databases,
+        database: Some(database.to_owned()),
+        partial: true,
+        reason: format!("database {} was not audited: {}", identifier(database), error.cause),
+        sqlstate: error.sqlstate.clone(),
+        remedy: error.next.clone(),
+        is_failure: error.sqlstate.as_deref() != Some("42501"),
+    }
 }
 
-/// What the role was not shown.
+/// How much of a facet the role cannot see.
+enum Hidden {
+    Part,
+    All,
+}
+
+fn hidden(facet: Facet, database: Option<&str>, much: &Hidden, reason: String, remedy: String) -> Gap {
+    Gap {
+        facet,
+        database: database.map(str::to_owned),
+        partial: matches!(much, Hidden::Part),
+        reason,
+        sqlstate: None,
+        remedy,
+        is_failure: false,
+    }
+}
+
+/// What the role was not shown, told from what is missing in the rows. A facet of which all that
+/// matters is hidden was not read: its rules must not pass.
 pub(super) fn visibility_gaps(snapshot: &Snapshot) -> Vec<Gap> {
+    let mut gaps = instance_gaps(snapshot);
+    for database in &snapshot.audited {
+        gaps.extend(database_gaps(snapshot, database));
+    }
+    gaps
+}
+
+fn instance_gaps(snapshot: &Snapshot) -> Vec<Gap> {
     let server = &snapshot.server;
-    let remedy = grant(&server.role);
     let mut gaps = Vec::new();
-    if !server.reads_all_stats && snapshot.gap(Facet::Sessions).is_none() {
-        let reason = "state and queries of other roles' sessions are hidden from this role".to_owned();
-        gaps.push(hidden(Facet::Sessions, reason, remedy.clone()));
-        let reason = "state and lag of standbys are hidden from this role".to_owned();
-        gaps.push(hidden(Facet::Replication, reason, remedy.clone()));
+    if !server.reads_all_stats {
+        let is_seen = snapshot.sessions.iter().any(|session| session.state.is_some());
+        let much = if is_seen { Hidden::Part } else { Hidden::All };
+        for (facet, reason) in [
+            (Facet::Sessions, "state and queries of other roles' sessions are hidden from this role"),
+            (Facet::Locks, "who waits for whom is hidden from this role, but for its own sessions"),
+            (Facet::Replication, "state and lag of standbys are hidden from this role"),
+        ] {
+            if snapshot.gap(facet).is_none() {
+                gaps.push(hidden(facet, None, &much, reason.to_owned(), grant(&server.role)));
+            }
+        }
     }
-    if let Some(info) = snapshot.statements_info.as_ref().filter(|info| info.hidden > 0) {
-        let reason = format!("texts of {} entries are hidden from this role", info.hidden);
-        gaps.push(hidden(Facet::Statements, reason, remedy.clone()));
+    gaps
+}
+
+fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
+    let role = identifier(&snapshot.server.role);
+    let own = Some(database);
+    let mut gaps = Vec::new();
+    if let Some(info) = snapshot.statements_info.iter().find(|info| info.database == database && info.hidden > 0) {
+        let much = if info.hidden == info.seen { Hidden::All } else { Hidden::Part };
+        let reason = format!("texts of {} of {} entries are hidden from this role", info.hidden, info.seen);
+        gaps.push(hidden(Facet::Statements, own, &much, reason, grant(&snapshot.server.role)));
     }
-    let unread = snapshot.sequences.iter().filter(|sequence| !sequence.is_readable).count();
+    let sequences = snapshot.sequences.iter().filter(|sequence| sequence.database == database);
+    let (all, unread) = sequences.fold((0, 0), |(all, unread), row| (all + 1, unread + usize::from(!row.is_readable)));
     if unread > 0 {
-        let reason = format!("{unread} of {} sequences cannot be read by this role", snapshot.sequences.len());
-        let remedy = format!("grant select on all sequences in schema … to {};", identifier(&server.role));
-        gaps.push(hidden(Facet::Sequences, reason, remedy));
+        let much = if unread == all { Hidden::All } else { Hidden::Part };
+        let reason = format!("{unread} of {all} sequences cannot be read by this role");
+        let remedy = format!(
+            "grant pg_read_all_data to {role}; (before 14: grant select on all sequences in schema … to {role};)"
+        );
+        gaps.push(hidden(Facet::Sequences, own, &much, reason, remedy));
     }
-    let is_any_visible = snapshot.columns.iter().any(|column| column.has_statistics);
-    if !snapshot.columns.is_empty() && !is_any_visible && !server.is_superuser {
+    let mut columns = snapshot.columns.iter().filter(|column| column.database == database).peekable();
+    let has_columns = columns.peek().is_some();
+    if has_columns && !columns.any(|column| column.has_statistics) && !snapshot.server.is_superuser {
         let reason = "no statistics of any column are visible to this role".to_owned();
         let remedy =
-            format!("grant pg_read_all_data (14 and up) or select on the tables to {};", identifier(&server.role));
-        gaps.push(hidden(Facet::Columns, reason, remedy));
+            format!("grant pg_read_all_data to {role}; (before 14: grant select on all tables in schema … to {role};)");
+        gaps.push(hidden(Facet::Columns, own, &Hidden::Part, reason, remedy));
     }
-    let estimated = snapshot.relations.iter().filter(|relation| relation.bytes_are_estimated).count();
-    if estimated > 0 {
-        let reason =
-            format!("{estimated} relations are locked by other sessions: their sizes are those of the last VACUUM");
-        gaps.push(hidden(Facet::Relations, reason, "try again when the locks are gone".to_owned()));
+    let relations = snapshot.relations.iter().filter(|row| row.database == database && row.bytes_are_estimated);
+    let locked = relations.count();
+    if locked > 0 {
+        let reason = format!("{locked} relations are locked by other sessions: their sizes are as of the last VACUUM");
+        let remedy = "try again when the locks are gone".to_owned();
+        gaps.push(hidden(Facet::Relations, own, &Hidden::Part, reason, remedy));
     }
     gaps
 }

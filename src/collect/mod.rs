@@ -1,158 +1,209 @@
-//! Fills a snapshot from a server: every facet once, several at a time. A facet that fails becomes a
-//! gap; only the first, `server`, must succeed, because the others depend on its version.
+//! Fills a snapshot from a server: every facet once, several at a time. What belongs to the whole
+//! instance is read over one connection pool, what belongs to a database over one of its own. A facet
+//! that fails becomes a gap; only the first, `server`, must succeed, because the others depend on its
+//! version.
 
+mod database;
 mod gap;
+mod instance;
+mod nodes;
+mod samples;
 mod sessions;
 mod statements;
 
-use crate::model::snapshot::{Extension, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
-use crate::postgres::{ReadError, Reader, Target, pick};
+use crate::model::snapshot::{Facet, Gap, Server, Snapshot, TargetInfo, Tool};
+use crate::postgres::{Limits, ReadError, Reader, Target, pick};
 use crate::progress::Progress;
-use gap::{gap_of, visibility_gaps};
+use gap::{gap_of, unreachable, visibility_gaps};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
+/// Databases to audit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Databases {
+    /// The one connected to.
+    #[default]
+    Connected,
+    /// That one and these.
+    Named(Vec<String>),
+    /// All that the role may connect to, templates left out.
+    All,
+}
+
 /// What to collect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scope {
     /// Statements whose texts are read: those among the largest by any of several totals.
     pub top: usize,
+    /// Which databases.
+    pub databases: Databases,
+    /// Standbys whose counters are read too.
+    pub replicas: Vec<Target>,
+    /// How long to watch active sessions; not at all when none.
+    pub sample: Option<Duration>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { top: 500 }
+        Self { top: 500, databases: Databases::Connected, replicas: Vec::new(), sample: None }
     }
+}
+
+/// How to reach the server.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// Where.
+    pub target: &'a Target,
+    /// The target's name in the report.
+    pub name: &'a str,
+    /// How much of the server the run may take.
+    pub limits: Limits,
+    /// Names the run: our sessions are called `pgassay/<run>`.
+    pub run: &'a str,
 }
 
 /// What the facets share while they are read.
 struct Collector<'a> {
-    reader: &'a Reader,
     progress: &'a dyn Progress,
     server: Server,
     gaps: Mutex<Vec<Gap>>,
 }
 
-/// Reads a snapshot. `name` is the target's in the report.
+/// Why there is no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CollectError {
+    /// No connection.
+    #[error(transparent)]
+    Connect(#[from] crate::postgres::ConnectError),
+    /// The server did not say what it is.
+    #[error("cannot read {place}: {error}")]
+    Read {
+        /// Host, port and database.
+        place: String,
+        /// What happened.
+        error: ReadError,
+    },
+    /// A replica is no copy of the audited server.
+    #[error("{0}")]
+    Stranger(String),
+}
+
+/// Reads a snapshot.
 pub async fn collect(
-    reader: &mut Reader,
-    target: &Target,
-    name: &str,
-    scope: Scope,
+    access: Access<'_>,
+    scope: &Scope,
     tool: Tool,
     progress: &dyn Progress,
-) -> Result<Snapshot, ReadError> {
-    progress.begin(Facet::ALL.len());
+) -> Result<Snapshot, CollectError> {
+    progress.begin(Facet::ALL.len() - 2);
     progress.started("server");
-    let server = server(reader).await?;
-    if server.is_superuser {
-        reader.stay_out_of_statements();
-    }
+    let mut reader = Reader::connect(access.target, access.limits, access.run).await?;
+    let server =
+        server(&mut reader).await.map_err(|error| CollectError::Read { place: access.target.place(), error })?;
     progress.finished("server");
-    let collector = Collector { reader, progress, server, gaps: Mutex::default() };
+    let collector = Collector { progress, server, gaps: Mutex::default() };
     let mut snapshot = Snapshot::empty(tool, collector.server.now);
     snapshot.target = TargetInfo {
-        name: name.to_owned(),
-        host: target.host.clone(),
-        port: target.port,
+        name: access.name.to_owned(),
+        host: access.target.host.clone(),
+        port: access.target.port,
         database: collector.server.database.clone(),
     };
-    collector.fill(&mut snapshot, scope).await;
+    snapshot.audited = vec![collector.server.database.clone()];
+    let (instance, database, entries) = tokio::join!(
+        instance::read(&collector, &reader),
+        database::read(&collector, &reader, &collector.server.database),
+        statements::entries(&collector, &reader),
+    );
+    instance.fill(&mut snapshot);
+    database.fill(&mut snapshot);
+    collector.other_databases(access, scope, &mut snapshot).await;
+    statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
+    nodes::fill(access, scope, &mut snapshot).await?;
+    samples::fill(&collector, &reader, scope.sample, &mut snapshot).await;
     snapshot.gaps = collector.gaps.into_inner();
     snapshot.server = collector.server;
-    snapshot.gaps.extend(visibility_gaps(&snapshot));
-    snapshot.gaps.sort_by(|a, b| (a.facet, &a.reason).cmp(&(b.facet, &b.reason)));
+    let hidden = visibility_gaps(&snapshot);
+    snapshot.gaps.extend(hidden);
+    snapshot.gaps.sort_by(|a, b| (a.facet, &a.database, &a.reason).cmp(&(b.facet, &b.database, &b.reason)));
     Ok(snapshot)
 }
 
-async fn server(reader: &Reader) -> Result<Server, ReadError> {
+/// Reads what the server is. A superuser's further queries stay out of `pg_stat_statements`.
+async fn server(reader: &mut Reader) -> Result<Server, ReadError> {
     #[derive(Deserialize)]
     struct Identifier {
         system_identifier: String,
     }
-    let mut server: Server = read(reader, "server", 0)
+    let mut server: Server = rows(reader, "server", 0)
         .await?
         .pop()
         .ok_or_else(|| ReadError { message: "the server described itself with no row".to_owned(), sqlstate: None })?;
     // Managed servers may refuse it: the audit can do without.
-    let identifier: Result<Vec<Identifier>, ReadError> = read(reader, "system_identifier", 0).await;
+    let identifier: Result<Vec<Identifier>, ReadError> = rows(reader, "system_identifier", 0).await;
     server.system_identifier = identifier.ok().and_then(|mut rows| rows.pop()).map(|row| row.system_identifier);
+    if server.is_superuser {
+        reader.stay_out_of_statements();
+    }
     Ok(server)
 }
 
-async fn read<T: DeserializeOwned>(reader: &Reader, query: &str, major: i32) -> Result<Vec<T>, ReadError> {
+async fn rows<T: DeserializeOwned>(reader: &Reader, query: &str, major: i32) -> Result<Vec<T>, ReadError> {
     let query = pick(query, major, 0).ok_or_else(|| ReadError {
-        message: format!("no query `{query}` for PostgreSQL {major}"),
+        message: format!("PostgreSQL {major} has no such statistics"),
         sqlstate: Some("0A000".to_owned()),
     })?;
     reader.read(query.sql, &[]).await
 }
 
 impl Collector<'_> {
-    async fn fill(&self, snapshot: &mut Snapshot, scope: Scope) {
-        let statements = async {
-            let extensions: Vec<Extension> = self.facet(Facet::Extensions).await;
-            let statements = statements::collect(self, &extensions, scope).await;
-            (extensions, statements)
-        };
-        let (
-            (extensions, (info, statements)),
-            settings,
-            databases,
-            relations,
-            columns,
-            indexes,
-            foreign_keys,
-            constraints,
-            sequences,
-            partitions,
-            sessions,
-            replication,
-        ) = tokio::join!(
-            statements,
-            self.facet(Facet::Settings),
-            self.facet(Facet::Databases),
-            self.facet(Facet::Relations),
-            self.facet(Facet::Columns),
-            self.facet(Facet::Indexes),
-            self.facet(Facet::ForeignKeys),
-            self.facet(Facet::Constraints),
-            self.facet(Facet::Sequences),
-            self.facet(Facet::Partitions),
-            self.facet(Facet::Sessions),
-            self.facet(Facet::Replication),
-        );
-        snapshot.extensions = extensions;
-        snapshot.statements_info = info;
-        snapshot.statements = statements;
-        snapshot.settings = settings;
-        snapshot.databases = databases;
-        snapshot.relations = relations;
-        snapshot.columns = columns;
-        snapshot.indexes = indexes;
-        snapshot.foreign_keys = foreign_keys;
-        snapshot.constraints = constraints;
-        snapshot.sequences = sequences;
-        snapshot.partitions = partitions;
-        snapshot.sessions = sessions::redacted(sessions);
-        snapshot.replication = replication;
-    }
-
-    /// All rows of a facet; on failure none, and a gap.
-    async fn facet<T: DeserializeOwned>(&self, facet: Facet) -> Vec<T> {
+    /// All rows of a facet; on failure none, and a gap. `database` is named where the facet is one's own.
+    async fn facet<T: DeserializeOwned>(&self, reader: &Reader, facet: Facet, database: Option<&str>) -> Vec<T> {
         self.progress.started(facet.name());
-        let mut rows = read(self.reader, facet.name(), self.server.major()).await;
-        if rows.as_ref().is_err_and(|error| error.sqlstate.as_deref() == Some("55P03")) {
+        let mut read = rows(reader, facet.name(), self.server.major()).await;
+        if read.as_ref().is_err_and(|error| error.sqlstate.as_deref() == Some("55P03")) {
             // Somebody locked a relation between our look at the locks and at its size.
-            rows = read(self.reader, facet.name(), self.server.major()).await;
+            read = rows(reader, facet.name(), self.server.major()).await;
         }
         self.progress.finished(facet.name());
-        match rows {
+        match read {
             Ok(rows) => rows,
             Err(error) => {
-                self.gaps.lock().await.push(gap_of(facet, &error, &self.server.role));
+                self.gap(gap_of(facet, database, &error, &self.server.role)).await;
                 Vec::new()
+            }
+        }
+    }
+
+    async fn gap(&self, gap: Gap) {
+        self.gaps.lock().await.push(gap);
+    }
+
+    /// The databases besides the one connected to, one after the other: each has its own pool.
+    async fn other_databases(&self, access: Access<'_>, scope: &Scope, snapshot: &mut Snapshot) {
+        let wanted: Vec<String> = match &scope.databases {
+            Databases::Connected => Vec::new(),
+            Databases::Named(names) => names.clone(),
+            Databases::All => snapshot
+                .databases
+                .iter()
+                .filter(|database| database.allows_connections && !database.is_template)
+                .map(|database| database.name.clone())
+                .collect(),
+        };
+        for name in wanted.iter().filter(|name| **name != self.server.database) {
+            let target = access.target.clone().with_database(name);
+            match Reader::connect(&target, access.limits, access.run).await {
+                Ok(mut reader) => {
+                    if self.server.is_superuser {
+                        reader.stay_out_of_statements();
+                    }
+                    database::read(self, &reader, name).await.fill(snapshot);
+                    snapshot.audited.push(name.clone());
+                }
+                Err(error) => self.gap(unreachable(name, &error)).await,
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Statements: numbers of all entries first, without a single text; then the texts of the chosen;
 //! then entries with the same fingerprint become one statement.
 
-use super::{Collector, Scope};
-use crate::model::snapshot::{Extension, Facet, Gap, Statement, StatementCounters, StatementsInfo};
-use crate::postgres::{MARKER, ReadError, Type, pick};
+use super::Collector;
+use crate::model::snapshot::{Extension, Facet, Gap, Snapshot, Statement, StatementCounters, StatementsInfo};
+use crate::postgres::{MARKER, ReadError, Reader, ToSql, Type, pick};
 use crate::statement::analyse;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -41,24 +41,46 @@ struct InfoRow {
     stats_reset: Option<DateTime<Utc>>,
 }
 
-pub(super) async fn collect(
-    collector: &Collector<'_>,
-    extensions: &[Extension],
-    scope: Scope,
-) -> (Option<StatementsInfo>, Vec<Statement>) {
+/// All entries of the instance, and how to read their texts.
+pub(super) struct Entries {
+    info: InfoRow,
+    all: Vec<Entry>,
+    texts_sql: String,
+}
+
+/// Reads the numbers of all entries, or says why there are none.
+pub(super) async fn entries(collector: &Collector<'_>, reader: &Reader) -> Result<Entries, Gap> {
     collector.progress.started("statements");
-    let outcome = match extensions.iter().find(|extension| extension.name == "pg_stat_statements") {
-        None => Err(absent(collector)),
-        Some(extension) => read(collector, extension, scope).await.map_err(|error| failed(&error, collector)),
-    };
-    collector.progress.finished("statements");
-    match outcome {
-        Ok((info, statements)) => (Some(info), statements),
-        Err(gap) => {
-            collector.gaps.lock().await.push(gap);
-            (None, Vec::new())
+    let extensions: Vec<Extension> =
+        super::rows(reader, "extensions", collector.server.major()).await.map_err(|error| failed(&error, collector))?;
+    let extension = extensions.iter().find(|extension| extension.name == "pg_stat_statements");
+    let extension = extension.ok_or_else(|| absent(collector))?;
+    read(collector, reader, extension).await.map_err(|error| failed(&error, collector))
+}
+
+/// Chooses by their numbers the statements of each audited database, reads their texts, and merges them.
+pub(super) async fn fill(
+    collector: &Collector<'_>,
+    reader: &Reader,
+    entries: Result<Entries, Gap>,
+    top: usize,
+    snapshot: &mut Snapshot,
+) {
+    match entries {
+        Err(gap) => collector.gap(gap).await,
+        Ok(entries) => {
+            for database in snapshot.audited.clone() {
+                match texts(reader, &entries, &database, top).await {
+                    Ok((info, statements)) => {
+                        snapshot.statements_info.push(info);
+                        snapshot.statements.extend(statements);
+                    }
+                    Err(error) => collector.gap(Gap { database: Some(database), ..failed(&error, collector) }).await,
+                }
+            }
         }
     }
+    collector.progress.finished("statements");
 }
 
 fn absent(collector: &Collector<'_>) -> Gap {
@@ -70,6 +92,7 @@ fn absent(collector: &Collector<'_>) -> Gap {
     };
     Gap {
         facet: Facet::Statements,
+        database: None,
         partial: false,
         reason: "pg_stat_statements is not installed in this database".to_owned(),
         sqlstate: None,
@@ -80,7 +103,7 @@ fn absent(collector: &Collector<'_>) -> Gap {
 
 fn failed(error: &ReadError, collector: &Collector<'_>) -> Gap {
     let is_unloaded = error.sqlstate.as_deref() == Some("55000");
-    let mut gap = super::gap_of(Facet::Statements, error, &collector.server.role);
+    let mut gap = super::gap_of(Facet::Statements, None, error, &collector.server.role);
     if is_unloaded {
         gap.remedy = "shared_preload_libraries = 'pg_stat_statements', then restart the server".to_owned();
         gap.is_failure = false;
@@ -88,11 +111,7 @@ fn failed(error: &ReadError, collector: &Collector<'_>) -> Gap {
     gap
 }
 
-async fn read(
-    collector: &Collector<'_>,
-    extension: &Extension,
-    scope: Scope,
-) -> Result<(StatementsInfo, Vec<Statement>), ReadError> {
+async fn read(collector: &Collector<'_>, reader: &Reader, extension: &Extension) -> Result<Entries, ReadError> {
     let minor = extension.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(8);
     let schema = format!("\"{}\"", extension.schema.replace('"', "\"\""));
     let sql = |name: &str| {
@@ -100,17 +119,28 @@ async fn read(
             .map(|query| query.sql.replace("{schema}", &schema))
             .unwrap_or_default()
     };
-    let mut infos: Vec<InfoRow> = collector.reader.read(&sql("statements_info"), &[]).await?;
-    let all: Vec<Entry> = collector.reader.read(&sql("statements"), &[]).await?;
-    let entries = i64::try_from(all.len()).unwrap_or(i64::MAX);
-    let own: Vec<Entry> = all.into_iter().filter(|entry| entry.database == collector.server.database).collect();
-    let chosen = choose(&own, scope.top);
-    let ids: Vec<i64> = chosen.iter().copied().collect();
-    let texts: Vec<Text> = collector.reader.read(&sql("statement_texts"), &[(&ids, Type::INT8_ARRAY)]).await?;
+    let mut infos: Vec<InfoRow> = reader.read(&sql("statements_info"), &[]).await?;
+    let all: Vec<Entry> = reader.read(&sql("statements"), &[]).await?;
     let info = infos
         .pop()
         .ok_or_else(|| ReadError { message: "pg_stat_statements said nothing of itself".to_owned(), sqlstate: None })?;
-    Ok(assemble(info, entries, own, texts))
+    Ok(Entries { info, all, texts_sql: sql("statement_texts") })
+}
+
+async fn texts(
+    reader: &Reader,
+    entries: &Entries,
+    database: &str,
+    top: usize,
+) -> Result<(StatementsInfo, Vec<Statement>), ReadError> {
+    let own: Vec<Entry> = entries.all.iter().filter(|entry| entry.database == database).cloned().collect();
+    let ids: Vec<i64> = choose(&own, top).into_iter().collect();
+    let params: [(&(dyn ToSql + Sync), Type); 2] = [(&ids, Type::INT8_ARRAY), (&database, Type::TEXT)];
+    let texts: Vec<Text> = reader.read(&entries.texts_sql, &params).await?;
+    let total = i64::try_from(entries.all.len()).unwrap_or(i64::MAX);
+    let (mut info, statements) = assemble(entries.info.clone(), total, own, texts);
+    info.database = database.to_owned();
+    Ok((info, statements))
 }
 
 /// Query ids that are among the `top` by any total that a rule may ask for.
@@ -140,8 +170,7 @@ fn choose(entries: &[Entry], top: usize) -> BTreeSet<i64> {
 }
 
 fn assemble(info: InfoRow, entries: i64, own: Vec<Entry>, texts: Vec<Text>) -> (StatementsInfo, Vec<Statement>) {
-    let ours: HashSet<i64> =
-        texts.iter().filter(|text| text.text.starts_with(MARKER)).map(|text| text.queryid).collect();
+    let ours: HashSet<i64> = texts.iter().filter(|text| text.text.contains(MARKER)).map(|text| text.queryid).collect();
     let analysed: HashMap<i64, _> = texts
         .iter()
         .filter(|text| !ours.contains(&text.queryid) && !is_hidden(&text.text))
@@ -184,6 +213,9 @@ fn assemble(info: InfoRow, entries: i64, own: Vec<Entry>, texts: Vec<Text>) -> (
                     has_offset: analysis.has_offset,
                     has_limit: analysis.has_limit,
                     lookup_columns: analysis.lookup_columns.clone(),
+                    wrapped_columns: analysis.wrapped_columns.clone(),
+                    inserts_values: analysis.inserts_values,
+                    set_columns: analysis.set_columns.clone(),
                     ..Statement::default()
                 });
                 statement.counters = sum(&statement.counters, &entry.counters);

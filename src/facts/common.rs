@@ -46,9 +46,18 @@ struct Common {
 }
 
 /// A moment from which counters are known to count.
-pub(super) struct Since {
-    pub(super) from: DateTime<Utc>,
-    pub(super) is_reset: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The moment.
+    pub from: DateTime<Utc>,
+    /// The server recorded a reset then; else counters may go back further.
+    pub is_reset: bool,
+}
+
+/// From when the statements' counters count; the tables' where no statements were read.
+#[must_use]
+pub fn counters_since(snapshot: &Snapshot) -> Since {
+    if snapshot.statements_info.is_empty() { tables_since(snapshot) } else { statements_since(snapshot) }
 }
 
 impl Since {
@@ -71,12 +80,18 @@ impl Since {
     }
 }
 
+/// What counters of tables and indexes cover on every node that was read: the youngest decides.
 pub(super) fn tables_since(snapshot: &Snapshot) -> Since {
-    Since::new(snapshot.current_database().and_then(|database| database.stats_reset), snapshot)
+    let own = Since::new(snapshot.current_database().and_then(|database| database.stats_reset), snapshot);
+    let nodes = snapshot.nodes.iter().map(|node| match node.stats_reset {
+        Some(from) => Since { from, is_reset: true },
+        None => Since { from: node.started_at, is_reset: false },
+    });
+    nodes.chain([own]).max_by_key(|since| since.from).unwrap_or(own)
 }
 
 pub(super) fn statements_since(snapshot: &Snapshot) -> Since {
-    Since::new(snapshot.statements_info.as_ref().and_then(|info| info.stats_reset), snapshot)
+    Since::new(snapshot.statements_info().and_then(|info| info.stats_reset), snapshot)
 }
 
 /// The receiver is a copy of this server, not a logical subscriber, a backup under way or an archive
@@ -96,15 +111,15 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
         server_major: snapshot.server.major(),
         is_standby: snapshot.server.is_standby,
         role_sees_all: snapshot.server.reads_all_stats,
-        has_standbys: standbys > 0 || snapshot.server.is_standby,
-        standbys_read: false,
-        nodes: 1 + standbys + usize::from(snapshot.server.is_standby),
-        nodes_read: 1,
+        has_standbys: standbys > 0 || snapshot.server.is_standby || !snapshot.nodes.is_empty(),
+        standbys_read: !snapshot.nodes.is_empty(),
+        nodes: (1 + standbys + usize::from(snapshot.server.is_standby)).max(1 + snapshot.nodes.len()),
+        nodes_read: 1 + snapshot.nodes.len(),
         stats_age_days: tables.days(now),
         stats_window: tables.words(now),
         statements_age_days: statements.days(now),
         statements_window: statements.words(now),
-        statements_evicted: snapshot.statements_info.as_ref().is_some_and(|info| info.evictions.unwrap_or(0) > 0),
+        statements_evicted: snapshot.statements_info().is_some_and(|info| info.evictions.unwrap_or(0) > 0),
         block_bytes: snapshot.server.block_bytes,
         io_is_timed: snapshot.setting("track_io_timing").is_some_and(|setting| setting.is_on()),
         column_statistics_readable: snapshot.gap(Facet::Columns).is_none()

@@ -2,8 +2,9 @@
 
 use super::build;
 use super::common::Since;
+use super::server::is_client;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{Database, Snapshot};
+use crate::model::snapshot::{Database, Session, Snapshot};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +13,14 @@ use serde::Serialize;
 struct DatabaseRow<'a> {
     #[serde(flatten)]
     database: &'a Database,
+    /// It is one of the audited ones. {bool | --database}
+    is_audited: bool,
+    /// Client backends of this database now. {backends | pg_stat_activity.datname}
+    connections: usize,
+    /// Share of its connection limit in use; none without a limit. {pct | connections ÷ datconnlimit}
+    limit_used_pct: Option<f64>,
+    /// Share of transactions rolled back; none when there were none. {pct | xact_rollback ÷ (xact_commit + xact_rollback)}
+    rollback_pct: Option<f64>,
     /// Bytes of blocks asked for, found or read. {bytes | (blks_hit + blks_read) × block_size}
     bytes_touched: i64,
     /// Share of blocks found in shared buffers; none when none was asked for. {pct | blks_hit ÷ (blks_hit + blks_read)}
@@ -50,7 +59,15 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
                 database: Some(database.name.clone()),
                 ..Object::global(ObjectKind::Database, &database.name)
             };
+            let is_own = |session: &&Session| is_client(session) && session.database.as_ref() == Some(&database.name);
+            let connections = snapshot.sessions.iter().filter(is_own).count();
+            let limit = database.connection_limit;
+            let ended = database.commits + database.rollbacks;
             let fact = DatabaseRow {
+                is_audited: database.is_current || snapshot.audited.contains(&database.name),
+                connections,
+                limit_used_pct: (limit > 0).then(|| 100.0 * connections as f64 / limit as f64),
+                rollback_pct: (ended > 0).then(|| 100.0 * database.rollbacks as f64 / ended as f64),
                 database,
                 bytes_touched: touched * snapshot.server.block_bytes,
                 cache_hit_pct,

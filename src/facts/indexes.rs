@@ -1,9 +1,11 @@
 //! Indexes, with what hangs on each and what its table does. An index on a partitioned table sums
 //! the indexes attached to it.
 
+use super::bloat;
 use super::build;
 use super::index_kin::{Kin, kin};
 use super::lookup::{Key, Lookup};
+use super::nodes::scans_by_node;
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ForeignKey, Index};
@@ -18,6 +20,10 @@ struct IndexRow {
     index: Index,
     /// Indexes of partitions whose counters and sizes are summed in this row. {indexes | pg_inherits}
     leaf_count: usize,
+    /// Scans on each node that was read; empty when only this server was. {texts | pg_stat_all_indexes.idx_scan}
+    scans_by_node: Vec<String>,
+    /// Size of the duplicate or wider index that stays. {bytes | pg_relation_size()}
+    kept_bytes: Option<i64>,
     /// A primary key, unique or exclusion constraint rests on it. {bool | pg_constraint.conindid}
     backs_constraint: bool,
     /// It is an index that finds the referencing rows of a foreign key: without it a DELETE of the referenced row scans this table. {bool | pg_constraint, pg_index}
@@ -30,6 +36,16 @@ struct IndexRow {
     kept_definition: Option<String>,
     /// Another index is found needless because this one stays. {bool | duplicate_of, covered_by}
     is_kept_for_another: bool,
+    /// Share of NULLs in its leading column; none for an expression or without statistics. {fraction | pg_stats.null_frac}
+    leading_null_fraction: Option<f64>,
+    /// Distinct values of its leading column, an estimate; none for an expression or without statistics. {values | pg_stats.n_distinct}
+    leading_distinct: Option<f64>,
+    /// Share of the most common value of its leading column. {fraction | pg_stats.most_common_freqs}
+    leading_common_fraction: Option<f64>,
+    /// Bytes above what its entries would need if built anew, an estimate; none unless a B-tree of plain columns with statistics. {bytes | relpages, reltuples, pg_stats.avg_width}
+    estimated_bloat_bytes: Option<f64>,
+    /// The same as a share of its size. {pct | estimated_bloat_bytes ÷ bytes}
+    estimated_bloat_pct: Option<f64>,
     /// Rows of its table. {tuples | n_live_tup, reltuples}
     table_rows: i64,
     /// Rows inserted, updated and deleted in its table. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
@@ -108,20 +124,39 @@ fn wholes(indexes: &[&Index], children: &HashMap<Key<'_>, Vec<&Index>>) -> Vec<W
     parts.map(|((index, leaf_count), kin)| Whole { index, leaf_count, kin }).collect()
 }
 
-fn row(whole: Whole, siblings: &[&Index], keys: &[&ForeignKey], table: Option<&RelationRow>) -> IndexRow {
+/// `n_distinct` as a count: negative ones are shares of the rows.
+#[allow(clippy::cast_precision_loss, reason = "an estimate")]
+fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
+    (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
+}
+
+fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole, table: Option<&RelationRow>) -> IndexRow {
     let Whole { index, leaf_count, kin } = whole;
+    let (siblings, keys) = (lookup.indexes(place), lookup.foreign_keys(place));
     let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
     let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
     let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
+    let columns = lookup.columns(place);
+    let leading = index.key_columns.first().and_then(|name| columns.iter().find(|column| column.name == *name));
+    let rows = table.map_or(0, |table| table.row_count);
+    let needed = bloat::index_bytes(&index, columns, lookup.snapshot.server.block_bytes);
+    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
     IndexRow {
+        leading_null_fraction: leading.and_then(|column| column.null_fraction),
+        leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
+        leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
+        estimated_bloat_bytes,
+        estimated_bloat_pct,
         leaf_count,
+        scans_by_node: scans_by_node(lookup.snapshot, (&index.schema, &index.name), index.scans),
+        kept_bytes: kept.map(|kept| kept.bytes),
         backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
         supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
         kept_definition: kept.map(|kept| kept.definition.clone()),
         duplicate_of: kin.duplicate_of.as_ref().map(path),
         covered_by: kin.covered_by.as_ref().map(path),
         is_kept_for_another: kin.is_kept_for_another,
-        table_rows: table.map_or(0, |table| table.row_count),
+        table_rows: rows,
         table_writes: table.map_or(0, |table| table.writes),
         table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
         index,
@@ -139,7 +174,7 @@ pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
         let siblings = lookup.indexes(place);
         rows.extend(wholes(siblings, &children).into_iter().map(|whole| {
             let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
-            (object.of_table(place.1), row(whole, siblings, lookup.foreign_keys(place), tables.get(&place).copied()))
+            (object.of_table(place.1), row(lookup, place, whole, tables.get(&place).copied()))
         }));
     }
     build::table("indexes", rows)

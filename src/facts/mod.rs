@@ -3,22 +3,31 @@
 //!
 //! Decides nothing: thresholds live in rules. Must not know the rules, the clock or any server.
 
+mod bloat;
 mod build;
 mod common;
 mod databases;
 mod foreign_keys;
 mod index_kin;
 mod indexes;
+mod instance;
+mod locks;
 mod lookup;
+mod nodes;
 mod partitions;
 mod plain;
 mod relations;
+mod releases;
+mod roles;
 mod sequences;
 mod server;
 mod sessions;
+mod settings;
 mod statements;
+mod waits;
 mod waivers;
 
+pub use common::{Since, counters_since};
 pub use waivers::{WaiverUse, waivers};
 
 use crate::model::snapshot::Snapshot;
@@ -28,13 +37,15 @@ use lookup::Lookup;
 /// All facets of a snapshot, ready to be judged.
 #[must_use]
 pub fn facts(snapshot: &Snapshot) -> Facts {
+    let whole = nodes::with_nodes(snapshot);
+    let snapshot: &Snapshot = &whole;
     let lookup = Lookup::of(snapshot);
     let relations = relations::rows(&lookup);
     Facts {
         common: common::table(snapshot),
         tables: vec![
             server::table(snapshot),
-            plain::settings(snapshot),
+            settings::table(snapshot),
             plain::extensions(snapshot),
             databases::table(snapshot),
             statements::table(&lookup),
@@ -47,6 +58,15 @@ pub fn facts(snapshot: &Snapshot) -> Facts {
             partitions::table(&lookup),
             sessions::table(snapshot),
             plain::replication(snapshot),
+            locks::table(snapshot),
+            plain::slots(snapshot),
+            plain::io(snapshot),
+            instance::checkpoints(snapshot),
+            instance::wal(snapshot),
+            plain::progress(snapshot),
+            roles::table(snapshot),
+            plain::prepared_transactions(snapshot),
+            waits::table(snapshot),
             waivers(&snapshot.target.database, &[]),
         ],
     }

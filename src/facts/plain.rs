@@ -5,10 +5,6 @@ use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::Snapshot;
 use crate::model::table::Table;
 
-pub(super) fn settings(snapshot: &Snapshot) -> Table {
-    build::table("settings", snapshot.settings.iter().map(|row| (Object::global(ObjectKind::Setting, &row.name), row)))
-}
-
 pub(super) fn extensions(snapshot: &Snapshot) -> Table {
     let object = |name: &str| Object {
         database: Some(snapshot.target.database.clone()),
@@ -40,5 +36,44 @@ pub(super) fn replication(snapshot: &Snapshot) -> Table {
     build::table(
         "replication",
         snapshot.replication.iter().map(|row| (Object::global(ObjectKind::Replication, &row.application), row)),
+    )
+}
+
+pub(super) fn slots(snapshot: &Snapshot) -> Table {
+    build::table("slots", snapshot.slots.iter().map(|row| (Object::global(ObjectKind::Slot, &row.name), row)))
+}
+
+pub(super) fn io(snapshot: &Snapshot) -> Table {
+    build::table(
+        "io",
+        snapshot.io.iter().map(|row| {
+            let name = format!("{}, {}, {}", row.backend_type, row.object, row.context);
+            (Object::global(ObjectKind::Server, &name), row)
+        }),
+    )
+}
+
+pub(super) fn progress(snapshot: &Snapshot) -> Table {
+    build::table(
+        "progress",
+        snapshot.progress.iter().map(|row| {
+            let object = match (&row.schema, &row.relation) {
+                (Some(schema), Some(name)) => {
+                    Object::in_schema(ObjectKind::Table, row.database.as_deref().unwrap_or_default(), schema, name)
+                }
+                _ => Object::global(ObjectKind::Session, &row.command),
+            };
+            (object, row)
+        }),
+    )
+}
+
+pub(super) fn prepared_transactions(snapshot: &Snapshot) -> Table {
+    build::table(
+        "prepared_transactions",
+        snapshot.prepared_transactions.iter().map(|row| {
+            let object = Object::global(ObjectKind::PreparedTransaction, &row.name);
+            (Object { database: Some(row.database.clone()), ..object }, row)
+        }),
     )
 }

@@ -1,5 +1,6 @@
 //! Tables, those partitioned with the sums over their leaves: one row a table, however many months.
 
+use super::bloat;
 use super::build;
 use super::lookup::Lookup;
 use crate::model::object::{Object, ObjectKind};
@@ -20,6 +21,20 @@ pub(super) struct RelationRow {
     pub(super) writes: i64,
     /// Share of rows that are dead; none when empty. {pct | n_dead_tup ÷ (row_count + n_dead_tup)}
     dead_pct: Option<f64>,
+    /// Share of updates that wrote no index entry; none without updates. {pct | n_tup_hot_upd ÷ n_tup_upd}
+    hot_pct: Option<f64>,
+    /// Indexes on it. {indexes | pg_index}
+    index_count: usize,
+    /// Bytes of those indexes. {bytes | pg_relation_size()}
+    index_bytes: i64,
+    /// Bytes above what the rows would need if written anew, an estimate; none without statistics of all columns. {bytes | relpages, reltuples, pg_stats.avg_width}
+    estimated_bloat_bytes: Option<f64>,
+    /// The same as a share of its size. {pct | estimated_bloat_bytes ÷ bytes}
+    estimated_bloat_pct: Option<f64>,
+    /// A VACUUM of it is under way. {bool | pg_stat_progress_vacuum}
+    is_being_vacuumed: bool,
+    /// Age of its last VACUUM, by hand or not; none when none is recorded. {days | last_vacuum, last_autovacuum}
+    vacuumed_days_ago: Option<f64>,
     /// Rows read by one sequential scan on average; none without scans. A parallel worker counts as a scan. {tuples | seq_tup_read ÷ seq_scan}
     tuples_per_seq_scan: Option<f64>,
     /// Changed rows at which autovacuum analyzes, leaves added up. {tuples | autovacuum_analyze_threshold + autovacuum_analyze_scale_factor × reltuples, storage options}
@@ -109,7 +124,7 @@ fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of rows")]
-fn row(lookup: &Lookup<'_>, own: &Relation) -> RelationRow {
+fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
     let snapshot = lookup.snapshot;
     let key = (own.schema.as_str(), own.name.as_str());
     let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { Vec::new() };
@@ -118,7 +133,26 @@ fn row(lookup: &Lookup<'_>, own: &Relation) -> RelationRow {
     let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
+    let columns = lookup.columns(key);
+    let bloat = |leaf: &&Relation| bloat::table_bytes(leaf, columns, snapshot.server.block_bytes);
+    let needed = workers.iter().map(bloat).sum::<Option<f64>>();
+    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(relation.bytes, needed);
+    let vacuumed = own.last_vacuum.max(own.last_autovacuum);
     RelationRow {
+        hot_pct: (relation.updated > 0).then(|| 100.0 * relation.hot_updated as f64 / relation.updated as f64),
+        index_count: lookup.indexes(key).len(),
+        index_bytes: workers
+            .iter()
+            .flat_map(|leaf| lookup.indexes((&leaf.schema, &leaf.name)))
+            .map(|index| index.bytes)
+            .sum(),
+        estimated_bloat_bytes,
+        estimated_bloat_pct,
+        is_being_vacuumed: snapshot.progress.iter().any(|row| {
+            row.command == "VACUUM"
+                && (row.schema.as_deref(), row.relation.as_deref()) == (Some(&own.schema), Some(&own.name))
+        }),
+        vacuumed_days_ago: vacuumed.map(|at| (snapshot.captured_at - at).num_seconds() as f64 / 86_400.0),
         leaf_count: leaves.len(),
         row_count,
         writes: relation.inserted + relation.updated + relation.deleted,

@@ -2,9 +2,10 @@
 //! says of the relations they name.
 
 use super::build;
+use super::common::counters_since;
 use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{Relation, Statement, StatementKind};
+use crate::model::snapshot::{Index, Relation, Statement, StatementCounters, StatementKind, WrappedColumn};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +19,14 @@ struct StatementRow<'a> {
     share_pct: f64,
     /// Execution time of all statements of the database. {ms | Σ total_exec_time}
     all_exec_time_ms: f64,
+    /// Time that 95 of 100 calls stay below, an estimate: a log-normal distribution with the mean and deviation measured, held between the shortest and longest call. {ms | mean_exec_time, stddev_exec_time}
+    estimated_p95_ms: f64,
+    /// Calls for each minute of the window. {calls | calls ÷ window}
+    calls_per_minute: f64,
+    /// Share of the calls of all statements of the database. {pct | calls ÷ Σ calls}
+    calls_pct: f64,
+    /// WAL written by one call, full-page images taken off. {bytes | (wal_bytes − wal_fpi × block_size) ÷ calls}
+    wal_bytes_per_call: f64,
     /// Rows returned or affected by one call. {tuples | rows ÷ calls}
     rows_per_call: f64,
     /// Shared blocks touched by one call, found or read. {blocks | (shared_blks_hit + shared_blks_read) ÷ calls}
@@ -42,6 +51,10 @@ struct StatementRow<'a> {
     widest_toast_bytes: i64,
     /// Rows of that relation, an estimate. {tuples | pg_class.reltuples}
     widest_row_count: i64,
+    /// Functions and casts round an indexed column that is compared, with no index of such an expression: `lower(email)`. {texts | pg_query, pg_index}
+    non_sargable: Vec<String>,
+    /// Rows written in the relations it names, by anybody; none when none is known here. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
+    table_writes: Option<i64>,
     /// It looks rows up in one relation by one column compared with a value. {bool | pg_query}
     is_key_lookup: bool,
     /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
@@ -52,6 +65,19 @@ struct StatementRow<'a> {
     calls_per_parent_call: Option<f64>,
     /// Rows that statement returned in one call. {tuples | rows ÷ calls}
     parent_rows_per_call: Option<f64>,
+}
+
+/// Quantile 0.95 of the log-normal distribution with the measured mean and deviation
+/// (Johnson, Kotz, Balakrishnan, *Continuous Univariate Distributions* I, ch. 14).
+fn estimated_p95(counters: &StatementCounters) -> f64 {
+    const NORMAL_95: f64 = 1.644_853_627;
+    let mean = counters.mean_exec_time_ms;
+    if mean <= 0.0 {
+        return 0.0;
+    }
+    let variance = (counters.stddev_exec_time_ms / mean).powi(2).ln_1p();
+    let quantile = (mean.ln() - variance / 2.0 + NORMAL_95 * variance.sqrt()).exp();
+    quantile.min(counters.max_exec_time_ms).max(counters.min_exec_time_ms)
 }
 
 /// A statement that a loop of look-ups may follow.
@@ -109,6 +135,8 @@ struct Workload<'a> {
     /// Statements by the relations they name.
     by_relation: HashMap<Key<'a>, Vec<&'a Statement>>,
     neighbours: HashMap<Key<'a>, HashSet<Key<'a>>>,
+    /// Length of the window.
+    minutes: f64,
 }
 
 impl<'a> Workload<'a> {
@@ -119,7 +147,8 @@ impl<'a> Workload<'a> {
                 by_relation.entry(key(relation)).or_default().push(statement);
             }
         }
-        Self { lookup, by_relation, neighbours: neighbours(lookup) }
+        let days = counters_since(lookup.snapshot).days(lookup.snapshot.captured_at);
+        Self { lookup, by_relation, neighbours: neighbours(lookup), minutes: (days * 1440.0).max(1.0 / 60.0) }
     }
 
     fn parent_of(&self, statement: &Statement, relations: &[&Relation]) -> Option<Parent<'a>> {
@@ -134,15 +163,24 @@ impl<'a> Workload<'a> {
     fn row(&self, statement: &'a Statement) -> StatementRow<'a> {
         let snapshot = self.lookup.snapshot;
         let counters = &statement.counters;
-        let relations: Vec<&Relation> = statement.relations.iter().filter_map(|name| self.lookup.named(name)).collect();
+        let relations: Vec<&'a Relation> =
+            statement.relations.iter().filter_map(|name| self.lookup.named(name)).collect();
         let is_key_lookup = statement.kind == StatementKind::Select && statement.lookup_columns.len() == 1;
         let parent = if is_key_lookup { self.parent_of(statement, &relations) } else { None };
         let touched = counters.shared_blocks_hit + counters.shared_blocks_read;
-        let all = snapshot.statements_info.as_ref().map_or(0.0, |info| info.total_exec_time_ms);
+        let all = snapshot.statements_info().map_or(0.0, |info| info.total_exec_time_ms);
+        let all_calls = snapshot.statements_info().map_or(0, |info| info.total_calls);
         let widest = relations.iter().copied().max_by_key(|relation| (relation.column_count, key(relation)));
         StatementRow {
             share_pct: if all > 0.0 { 100.0 * counters.total_exec_time_ms / all } else { 0.0 },
             all_exec_time_ms: all,
+            estimated_p95_ms: estimated_p95(counters),
+            calls_per_minute: counters.calls as f64 / self.minutes,
+            calls_pct: if all_calls > 0 { 100.0 * counters.calls as f64 / all_calls as f64 } else { 0.0 },
+            wal_bytes_per_call: per_call(
+                (counters.wal_bytes - counters.wal_full_page_images * snapshot.server.block_bytes).max(0),
+                statement,
+            ),
             rows_per_call: per_call(counters.rows, statement),
             blocks_per_call: per_call(touched, statement),
             blocks_per_row: touched as f64 / counters.rows.max(1) as f64,
@@ -155,6 +193,11 @@ impl<'a> Workload<'a> {
             widest_toasted_column_count: widest.map_or(0, |relation| self.toasted_columns(relation)),
             widest_toast_bytes: widest.map_or(0, |relation| relation.toast_bytes),
             widest_row_count: widest.and_then(|relation| relation.estimated_rows).unwrap_or(0),
+            non_sargable: self.non_sargable(statement, &relations),
+            table_writes: relations
+                .iter()
+                .map(|row| row.inserted + row.updated + row.deleted)
+                .reduce(|sum, own| sum + own),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
             parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
@@ -162,6 +205,23 @@ impl<'a> Workload<'a> {
             parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
             statement,
         }
+    }
+
+    /// Columns that lead an index of a relation named, while no index of it has an expression with that
+    /// column and function.
+    fn non_sargable(&self, statement: &Statement, relations: &[&'a Relation]) -> Vec<String> {
+        let mut found = Vec::new();
+        for WrappedColumn { by, column } in &statement.wrapped_columns {
+            let indexes: Vec<&Index> =
+                relations.iter().flat_map(|row| self.lookup.indexes(key(row))).copied().collect();
+            let leads = indexes.iter().any(|index| index.is_valid && index.key_columns.first() == Some(column));
+            let says = |text: &String| text.contains(by.as_str()) && text.contains(column.as_str());
+            let is_expression = indexes.iter().any(|index| index.expressions.as_ref().is_some_and(says));
+            if leads && !is_expression {
+                found.push(format!("{by}({column})"));
+            }
+        }
+        found
     }
 
     fn toasted_columns(&self, relation: &Relation) -> usize {
@@ -191,7 +251,6 @@ pub(super) fn table(lookup: &Lookup<'_>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::StatementCounters;
 
     fn statement(fingerprint: &str, user: &str, calls: i64, rows: i64) -> Statement {
         Statement {
@@ -200,6 +259,21 @@ mod tests {
             counters: StatementCounters { calls, rows, ..StatementCounters::default() },
             ..Statement::default()
         }
+    }
+
+    #[test]
+    fn the_p95_of_a_log_normal() {
+        let of = |mean, deviation| StatementCounters {
+            mean_exec_time_ms: mean,
+            stddev_exec_time_ms: deviation,
+            max_exec_time_ms: 1e9,
+            ..StatementCounters::default()
+        };
+        // σ² = ln 2, μ = −σ²/2: exp(−0.34657 + 1.64485 × 0.83255) = 2.7811
+        assert!((estimated_p95(&of(1.0, 1.0)) - 2.7811).abs() < 1e-3);
+        assert!((estimated_p95(&of(7.0, 0.0)) - 7.0).abs() < 1e-9);
+        let capped = StatementCounters { max_exec_time_ms: 2.0, ..of(1.0, 1.0) };
+        assert!((estimated_p95(&capped) - 2.0).abs() < 1e-9);
     }
 
     #[test]

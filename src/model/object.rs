@@ -22,6 +22,9 @@ pub enum ObjectKind {
     Extension,
     Setting,
     Replication,
+    Slot,
+    Role,
+    PreparedTransaction,
     Waiver,
 }
 
@@ -43,6 +46,9 @@ impl ObjectKind {
             Self::Extension => "extension",
             Self::Setting => "setting",
             Self::Replication => "replication",
+            Self::Slot => "slot",
+            Self::Role => "role",
+            Self::PreparedTransaction => "prepared_transaction",
             Self::Waiver => "waiver",
         }
     }

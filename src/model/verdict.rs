@@ -81,6 +81,8 @@ pub struct StatementCounts {
     pub seen: i64,
     /// Statements whose text was read and parsed, after merging by fingerprint.
     pub judged: i64,
+    /// Entries whose text was not read, because none of their totals is among the largest.
+    pub below_top: i64,
     /// Entries whose text the parser refused.
     pub unparsed: i64,
 }

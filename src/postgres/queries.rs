@@ -32,6 +32,9 @@ macro_rules! queries {
 use Since::{Base, Extension, Major};
 
 queries! {
+    "checkpoints" Major(17), "checkpoints.17.sql";
+    "checkpoints" Major(18), "checkpoints.18.sql";
+    "checkpoints" Base, "checkpoints.sql";
     "columns" Base, "columns.sql";
     "constraints" Base, "constraints.sql";
     "databases" Major(14), "databases.14.sql";
@@ -41,15 +44,27 @@ queries! {
     "indexes" Major(15), "indexes.15.sql";
     "indexes" Major(16), "indexes.16.sql";
     "indexes" Base, "indexes.sql";
+    "io" Major(16), "io.16.sql";
+    "io" Major(18), "io.18.sql";
+    "locks" Major(14), "locks.14.sql";
+    "locks" Base, "locks.sql";
     "partitions" Major(14), "partitions.14.sql";
     "partitions" Base, "partitions.sql";
+    "prepared_transactions" Base, "prepared_transactions.sql";
+    "progress" Major(14), "progress.14.sql";
+    "progress" Major(17), "progress.17.sql";
+    "progress" Base, "progress.sql";
     "relations" Major(16), "relations.16.sql";
     "relations" Base, "relations.sql";
     "replication" Base, "replication.sql";
+    "roles" Base, "roles.sql";
     "sequences" Base, "sequences.sql";
     "server" Base, "server.sql";
+    "session_samples" Base, "session_samples.sql";
     "sessions" Base, "sessions.sql";
     "settings" Base, "settings.sql";
+    "slots" Major(17), "slots.17.sql";
+    "slots" Base, "slots.sql";
     "statement_texts" Base, "statement_texts.sql";
     "statements" Extension(11), "statements.ext11.sql";
     "statements" Extension(9), "statements.ext9.sql";
@@ -57,6 +72,8 @@ queries! {
     "statements_info" Extension(9), "statements_info.ext9.sql";
     "statements_info" Base, "statements_info.sql";
     "system_identifier" Base, "system_identifier.sql";
+    "wal" Major(14), "wal.14.sql";
+    "wal" Base, "wal.sql";
 }
 
 /// The variant of a query for this server major and extension minor version.

@@ -13,8 +13,27 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Config, NoTls};
 
-/// Begins every query of ours, so that it can be told from the workload.
+/// Stands in every query of ours, so that it can be told from the workload.
 pub const MARKER: &str = "/* pgassay */";
+
+/// The query with the marker behind its first keyword: from 18 on `pg_stat_statements` keeps no comment
+/// that stands before a statement.
+fn marked(sql: &str) -> String {
+    let is_start = |line: &str| line.starts_with("select") || line.starts_with("with") || line.starts_with("explain");
+    let mut is_marked = false;
+    let mut out = String::with_capacity(sql.len() + MARKER.len() + 1);
+    for line in sql.lines() {
+        if is_start(line) && !is_marked {
+            let (keyword, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
+            out.push_str(&format!("{keyword} {MARKER}{rest}\n"));
+            is_marked = true;
+        } else {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    out
+}
 
 /// How much of the server a run may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +147,7 @@ impl Reader {
         let of = |error: tokio_postgres::Error| ReadError::of(&error);
         session.batch_execute(&self.begin).await.map_err(of)?;
         // An unnamed statement inside the transaction: it works through a transaction pooler too.
-        match session.query_typed(&format!("{MARKER} {sql}"), params).await {
+        match session.query_typed(&marked(sql), params).await {
             Ok(rows) => {
                 session.batch_execute("commit").await.map_err(of)?;
                 Ok(rows)
@@ -172,16 +191,39 @@ fn pool(target: &Target, config: Config, is_plain: bool, limits: Limits) -> Resu
         .map_err(|error| TargetError(error.to_string()))
 }
 
-/// Opens a transaction that cannot write, wait long or take part in anything else. `SET LOCAL` only:
-/// a plain `SET` would not survive a transaction pooler and would change somebody else's session.
+/// Opens a transaction that cannot write, wait long or take part in anything else. The settings are
+/// local to it: a plain `SET` would not survive a transaction pooler and would change somebody else's
+/// session. One SELECT sets them all and bears our marker, so that it is not taken for the workload.
 fn begin(limits: Limits, is_hidden: bool) -> String {
-    let hidden = if is_hidden { "set local pg_stat_statements.track = 'none';" } else { "" };
-    format!(
-        "begin read only; set local default_transaction_read_only = on; set local statement_timeout = {}; \
-         set local lock_timeout = {}; set local idle_in_transaction_session_timeout = 60000; \
-         set local search_path = ''; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; \
-         set local jit = off; set local max_parallel_workers_per_gather = 0; set local work_mem = '32MB'; {hidden}",
-        limits.statement_timeout.as_millis(),
-        limits.lock_timeout.as_millis(),
-    )
+    let (statement, lock) =
+        (limits.statement_timeout.as_millis().to_string(), limits.lock_timeout.as_millis().to_string());
+    let mut settings = vec![
+        ("default_transaction_read_only", "on"),
+        ("statement_timeout", &statement),
+        ("lock_timeout", &lock),
+        ("idle_in_transaction_session_timeout", "60000"),
+        ("search_path", ""),
+        ("timezone", "UTC"),
+        ("datestyle", "ISO, YMD"),
+        ("jit", "off"),
+        ("max_parallel_workers_per_gather", "0"),
+        ("work_mem", "32MB"),
+    ];
+    if is_hidden {
+        settings.push(("pg_stat_statements.track", "none"));
+    }
+    let calls: Vec<String> =
+        settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)")).collect();
+    format!("begin read only; select {MARKER} {}", calls.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::marked;
+
+    #[test]
+    fn the_marker_stands_inside_the_statement() {
+        assert_eq!(marked("-- what\n-- needs\nselect\n  1"), "-- what\n-- needs\nselect /* pgassay */\n  1\n");
+        assert_eq!(marked("with a as (\nselect 1)\nselect 2"), "with /* pgassay */ a as (\nselect 1)\nselect 2\n");
+    }
 }

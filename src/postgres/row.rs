@@ -61,6 +61,9 @@ fn cell(row: &Row, at: usize, ty: &Type) -> Result<Cell, Error> {
         Type::INT2_ARRAY => get(row, at, |values: Vec<i16>| {
             Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
         }),
+        Type::INT4_ARRAY => get(row, at, |values: Vec<i32>| {
+            Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
+        }),
         ref other if Lossy::accepts(other) => get(row, at, |value: Lossy| Cell::Text(value.0)),
         ref other => Err(Error::custom(format!("column of type {other} is not read"))),
     }

@@ -96,6 +96,14 @@ impl Target {
         format!("{}:{}/{}", self.host, self.port, self.database)
     }
 
+    /// The same server, another database.
+    #[must_use]
+    pub fn with_database(mut self, name: &str) -> Self {
+        self.config.dbname(name);
+        name.clone_into(&mut self.database);
+        self
+    }
+
     /// The same target with another time to wait for a connection.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {

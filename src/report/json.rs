@@ -92,6 +92,8 @@ struct RuleCounts {
 struct Statements {
     seen: i64,
     judged: i64,
+    /// Not read, because none of their totals is among the largest (--top).
+    below_top: i64,
     unparsed: i64,
 }
 
@@ -240,7 +242,7 @@ fn report(verdict: &Verdict) -> Report<'_> {
 }
 
 fn summary(verdict: &Verdict) -> Summary {
-    let StatementCounts { seen, judged, unparsed } = verdict.statements;
+    let StatementCounts { seen, judged, below_top, unparsed } = verdict.statements;
     Summary {
         critical: verdict.count(Severity::Critical),
         warning: verdict.count(Severity::Warning),
@@ -254,7 +256,7 @@ fn summary(verdict: &Verdict) -> Summary {
             skipped: verdict.rules_that("skipped"),
             failed: verdict.rules_that("failed"),
         },
-        statements: Statements { seen, judged, unparsed },
+        statements: Statements { seen, judged, below_top, unparsed },
         exit_code: verdict.exit_code(),
     }
 }

@@ -66,7 +66,7 @@ fn template_words(template: &str) -> String {
         out.push_str(before);
         let (close, is_place) = if tag.starts_with("{{") { ("}}", true) } else { ("%}", false) };
         let Some((inner, after)) = tag.get(2..).and_then(|inner| inner.split_once(close)) else { break };
-        let name = inner.split(['|', '(', '[']).next().unwrap_or_default().trim();
+        let name = inner.trim_matches('-').split(['|', '(', '[']).next().unwrap_or_default().trim();
         if is_place {
             out.push_str(&format!("`{name}`"));
         } else if name.starts_with("el") {

@@ -1,7 +1,7 @@
 //! What the text of one statement says: its identity, its relations, and the shapes that rules ask for.
 
 use super::redact::redact;
-use crate::model::snapshot::{RelationName, StatementKind};
+use crate::model::snapshot::{RelationName, StatementKind, WrappedColumn};
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, ColumnRef, Node, RangeVar, SelectStmt, SetOperation};
 use pg_query::{FingerprintOptions, NodeEnum, NodeRef, ParserOptions};
 use std::collections::BTreeSet;
@@ -25,6 +25,12 @@ pub struct Analysis {
     pub has_limit: bool,
     /// It reads one relation by columns compared with values by `=` and nothing else: those columns.
     pub lookup_columns: Vec<String>,
+    /// Functions and casts round a column that is compared with a value; sorted.
+    pub wrapped_columns: Vec<WrappedColumn>,
+    /// It inserts rows given as VALUES.
+    pub inserts_values: bool,
+    /// Columns that an UPDATE sets; sorted.
+    pub set_columns: Vec<String>,
 }
 
 /// The parser refused the text.
@@ -48,6 +54,16 @@ pub fn analyse(text: &str) -> Result<Analysis, Unparsed> {
         relations: relations(&parsed),
         ..Analysis::default()
     };
+    analysis.wrapped_columns = wrapped_columns(&parsed);
+    match node {
+        Some(NodeEnum::InsertStmt(insert)) => {
+            let source = insert.select_stmt.as_deref().and_then(|source| source.node.as_ref());
+            analysis.inserts_values =
+                matches!(source, Some(NodeEnum::SelectStmt(select)) if !select.values_lists.is_empty());
+        }
+        Some(NodeEnum::UpdateStmt(update)) => analysis.set_columns = set_columns(&update.target_list),
+        _ => {}
+    }
     if let Some(NodeEnum::SelectStmt(select)) = node {
         analysis.selects_star = selects_star(select);
         analysis.has_offset = select.limit_offset.is_some();
@@ -177,6 +193,60 @@ fn equality(comparison: &AExpr) -> Option<String> {
     }
 }
 
+fn set_columns(targets: &[Node]) -> Vec<String> {
+    let name = |target: &Node| match &target.node {
+        Some(NodeEnum::ResTarget(target)) => Some(target.name.clone()),
+        _ => None,
+    };
+    let columns: BTreeSet<String> = targets.iter().filter_map(name).collect();
+    columns.into_iter().collect()
+}
+
+/// `lower(email) = $1`, `created_at::date >= $1`: the column inside, and what is round it.
+fn wrapped_columns(parsed: &pg_query::ParseResult) -> Vec<WrappedColumn> {
+    let mut wrapped = BTreeSet::new();
+    for (node, ..) in parsed.protobuf.nodes() {
+        let NodeRef::AExpr(comparison) = node else { continue };
+        if !is_comparison(comparison) {
+            continue;
+        }
+        let (left, right) = (comparison.lexpr.as_deref(), comparison.rexpr.as_deref());
+        for (side, other) in [(left, right), (right, left)] {
+            if let Some(found) = side.and_then(wrapped_column).filter(|_| other.is_some_and(is_value)) {
+                wrapped.insert(found);
+            }
+        }
+    }
+    wrapped.into_iter().collect()
+}
+
+fn is_comparison(expression: &AExpr) -> bool {
+    let operator = match expression.name.as_slice() {
+        [Node { node: Some(NodeEnum::String(name)) }] => name.sval.as_str(),
+        _ => return false,
+    };
+    expression.kind == AExprKind::AexprOp as i32 && matches!(operator, "=" | "<" | "<=" | ">" | ">=")
+}
+
+fn wrapped_column(node: &Node) -> Option<WrappedColumn> {
+    let (by, inner) = match node.node.as_ref()? {
+        NodeEnum::FuncCall(call) => (last_name(&call.funcname)?, call.args.first()?),
+        NodeEnum::TypeCast(cast) => (last_name(&cast.type_name.as_ref()?.names)?, cast.arg.as_deref()?),
+        _ => return None,
+    };
+    match last_field(column(Some(inner))?)? {
+        NodeEnum::String(name) => Some(WrappedColumn { by, column: name.sval.clone() }),
+        _ => None,
+    }
+}
+
+fn last_name(names: &[Node]) -> Option<String> {
+    match names.last()?.node.as_ref()? {
+        NodeEnum::String(name) => Some(name.sval.clone()),
+        _ => None,
+    }
+}
+
 fn is_value(node: &Node) -> bool {
     match &node.node {
         Some(NodeEnum::ParamRef(_) | NodeEnum::AConst(_)) => true,
@@ -218,6 +288,26 @@ mod tests {
         ] {
             assert_eq!(read(text).lookup_columns, columns, "{text}");
         }
+    }
+
+    #[test]
+    fn functions_and_casts_round_compared_columns() {
+        let wrapped = |text| -> Vec<String> {
+            read(text).wrapped_columns.into_iter().map(|found| format!("{}({})", found.by, found.column)).collect()
+        };
+        assert_eq!(
+            wrapped("select 1 from t where lower(email) = $1 and t.at::date >= $2"),
+            ["date(at)", "lower(email)"]
+        );
+        assert_eq!(wrapped("select lower(a) from t where b = lower($1)"), Vec::<String>::new());
+        assert_eq!(wrapped("delete from t where t.a = $1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn writes_say_what_they_set() {
+        assert_eq!(read("update t set b = $1, a = $2 where id = $3").set_columns, ["a", "b"]);
+        assert!(read("insert into t values ($1), ($2)").inserts_values);
+        assert!(!read("insert into t select * from s").inserts_values);
     }
 
     #[test]

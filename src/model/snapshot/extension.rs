@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Extension {
+    /// Database. {text | current_database()}
+    pub database: String,
     /// Name. {text | pg_extension.extname}
     pub name: String,
     /// Installed version. {text | pg_extension.extversion}

@@ -22,11 +22,22 @@ pub enum Facet {
     Partitions,
     Sessions,
     Replication,
+    Locks,
+    Slots,
+    Io,
+    Checkpoints,
+    Wal,
+    Progress,
+    Roles,
+    PreparedTransactions,
+    SessionSamples,
+    Plans,
+    Nodes,
 }
 
 impl Facet {
     /// All facets, in the order they are reported.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 25] = [
         Self::Server,
         Self::Settings,
         Self::Extensions,
@@ -41,7 +52,36 @@ impl Facet {
         Self::Partitions,
         Self::Sessions,
         Self::Replication,
+        Self::Locks,
+        Self::Slots,
+        Self::Io,
+        Self::Checkpoints,
+        Self::Wal,
+        Self::Progress,
+        Self::Roles,
+        Self::PreparedTransactions,
+        Self::SessionSamples,
+        Self::Plans,
+        Self::Nodes,
     ];
+
+    /// It is about one database; the others are about the whole instance.
+    #[must_use]
+    pub fn is_of_database(self) -> bool {
+        matches!(
+            self,
+            Self::Extensions
+                | Self::Statements
+                | Self::Relations
+                | Self::Columns
+                | Self::Indexes
+                | Self::ForeignKeys
+                | Self::Constraints
+                | Self::Sequences
+                | Self::Partitions
+                | Self::Plans
+        )
+    }
 
     /// The name in rules, SQL files and reports.
     #[must_use]
@@ -61,6 +101,17 @@ impl Facet {
             Self::Partitions => "partitions",
             Self::Sessions => "sessions",
             Self::Replication => "replication",
+            Self::Locks => "locks",
+            Self::Slots => "slots",
+            Self::Io => "io",
+            Self::Checkpoints => "checkpoints",
+            Self::Wal => "wal",
+            Self::Progress => "progress",
+            Self::Roles => "roles",
+            Self::PreparedTransactions => "prepared_transactions",
+            Self::SessionSamples => "session_samples",
+            Self::Plans => "plans",
+            Self::Nodes => "nodes",
         }
     }
 }
@@ -71,6 +122,8 @@ impl Facet {
 pub struct Gap {
     /// The facet.
     pub facet: Facet,
+    /// The database it is about; none: the whole instance.
+    pub database: Option<String>,
     /// Some rows were read; only part is missing.
     pub partial: bool,
     /// What happened, in one line.

@@ -27,9 +27,9 @@ pub struct Lock {
     pub wait_seconds: Option<f64>,
     /// Its query, literals replaced; none where hidden or not parsable. {text | pg_stat_activity.query}
     pub query: Option<String>,
-    /// Processes in its way. {numbers | pg_blocking_pids()}
+    /// Processes in its way, 0 being a prepared transaction. {numbers | pg_blocking_pids()}
     pub blockers: Vec<i32>,
-    /// The first of them that waits for nobody itself. {number | pg_blocking_pids()}
+    /// The one of them that waits for nobody itself, 0 being a prepared transaction. {number | pg_blocking_pids()}
     pub root_pid: Option<i32>,
     /// Role of that one. {text | pg_stat_activity.usename}
     pub root_user: Option<String>,

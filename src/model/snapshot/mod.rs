@@ -3,6 +3,7 @@
 //! Field docs end with `{unit | source}`: `pgassay rules fields` prints them, so they are the
 //! reference for people who write rules. Counters count from the last reset of their statistics.
 
+mod checkpoint;
 mod column;
 mod constraint;
 mod database;
@@ -10,15 +11,26 @@ mod extension;
 mod foreign_key;
 mod gap;
 mod index;
+mod io;
+mod lock;
+mod node;
 mod partition;
+mod plan;
+mod prepared;
+mod progress;
 mod relation;
 mod replication;
+mod role;
+mod sample;
 mod sequence;
 mod server;
 mod session;
 mod setting;
+mod slot;
 mod statement;
+mod wal;
 
+pub use checkpoint::Checkpoints;
 pub use column::Column;
 pub use constraint::{Constraint, ConstraintKind};
 pub use database::Database;
@@ -26,14 +38,24 @@ pub use extension::Extension;
 pub use foreign_key::ForeignKey;
 pub use gap::{Facet, Gap};
 pub use index::Index;
+pub use io::Io;
+pub use lock::Lock;
+pub use node::{IndexUse, Node, RelationUse};
 pub use partition::Partition;
+pub use plan::Plan;
+pub use prepared::PreparedTransaction;
+pub use progress::Progress;
 pub use relation::{Relation, RelationKind};
 pub use replication::Replication;
+pub use role::Role;
+pub use sample::{Observation, SessionSamples};
 pub use sequence::Sequence;
 pub use server::{Server, TargetInfo, Tool};
 pub use session::Session;
 pub use setting::Setting;
-pub use statement::{RelationName, Statement, StatementCounters, StatementKind, StatementsInfo};
+pub use slot::Slot;
+pub use statement::{RelationName, Statement, StatementCounters, StatementKind, StatementsInfo, WrappedColumn};
+pub use wal::Wal;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -57,17 +79,19 @@ pub struct Snapshot {
     pub captured_at: DateTime<Utc>,
     /// Where it was read from, without secrets.
     pub target: TargetInfo,
+    /// The databases that were read, the first being the one connected to.
+    pub audited: Vec<String>,
     /// The instance and the reading role.
     pub server: Server,
     /// Settings whose values cannot hold secrets.
     pub settings: Vec<Setting>,
-    /// Extensions installed in the audited database.
+    /// Extensions installed in the audited databases.
     pub extensions: Vec<Extension>,
     /// All databases of the instance.
     pub databases: Vec<Database>,
-    /// How `pg_stat_statements` is set up; none when it is not installed or not readable.
-    pub statements_info: Option<StatementsInfo>,
-    /// Statements of the audited database, merged by fingerprint.
+    /// How `pg_stat_statements` is set up, and what was taken from it, by audited database.
+    pub statements_info: Vec<StatementsInfo>,
+    /// Statements of the audited databases, merged by fingerprint.
     pub statements: Vec<Statement>,
     /// Tables, partitioned tables and materialized views outside the system schemas.
     pub relations: Vec<Relation>,
@@ -87,6 +111,28 @@ pub struct Snapshot {
     pub sessions: Vec<Session>,
     /// Standbys and other receivers of WAL connected to this server.
     pub replication: Vec<Replication>,
+    /// Sessions that wait for locks.
+    pub locks: Vec<Lock>,
+    /// Replication slots.
+    pub slots: Vec<Slot>,
+    /// I/O by sort of process, object and context, from 16.
+    pub io: Vec<Io>,
+    /// Checkpoints and the background writer.
+    pub checkpoints: Option<Checkpoints>,
+    /// WAL and its archiver.
+    pub wal: Option<Wal>,
+    /// Long-running commands and how far they are.
+    pub progress: Vec<Progress>,
+    /// Roles that may log in.
+    pub roles: Vec<Role>,
+    /// Prepared transactions.
+    pub prepared_transactions: Vec<PreparedTransaction>,
+    /// What active sessions waited for; none unless asked for.
+    pub session_samples: Option<SessionSamples>,
+    /// Plans of the statements with the largest totals.
+    pub plans: Vec<Plan>,
+    /// Standbys that were read beside this server.
+    pub nodes: Vec<Node>,
     /// What was not read, and why.
     pub gaps: Vec<Gap>,
 }
@@ -100,11 +146,12 @@ impl Snapshot {
             tool,
             captured_at,
             target: TargetInfo::default(),
+            audited: Vec::new(),
             server: Server::default(),
             settings: Vec::new(),
             extensions: Vec::new(),
             databases: Vec::new(),
-            statements_info: None,
+            statements_info: Vec::new(),
             statements: Vec::new(),
             relations: Vec::new(),
             columns: Vec::new(),
@@ -115,6 +162,17 @@ impl Snapshot {
             partitions: Vec::new(),
             sessions: Vec::new(),
             replication: Vec::new(),
+            locks: Vec::new(),
+            slots: Vec::new(),
+            io: Vec::new(),
+            checkpoints: None,
+            wal: None,
+            progress: Vec::new(),
+            roles: Vec::new(),
+            prepared_transactions: Vec::new(),
+            session_samples: None,
+            plans: Vec::new(),
+            nodes: Vec::new(),
             gaps: Vec::new(),
         }
     }
@@ -123,6 +181,34 @@ impl Snapshot {
     #[must_use]
     pub fn gap(&self, facet: Facet) -> Option<&Gap> {
         self.gaps.iter().find(|gap| gap.facet == facet && !gap.partial)
+    }
+
+    /// How `pg_stat_statements` serves the audited database; none when it is not installed or readable.
+    #[must_use]
+    pub fn statements_info(&self) -> Option<&StatementsInfo> {
+        self.statements_info.iter().find(|info| info.database == self.target.database)
+    }
+
+    /// The part that is about one of the audited databases: what belongs to the whole instance stays,
+    /// rows of other databases go.
+    #[must_use]
+    pub fn of_database(&self, name: &str) -> Self {
+        let mut part = self.clone();
+        part.target.database = name.to_owned();
+        part.databases.iter_mut().for_each(|database| database.is_current = database.name == name);
+        part.extensions.retain(|row| row.database == name);
+        part.statements_info.retain(|row| row.database == name);
+        part.statements.retain(|row| row.database == name);
+        part.relations.retain(|row| row.database == name);
+        part.columns.retain(|row| row.database == name);
+        part.indexes.retain(|row| row.database == name);
+        part.foreign_keys.retain(|row| row.database == name);
+        part.constraints.retain(|row| row.database == name);
+        part.sequences.retain(|row| row.database == name);
+        part.partitions.retain(|row| row.database == name);
+        part.plans.retain(|row| row.database == name);
+        part.gaps.retain(|gap| gap.database.as_deref().is_none_or(|database| database == name));
+        part
     }
 
     /// A setting by its name.

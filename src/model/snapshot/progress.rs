@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     /// Process. {number | pg_stat_progress_*.pid}
     pub pid: i32,
-    /// `VACUUM`, `ANALYZE`, `CREATE INDEX`, `CLUSTER`, `COPY` or `BASE BACKUP`. {text | the view's name, command}
+    /// `VACUUM`, `ANALYZE`, `CREATE INDEX CONCURRENTLY`, `REINDEX`, `CLUSTER`, `COPY FROM`, `BASE BACKUP`, … {text | the view's name, command}
     pub command: String,
     /// It is autovacuum's. {bool | pg_stat_activity.backend_type}
     pub is_automatic: bool,

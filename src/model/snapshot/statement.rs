@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatementsInfo {
+    /// The audited database. {text | pg_database.datname}
+    pub database: String,
     /// Installed version of the extension. {text | pg_extension.extversion}
     pub extension_version: String,
     /// Schema it lives in. {text | pg_extension.extnamespace}
@@ -68,6 +70,16 @@ pub struct RelationName {
     pub schema: Option<String>,
     /// Name.
     pub name: String,
+}
+
+/// A column inside a function or cast, compared with a value: a plain index on it cannot serve that.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WrappedColumn {
+    /// Function, or the type of a cast.
+    pub by: String,
+    /// Column.
+    pub column: String,
 }
 
 /// The counters of one entry. Columns of `sql/statements*.sql`.
@@ -144,6 +156,15 @@ pub struct Statement {
     pub has_limit: bool,
     /// It reads one relation and compares columns with parameters by `=` only: those columns. {texts | pg_query}
     pub lookup_columns: Vec<String>,
+    /// Functions and casts round a column that is compared with a value, as `lower(email)`. {texts | pg_query}
+    #[serde(default)]
+    pub wrapped_columns: Vec<WrappedColumn>,
+    /// It inserts rows given as VALUES. {bool | pg_query}
+    #[serde(default)]
+    pub inserts_values: bool,
+    /// Columns that an UPDATE sets. {texts | pg_query}
+    #[serde(default)]
+    pub set_columns: Vec<String>,
     /// The counters.
     #[serde(flatten)]
     pub counters: StatementCounters,

@@ -1,0 +1,102 @@
+//! One pass of the rules for each audited database, then one over the waivers. What belongs to the
+//! whole instance is judged in the first pass alone.
+
+use super::verdict::Settings;
+use crate::facts::{WaiverUse, facts, waivers};
+use crate::model::snapshot::{Facet, Snapshot};
+use crate::model::table::Facts;
+use crate::model::verdict::{RuleOutcome, RuleStatus};
+use crate::rules::{Judged, Library, Selection, Waiver, evaluate};
+use std::collections::BTreeMap;
+
+/// Judges every audited database of a snapshot.
+pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -> Judged {
+    let pass = |part: &Snapshot, facts: &Facts, selection: &Selection| {
+        let today = snapshot.captured_at.date_naive();
+        evaluate(&library.rules, facts, &part.gaps, &settings.overrides, selection, &settings.waivers, today)
+    };
+    let mut merged = Merged::default();
+    let mut common = None;
+    let only_one = [snapshot.target.database.clone()];
+    let databases = if snapshot.audited.is_empty() { &only_one[..] } else { &snapshot.audited };
+    for (number, database) in databases.iter().enumerate() {
+        let part = if databases.len() > 1 { snapshot.of_database(database) } else { snapshot.clone() };
+        let mut facts = facts(&part);
+        facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(table.name)));
+        merged.add(pass(&part, &facts, &settings.selection));
+        common.get_or_insert(facts.common);
+    }
+    let mut judged = merged.into_judged();
+    let uses = waiver_uses(&settings.waivers, &judged, snapshot);
+    let waived = Facts {
+        common: common.unwrap_or_else(|| facts(snapshot).common),
+        tables: vec![waivers(&snapshot.target.database, &uses)],
+    };
+    // Whatever is selected, a waiver that is out of date must be heard of.
+    let selection = Selection { only: Vec::new(), skip: settings.selection.skip.clone() };
+    let second = pass(snapshot, &waived, &selection);
+    judged.findings.extend(second.findings);
+    judged.rules.extend(second.rules);
+    judged
+}
+
+fn is_of_database(table: &str) -> bool {
+    Facet::ALL.iter().any(|facet| facet.name() == table && facet.is_of_database())
+}
+
+/// Outcomes of several databases as one: a rule has found something when it did so anywhere.
+#[derive(Default)]
+struct Merged {
+    judged: Judged,
+    rules: BTreeMap<String, RuleOutcome>,
+}
+
+impl Merged {
+    fn add(&mut self, judged: Judged) {
+        self.judged.findings.extend(judged.findings);
+        for outcome in judged.rules {
+            match self.rules.get_mut(&outcome.id) {
+                None => {
+                    self.rules.insert(outcome.id.clone(), outcome);
+                }
+                Some(known) => {
+                    known.findings += outcome.findings;
+                    if weight(&outcome.status) > weight(&known.status) {
+                        known.status = outcome.status;
+                    }
+                }
+            }
+        }
+    }
+
+    fn into_judged(self) -> Judged {
+        Judged { rules: self.rules.into_values().collect(), ..self.judged }
+    }
+}
+
+fn weight(status: &RuleStatus) -> u8 {
+    match status {
+        RuleStatus::Skipped(_) => 0,
+        RuleStatus::Passed => 1,
+        RuleStatus::Waived => 2,
+        RuleStatus::Found => 3,
+        RuleStatus::Failed(_) => 4,
+    }
+}
+
+fn waiver_uses(waivers: &[Waiver], judged: &Judged, snapshot: &Snapshot) -> Vec<WaiverUse> {
+    let ran = |rule: &RuleOutcome| !matches!(rule.status, RuleStatus::Skipped(_) | RuleStatus::Failed(_));
+    waivers
+        .iter()
+        .map(|waiver| WaiverUse {
+            waived_rule: waiver.rule.clone(),
+            waived_object: waiver.object.clone(),
+            reason: waiver.reason.clone(),
+            until: waiver.until,
+            owner: waiver.owner.clone(),
+            is_expired: waiver.is_expired(snapshot.captured_at.date_naive()),
+            rule_ran: judged.rules.iter().any(|rule| rule.id == waiver.rule && ran(rule)),
+            matches: judged.findings.iter().filter(|finding| waiver.covers(finding)).count(),
+        })
+        .collect()
+}
