@@ -232,9 +232,9 @@ fn a_rule_is_written_checked_and_tested() {
     let desk = Desk::new();
     let said = desk.run(&["rules", "new", "index/my_rule", "--into", "ops"]);
     assert_eq!(said.code, 0, "{}", said.err);
-    assert_eq!(desk.run(&["rules", "check", "ops"]).out, "1 rule files are sound\n");
+    assert_eq!(desk.run(&["rules", "check", "ops"]).out, "1 rule file is sound\n");
     let said = desk.run(&["rules", "test", "ops"]);
-    assert_eq!((said.code, said.out.as_str()), (0, "2 fixtures of 1 rules, 0 failed\n"), "{}", said.err);
+    assert_eq!((said.code, said.out.as_str()), (0, "2 fixtures of 1 rule, 0 failed\n"), "{}", said.err);
     assert!(desk.run(&["rules", "list", "--rules", "ops", "--only", "my_rule"]).out.contains("(pack)"));
     assert!(desk.audit(&["--rules", "ops", "--only", "my_rule", "--fail-on", "never"]).out.contains("1 found"));
     assert_eq!(desk.run(&["rules", "new", "index/my_rule", "--into", "ops"]).code, 2, "nothing is overwritten");

@@ -46,6 +46,14 @@ pub struct Expected {
     pub message: Option<String>,
 }
 
+impl Expected {
+    fn told(&self) -> String {
+        let confidence = self.confidence.map(|confidence| format!(" ({})", confidence.name())).unwrap_or_default();
+        let message = self.message.as_ref().map(|part| format!(" … {part} …")).unwrap_or_default();
+        format!("{} {}{confidence}{message}", self.severity.name(), self.object)
+    }
+}
+
 /// Why a fixture does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FixtureFailure {
@@ -112,7 +120,7 @@ fn compare(expected: &[Expected], found: &[&Finding]) -> Result<(), String> {
     let missing: Vec<String> = expected
         .iter()
         .filter(|wanted| !found.iter().any(|finding| fits(wanted, finding)))
-        .map(|wanted| format!("not found: {wanted:?}"))
+        .map(|wanted| format!("not found: {}", wanted.told()))
         .collect();
     let extra: Vec<String> = found
         .iter()

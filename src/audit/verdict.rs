@@ -54,6 +54,7 @@ pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: 
         tool,
         captured_at: snapshot.captured_at,
         target: snapshot.target.clone(),
+        databases: snapshot.audited.clone(),
         server: snapshot.server.clone(),
         window: window(snapshot),
         statements: statement_counts(snapshot),

@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// Audits the performance of a PostgreSQL server and mends what it finds.
+/// Audits the performance of a PostgreSQL server.
 #[derive(Debug, Parser)]
 #[command(
     name = "pgassay",
@@ -66,12 +66,15 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
+    /// Print a manual page: of the program, or of a command
     #[command(after_help = "\
 Examples:
   pgassay man > /usr/local/share/man/man1/pgassay.1
-  pgassay man | man -l -")]
-    Man,
+  pgassay man audit | man -l -")]
+    Man {
+        /// The command, as in `audit` or `rules test`
+        command: Vec<String>,
+    },
 }
 
 /// How much of the server a run may take.

@@ -37,6 +37,7 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
 struct Kept {
     audit: String,
     admin: String,
+    folder: PathBuf,
     process: u32,
 }
 
@@ -80,7 +81,9 @@ async fn tour(shared: &Shared, args: &DemoArgs, binaries: &Binaries) -> Result<(
         return Ok((snapshot, None));
     }
     let (audit, admin) = (shop.dsn(), shop.cluster.dsn(SUPERUSER, "shop"));
-    Ok((snapshot, Some(Kept { audit, admin, process: shop.cluster.keep() })))
+    let folder = shop.cluster.socket().to_owned();
+    std::fs::write(folder.join("pgassay.yaml"), CONFIG)?;
+    Ok((snapshot, Some(Kept { audit, admin, folder, process: shop.cluster.keep() })))
 }
 
 fn next_steps(kept: Option<&Kept>) -> String {
@@ -88,11 +91,14 @@ fn next_steps(kept: Option<&Kept>) -> String {
     let mut text =
         format!("\nThe shop is small; this config scaled the thresholds down to it:\n\n  {config}\n\nTry next:\n");
     match kept {
-        Some(Kept { audit, admin, process }) => text.push_str(&format!(
-            "  pgassay audit \"{audit}\"    audit it again, by the thresholds of real servers\n  \
-             psql \"{admin}\"    mend something, then audit again\n  \
-             kill -INT {process}    stop the server\n"
-        )),
+        Some(Kept { audit, admin, folder, process }) => {
+            let folder = folder.display();
+            text.push_str(&format!(
+                "  mend something:   psql \"{admin}\"\n  \
+                 audit it again:   pgassay audit \"{audit}\" --config {folder}/pgassay.yaml\n  \
+                 stop and remove:  kill -INT {process}; sleep 1; rm -rf {folder}\n"
+            ));
+        }
         None => text.push_str(
             "  pgassay demo --keep             leave the server running, mend something, audit it again\n  \
              pgassay audit postgres://…      your own server; it is only read\n",

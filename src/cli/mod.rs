@@ -14,7 +14,7 @@ mod rules;
 mod settings;
 mod snapshot;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use args::{Cli, Command};
 use clap::{CommandFactory, Parser};
 use std::io::{self, Write};
@@ -63,11 +63,22 @@ fn dispatch(cli: Cli) -> Result<u8> {
             clap_complete::generate(shell, &mut Cli::command(), "pgassay", &mut io::stdout());
             Ok(exit::OK)
         }
-        Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut io::stdout())?;
-            Ok(exit::OK)
-        }
+        Command::Man { command } => manual(&command),
     }
+}
+
+/// The page of the program, or of the command that the words lead to.
+fn manual(words: &[String]) -> Result<u8> {
+    let mut command = Cli::command();
+    command.build();
+    for word in words {
+        let next = command.find_subcommand(word).cloned();
+        command = next.ok_or_else(|| anyhow!("no command `{word}`; `pgassay --help` lists them"))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command).render(&mut page)?;
+    print(&String::from_utf8_lossy(&page))?;
+    Ok(exit::OK)
 }
 
 /// Who reads us has enough: that is no failure.

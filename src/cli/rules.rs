@@ -64,7 +64,8 @@ fn check(paths: &[PathBuf]) -> Result<u8> {
         bail!("no rule files there");
     }
     Library::load(sources, &field_index()).map_err(|problems| settings::in_rules(&problems))?;
-    print(&format!("{count} rule files are sound\n"))?;
+    let verb = if count == 1 { "file is" } else { "files are" };
+    print(&format!("{count} rule {verb} sound\n"))?;
     Ok(exit::OK)
 }
 
@@ -72,6 +73,9 @@ fn test(packs: &[PathBuf], elsewhere: Option<&Path>) -> Result<u8> {
     let library = settings::library(&Config::default(), packs)?;
     let mut files = Vec::new();
     for folder in packs.iter().map(|pack| pack.join("fixtures")).chain(elsewhere.map(Path::to_owned)) {
+        if !folder.exists() {
+            bail!("no fixtures in {}: `pgassay rules new` writes two for a new rule", folder.display());
+        }
         files.extend(fixtures(&folder)?);
     }
     if files.is_empty() {
@@ -96,7 +100,8 @@ fn test(packs: &[PathBuf], elsewhere: Option<&Path>) -> Result<u8> {
     if !text.is_empty() {
         text.push('\n');
     }
-    writeln!(text, "{} fixtures of {} rules, {} failed", files.len(), tested.len(), failures.len())?;
+    let plural = if tested.len() == 1 { "" } else { "s" };
+    writeln!(text, "{} fixtures of {} rule{plural}, {} failed", files.len(), tested.len(), failures.len())?;
     print(&text)?;
     Ok(if failures.is_empty() { exit::OK } else { exit::FOUND })
 }

@@ -8,7 +8,7 @@ use crate::model::finding::Severity;
 use crate::model::units::parse_quantity;
 use crate::model::verdict::FailOn;
 use crate::postgres::{Limits, Target};
-use crate::rules::{Library, Overrides, ParamValue, Problem, Selection, builtin_sources, suggest};
+use crate::rules::{Library, Overrides, ParamValue, Problem, Selection, Waiver, builtin_sources, suggest};
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
 use std::path::PathBuf;
@@ -56,13 +56,24 @@ pub(super) fn settings(
             return Err(config.problem(&["waivers"], &waiver.rule, message));
         }
     }
+    let min_severity = min_severity.map(severity).or(config.audit.min_severity).unwrap_or(Severity::Info);
+    let fail_on = fail_on_of(config, fail_on)?;
+    if matches!(fail_on, FailOn::Severity(least) if least < min_severity) {
+        bail!("--fail-on would gate on findings that --min-severity hides: raise the one or lower the other");
+    }
     Ok(Settings {
         overrides,
         selection: selection(config, choice, library)?,
-        waivers: config.waivers.clone(),
-        min_severity: min_severity.map(severity).or(config.audit.min_severity).unwrap_or(Severity::Info),
-        fail_on: fail_on_of(config, fail_on)?,
+        waivers: config.waivers.iter().map(|waiver| current(waiver, library)).collect(),
+        min_severity,
+        fail_on,
     })
+}
+
+/// The waiver under the id that its rule has now.
+fn current(waiver: &Waiver, library: &Library) -> Waiver {
+    let id = library.find(&waiver.rule).map_or(&waiver.rule, |(rule, _)| &rule.form.id);
+    Waiver { rule: id.clone(), ..waiver.clone() }
 }
 
 /// Which rules run; a word that no rule answers to is a mistake.

@@ -9,6 +9,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+/// Oldest minor version of the extension that is read; it came with PostgreSQL 13.
+const OLDEST: i32 = 8;
+
 /// Longest text that is kept, in bytes; the tree of a longer one is read all the same.
 const MAX_TEXT: usize = 20_000;
 
@@ -55,6 +58,9 @@ pub(super) async fn entries(collector: &Collector<'_>, reader: &Reader) -> Resul
         super::rows(reader, "extensions", collector.server.major()).await.map_err(|error| failed(&error, collector))?;
     let extension = extensions.iter().find(|extension| extension.name == "pg_stat_statements");
     let extension = extension.ok_or_else(|| absent(collector))?;
+    if minor_version(extension) < OLDEST {
+        return Err(too_old(extension));
+    }
     read(collector, reader, extension).await.map_err(|error| failed(&error, collector))
 }
 
@@ -81,6 +87,23 @@ pub(super) async fn fill(
         }
     }
     collector.progress.finished("statements");
+}
+
+/// The minor of the extension's version, 9 for 1.9.
+fn minor_version(extension: &Extension) -> i32 {
+    extension.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(OLDEST)
+}
+
+fn too_old(extension: &Extension) -> Gap {
+    Gap {
+        facet: Facet::Statements,
+        database: None,
+        partial: false,
+        reason: format!("pg_stat_statements {} is installed, 1.{OLDEST} is the oldest that is read", extension.version),
+        sqlstate: None,
+        remedy: "alter extension pg_stat_statements update;".to_owned(),
+        is_failure: false,
+    }
 }
 
 fn absent(collector: &Collector<'_>) -> Gap {
@@ -112,7 +135,7 @@ fn failed(error: &ReadError, collector: &Collector<'_>) -> Gap {
 }
 
 async fn read(collector: &Collector<'_>, reader: &Reader, extension: &Extension) -> Result<Entries, ReadError> {
-    let minor = extension.version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(8);
+    let minor = minor_version(extension);
     let schema = format!("\"{}\"", extension.schema.replace('"', "\"\""));
     let sql = |name: &str| {
         pick(name, collector.server.major(), minor)

@@ -94,6 +94,8 @@ fn unprivileged() -> Result<Option<(u32, u32)>, DemoError> {
 fn command(program: &Path, folder: &Path) -> Result<Command, DemoError> {
     let mut command = Command::new(program);
     // Nothing of the caller's environment may turn our server into another one.
+    // Ctrl-C at the terminal is for us: we stop what we started in order.
+    command.process_group(0);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").current_dir(folder).stdin(Stdio::null());
     if let Some((user, group)) = unprivileged()? {
         command.uid(user).gid(group);
@@ -203,8 +205,6 @@ impl Cluster {
             .arg(self.data())
             .stdout(log)
             .stderr(both)
-            // Ctrl-C at the terminal is for us: we stop the server in order.
-            .process_group(0)
             .spawn()
             .map_err(io_error("start postgres"))?;
         self.child = Some(child);

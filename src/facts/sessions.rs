@@ -23,7 +23,7 @@ struct SessionRow {
     user: Option<String>,
     /// Application. {text | pg_stat_activity.application_name}
     application: Option<String>,
-    /// State; none where hidden from the role. {text | pg_stat_activity.state}
+    /// State of the longest; a failed transaction counts as idle in transaction. None where hidden from the role. {text | pg_stat_activity.state}
     state: Option<String>,
     /// Time the longest of them has been in that state. {seconds | pg_stat_activity.state_change}
     state_seconds: Option<f64>,
@@ -49,12 +49,8 @@ fn longest(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
 fn row(now: DateTime<Utc>, mut group: Vec<&Session>) -> (Object, SessionRow) {
     group.sort_by_key(|session| (session.state_changed_at, session.pid));
     let first = group[0];
-    let name = format!(
-        "{}@{} {}",
-        first.user.as_deref().unwrap_or("?"),
-        first.database.as_deref().unwrap_or("?"),
-        first.application.as_deref().unwrap_or("").trim()
-    );
+    let who = format!("{}@{}", first.user.as_deref().unwrap_or("?"), first.database.as_deref().unwrap_or("?"));
+    let name = format!("{who} {}", first.application.as_deref().unwrap_or(""));
     let object = Object { database: first.database.clone(), ..Object::global(ObjectKind::Session, name.trim()) };
     let fact = SessionRow {
         session_count: group.len(),
@@ -78,7 +74,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
             session.database.as_deref(),
             session.user.as_deref(),
             session.application.as_deref(),
-            session.state.as_deref(),
+            session.state.as_deref().map(|state| state.trim_end_matches(" (aborted)")),
         );
         groups.entry(likeness).or_default().push(session);
     }

@@ -42,6 +42,9 @@ impl RuleStatus {
     }
 }
 
+/// Why a rule that the user left out is skipped.
+pub const DESELECTED: &str = "left out by --only or --skip";
+
 /// One rule and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOutcome {
@@ -105,6 +108,8 @@ pub struct Verdict {
     pub captured_at: DateTime<Utc>,
     /// Where.
     pub target: TargetInfo,
+    /// The audited databases.
+    pub databases: Vec<String>,
     /// The instance.
     pub server: Server,
     /// The time the statement and table counters cover.
@@ -133,6 +138,12 @@ impl Verdict {
     /// Findings that no waiver accepts.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.waived.is_none())
+    }
+
+    /// More than one database was audited.
+    #[must_use]
+    pub fn is_of_several_databases(&self) -> bool {
+        self.databases.len() > 1
     }
 
     /// Findings that a waiver accepts.

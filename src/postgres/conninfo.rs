@@ -20,6 +20,9 @@ const KNOWN: &[&str] = &[
     "hostaddr",
     "keepalives",
     "keepalives_idle",
+    "keepalives_count",
+    "keepalives_interval",
+    "tcp_user_timeout",
     "load_balance_hosts",
     "options",
     "passfile",
@@ -55,9 +58,6 @@ const REFUSED: &[&str] = &[
     "sslkeylogfile",
     "sslpassword",
     "sslsni",
-    "tcp_user_timeout",
-    "keepalives_interval",
-    "keepalives_count",
 ];
 
 fn known(keyword: &str) -> Result<(), TargetError> {

@@ -91,6 +91,9 @@ fn remedy_of_sqlstate(code: &SqlState) -> &'static str {
 }
 
 fn remedy_of_text(cause: &str, kind: Option<io::ErrorKind>) -> &'static str {
+    if cause.contains("does not allow writes") || cause.contains("is not read only") {
+        return "the server is not what target_session_attrs asks for: name another host, or leave it out";
+    }
     match kind {
         Some(io::ErrorKind::ConnectionRefused) => "check that the server runs there, and its port and listen_addresses",
         Some(io::ErrorKind::NotFound) => "no socket there: check the directory and port, or name a host",

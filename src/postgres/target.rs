@@ -14,6 +14,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PGCHANNELBINDING", "channel_binding"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGDATABASE", "dbname"),
+    ("PGGSSENCMODE", "gssencmode"),
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
@@ -29,6 +30,17 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PGSSLROOTCERT", "sslrootcert"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
     ("PGUSER", "user"),
+];
+
+/// Variables of libpq that change security and are not implemented.
+const REFUSED: &[&str] = &[
+    "PGREQUIREAUTH",
+    "PGREQUIREPEER",
+    "PGSSLCERTMODE",
+    "PGSSLCRL",
+    "PGSSLCRLDIR",
+    "PGSSLMAXPROTOCOLVERSION",
+    "PGSSLMINPROTOCOLVERSION",
 ];
 
 /// How the channel is protected: libpq's `sslmode`.
@@ -87,6 +99,10 @@ impl Target {
                 params.entry((*keyword).to_owned()).or_insert_with(|| value.to_owned());
             }
         }
+        // Security that is asked for and not implemented is refused, wherever it is asked for.
+        if let Some(variable) = REFUSED.iter().find(|variable| surroundings.variable(variable).is_some()) {
+            return Err(TargetError(format!("{variable} is set and not supported; unset it")));
+        }
         build(&params, surroundings)
     }
 
@@ -143,7 +159,12 @@ fn build(params: &Params, surroundings: &Surroundings) -> Result<Target, TargetE
     if let Some(secret) = secret(params, surroundings, hosts[0], ports[0], database, user)? {
         config.password(secret);
     }
-    let protection = protection(get("sslmode").unwrap_or("prefer"), get("sslrootcert").is_some())?;
+    let protection = if hosts.iter().all(|host| host.starts_with('/')) {
+        // libpq: TLS is not for unix sockets.
+        Protection::Disable
+    } else {
+        protection(get("sslmode"), get("sslrootcert"))?
+    };
     apply_choices(&mut config, params, protection)?;
     let timeout = get("connect_timeout").map_or(Ok(10), str::parse::<u64>);
     let timeout = timeout.map_err(|_| TargetError("connect_timeout should be whole seconds".to_owned()))?;
@@ -192,13 +213,20 @@ fn secret(
     path.map_or(Ok(None), |path| password(&path, host, port, database, user))
 }
 
-fn protection(sslmode: &str, names_root: bool) -> Result<Protection, TargetError> {
-    Ok(match sslmode {
+fn protection(sslmode: Option<&str>, root: Option<&str>) -> Result<Protection, TargetError> {
+    if root == Some("system") {
+        // libpq: anybody can have a certificate of a public CA, so only the name tells who it is.
+        return match sslmode {
+            None | Some("verify-full") => Ok(Protection::VerifyFull),
+            Some(_) => Err(TargetError("sslrootcert=system goes with sslmode=verify-full only".to_owned())),
+        };
+    }
+    Ok(match sslmode.unwrap_or("prefer") {
         "disable" => Protection::Disable,
         "allow" => Protection::Allow,
         "prefer" => Protection::Prefer,
         // libpq: a CA file that is named is also used.
-        "require" if names_root => Protection::VerifyCa,
+        "require" if root.is_some() => Protection::VerifyCa,
         "require" => Protection::Require,
         "verify-ca" => Protection::VerifyCa,
         "verify-full" => Protection::VerifyFull,
@@ -224,6 +252,7 @@ fn apply_choices(config: &mut Config, params: &Params, protection: Protection) -
             _ => return Err(refused("target_session_attrs", "any, read-write, read-only, primary, standby")),
         });
     }
+    keepalives(config, params)?;
     if let Some(value) = params.get("channel_binding") {
         config.channel_binding(match value.as_str() {
             "disable" => ChannelBinding::Disable,
@@ -245,6 +274,38 @@ fn apply_choices(config: &mut Config, params: &Params, protection: Protection) -
             config.ssl_negotiation(SslNegotiation::Direct);
         }
         Some(_) => return Err(refused("sslnegotiation", "postgres, direct")),
+    }
+    Ok(())
+}
+
+/// TCP keepalives and time-outs, in whole seconds or milliseconds as libpq takes them; 0: the system's.
+fn keepalives(config: &mut Config, params: &Params) -> Result<(), TargetError> {
+    let number = |keyword: &str| {
+        let read =
+            |text: &String| text.parse::<u32>().map_err(|_| TargetError(format!("{keyword} should be a whole number")));
+        params
+            .get(keyword)
+            .map(read)
+            .transpose()
+            .map(|number| number.filter(|number| *number > 0 || keyword == "keepalives"))
+    };
+    if let Some(switch) = number("keepalives")? {
+        config.keepalives(switch != 0);
+    }
+    if let Some(seconds) = number("keepalives_idle")? {
+        config.keepalives_idle(Duration::from_secs(seconds.into()));
+    }
+    if let Some(seconds) = number("keepalives_interval")? {
+        config.keepalives_interval(Duration::from_secs(seconds.into()));
+    }
+    if let Some(count) = number("keepalives_count")? {
+        config.keepalives_retries(count);
+    }
+    if let Some(millis) = number("tcp_user_timeout")? {
+        config.tcp_user_timeout(Duration::from_millis(millis.into()));
+    }
+    if params.get("gssencmode").is_some_and(|mode| mode == "require") {
+        return Err(TargetError("gssencmode=require is not supported; use TLS".to_owned()));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(super) fn connector(target: &Target) -> Result<MakeRustlsConnect, TargetErro
         .map_err(|error| TargetError(format!("TLS: {error}")))?
         .dangerous()
         .with_custom_certificate_verifier(verifier(target, &provider)?);
-    let config = match &target.files.client {
+    let mut config = match &target.files.client {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
             let key_der = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
@@ -28,6 +28,8 @@ pub(super) fn connector(target: &Target) -> Result<MakeRustlsConnect, TargetErro
             builder.with_client_auth_cert(chain, key_der).map_err(|error| unreadable(certificate, &error))?
         }
     };
+    // Direct negotiation, from 17 on, asks for it; others do not mind.
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
     Ok(MakeRustlsConnect::new(config))
 }
 

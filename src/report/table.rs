@@ -3,7 +3,7 @@
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
 use crate::model::units;
-use crate::model::verdict::{RuleStatus, Verdict};
+use crate::model::verdict::{DESELECTED, RuleStatus, Verdict};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -98,7 +98,7 @@ impl Page<'_> {
         };
         self.heading(&severity.name().to_uppercase(), code)?;
         for finding in found {
-            self.item(&finding.rule, &finding.object.path(), &words(finding))?;
+            self.item(&finding.rule, &place(verdict, finding), &words(finding))?;
         }
         Ok(())
     }
@@ -117,11 +117,15 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// What was not looked at, beside what was clean: gaps, and rules that did not run, by reason.
+    /// What was not looked at, beside what was clean: gaps, and rules that did not run, by reason. What
+    /// the user left out needs no telling one by one; the footer counts it.
     fn unseen(&mut self, verdict: &Verdict) -> io::Result<()> {
         let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
         for rule in &verdict.rules {
             if let RuleStatus::Skipped(reason) | RuleStatus::Failed(reason) = &rule.status {
+                if reason == DESELECTED {
+                    continue;
+                }
                 let has_failed = matches!(rule.status, RuleStatus::Failed(_));
                 by_reason.entry((!has_failed, reason)).or_default().push(&rule.id);
             }
@@ -131,8 +135,10 @@ impl Page<'_> {
         }
         self.heading("NOT LOOKED AT", BOLD)?;
         for gap in &verdict.gaps {
-            let part = if gap.partial { "part of" } else { "" };
-            self.item(gap.facet.name(), part, &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
+            let part = if gap.partial { "in part" } else { "" };
+            let place = gap.database.as_deref().filter(|_| verdict.is_of_several_databases());
+            let words: Vec<&str> = place.into_iter().chain([part]).collect();
+            self.item(gap.facet.name(), &words.join(", "), &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
         }
         for ((is_skipped, reason), rules) in by_reason {
             let verb = if is_skipped { "skipped" } else { "failed" };
@@ -143,6 +149,7 @@ impl Page<'_> {
 
     fn footer(&mut self, verdict: &Verdict) -> io::Result<()> {
         let count = |status| verdict.rules_that(status);
+        let counts = verdict.statements;
         let mut line = format!("\n{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
         for status in ["waived", "skipped", "failed"] {
             if count(status) > 0 {
@@ -150,14 +157,26 @@ impl Page<'_> {
             }
         }
         writeln!(self.out, "{line}")?;
+        if counts.below_top > 0 {
+            writeln!(self.out, "{} entries of pg_stat_statements below --top were not read", counts.below_top)?;
+        }
         if verdict.hidden > 0 {
             writeln!(self.out, "{} findings below --min-severity are not shown", verdict.hidden)?;
         }
         if let Some(first) = verdict.open().next() {
             let command = self.paint(&format!("pgassay rules show {}", first.rule), BOLD);
-            writeln!(self.out, "why it matters, thresholds, when to ignore it: {command}")?;
+            writeln!(self.out, "why, thresholds, when to ignore: {command}")?;
         }
         Ok(())
+    }
+}
+
+/// The object's path, with its database where several were audited.
+fn place(verdict: &Verdict, finding: &Finding) -> String {
+    let path = finding.object.path();
+    match finding.object.database.as_deref().filter(|_| verdict.is_of_several_databases()) {
+        Some(database) if *database != path => format!("{path} in {database}"),
+        _ => path,
     }
 }
 
@@ -167,9 +186,9 @@ fn window(verdict: &Verdict) -> String {
     let length = units::millis(verdict.window.seconds() as f64 * 1000.0);
     let since = verdict.window.from.format("%Y-%m-%d %H:%M UTC");
     if verdict.window.from_is_reset {
-        format!("counters cover {length}, since their reset at {since}")
+        format!("statement counters cover {length}, since their reset at {since}")
     } else {
-        format!("counters cover at least {length}, since the server's start at {since}")
+        format!("statement counters cover at least {length}, since the server's start at {since}")
     }
 }
 

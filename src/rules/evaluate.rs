@@ -4,7 +4,7 @@ use crate::model::finding::{Confidence, Evidence, Finding, Impact, Severity, Wai
 use crate::model::snapshot::Gap;
 use crate::model::table::{Facts, Row, Table};
 use crate::model::units;
-use crate::model::verdict::{RuleOutcome, RuleStatus};
+use crate::model::verdict::{DESELECTED, RuleOutcome, RuleStatus};
 use crate::rules::expression::{Scope, describe, environment, value};
 use crate::rules::form::{Rule, RuleForm};
 use crate::rules::params::Overrides;
@@ -78,7 +78,7 @@ pub fn evaluate(
     for rule in rules {
         let Some(table) = facts.table(&rule.form.over) else { continue };
         let outcome = if !selection.takes(rule) {
-            Err(RuleStatus::Skipped("left out by --only or --skip".to_owned()))
+            Err(RuleStatus::Skipped(DESELECTED.to_owned()))
         } else {
             court.admit(rule).and_then(|params| {
                 let facet = prepared.entry(table.name).or_insert_with(|| prepare(table));
@@ -150,8 +150,9 @@ impl Court<'_> {
             return Ok(());
         }
         Err(RuleStatus::Skipped(format!(
-            "counters cover {} only, the rule wants {least} days (`--param {}.min_stats_age_days=…`)",
+            "counters cover {} only, the rule wants {} (`--param {}.min_stats_age_days=…`)",
             units::millis(age * 86_400_000.0),
+            counted(*least, "day"),
             form.id
         )))
     }
@@ -159,7 +160,7 @@ impl Court<'_> {
     fn run(&self, rule: &Rule, facet: &Prepared<'_>, params: BTreeMap<String, f64>) -> Result<Vec<Finding>, String> {
         let compiled = Compiled::new(&rule.form).map_err(|error| describe(&error))?;
         let params = Arc::new(params.into_iter().map(|(name, number)| (name, Value::from(number))).collect());
-        let fixed = self.overrides.severity.get(&rule.form.id).copied();
+        let fixed = self.overrides.severity_of(rule);
         let mut findings = Vec::new();
         for (row, cells) in facet.table.rows.iter().zip(&facet.rows) {
             let scope = Value::from_object(Scope {
@@ -263,6 +264,12 @@ fn evidence(name: &str, table: &Table, row: &Row, common: &Table) -> Option<Evid
     let shared = common.rows.first().map(|row| common.fields.iter().zip(&row.cells)).into_iter().flatten();
     let (field, value) = own.chain(shared).find(|(field, _)| field.name == name)?;
     Some(Evidence { name: name.to_owned(), value: value.clone(), unit: field.unit.clone() })
+}
+
+/// `1 day`, `35 days`.
+fn counted(number: f64, unit: &str) -> String {
+    let plural = if (number - 1.0).abs() < f64::EPSILON { "" } else { "s" };
+    format!("{} {unit}{plural}", units::short(number))
 }
 
 fn one_line(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! The form of a rule file, as `design` and `docs/rules` describe it.
+//! The form of a rule file, as `docs/writing-rules.md` describes it.
 
 use crate::model::finding::{Fix, Severity};
 use crate::rules::library::Origin;
@@ -156,14 +156,16 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// The rule has this id, or had it before.
+    #[must_use]
+    pub fn is_called(&self, id: &str) -> bool {
+        self.form.id == id || self.form.was.iter().any(|old| old == id)
+    }
+
     /// The rule answers to this id, area or tag.
     #[must_use]
     pub fn answers_to(&self, word: &str) -> bool {
-        let form = &self.form;
-        form.id == word
-            || form.area.name() == word
-            || form.was.iter().any(|old| old == word)
-            || form.tags.iter().any(|tag| tag == word)
+        self.is_called(word) || self.form.area.name() == word || self.form.tags.iter().any(|tag| tag == word)
     }
 
     /// Least server major, where it names one.

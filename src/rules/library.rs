@@ -65,8 +65,7 @@ impl Library {
     /// The rule with this id, or one that had it before.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<(&Rule, &Source)> {
-        let has = |rule: &Rule| rule.form.id == id || rule.form.was.iter().any(|old| old == id);
-        self.rules.iter().zip(&self.sources).find(|(rule, _)| has(rule))
+        self.rules.iter().zip(&self.sources).find(|(rule, _)| rule.is_called(id))
     }
 }
 

@@ -58,11 +58,16 @@ impl Overrides {
         }
         for (path, quantity) in &self.params {
             let Some((id, name)) = path.split_once('.') else { continue };
-            if let Some(param) = rule.form.params.get(name).filter(|_| id == rule.form.id) {
+            if let Some(param) = rule.form.params.get(name).filter(|_| rule.is_called(id)) {
                 resolved.insert(name.to_owned(), quantity.in_unit(&param.unit)?);
             }
         }
         Ok(resolved)
+    }
+
+    /// The severity the user gave a rule, under its id or one it had before.
+    pub(crate) fn severity_of(&self, rule: &Rule) -> Option<Severity> {
+        self.severity.iter().find(|(id, _)| rule.is_called(id)).map(|(_, severity)| *severity)
     }
 
     /// Every override names a rule and one of its parameters, and its value can be read.
@@ -93,7 +98,7 @@ fn verify_param(path: &str, quantity: &Quantity, rules: &[Rule]) -> Result<(), S
 }
 
 fn find<'a>(id: &str, rules: &'a [Rule]) -> Result<&'a Rule, String> {
-    rules.iter().find(|rule| rule.form.id == id).ok_or_else(|| {
+    rules.iter().find(|rule| rule.is_called(id)).ok_or_else(|| {
         let hint = suggest(id, rules.iter().map(|rule| rule.form.id.as_str()));
         format!("no rule `{id}`{hint}; `pgassay rules list` shows all")
     })

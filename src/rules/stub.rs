@@ -2,8 +2,8 @@
 
 use crate::rules::form::Area;
 
-/// A new rule and its two fixtures, as `(file name, text)`: the rule loads, and its fixtures fail
-/// until their writer fills them in.
+/// A new rule and its two fixtures, as `(file name, text)`: they load and hold, to be rewritten piece by
+/// piece.
 #[must_use]
 pub fn stub(area: Area, id: &str) -> [(String, String); 3] {
     let rule = format!(
