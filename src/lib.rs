@@ -10,6 +10,7 @@
 pub mod audit;
 pub mod cli;
 pub mod collect;
+pub mod compare;
 pub mod demo;
 pub mod facts;
 pub mod model;
@@ -20,3 +21,4 @@ pub mod report;
 pub mod rules;
 pub mod statement;
 pub mod store;
+pub mod whatif;

@@ -82,6 +82,37 @@ fn several_formats_come_from_one_run_and_files_are_whole() {
 }
 
 #[test]
+fn a_baseline_gates_only_what_is_new() {
+    let desk = Desk::new();
+    let first = ["--format", "json", "--output", "json=all.json"];
+    assert_eq!(desk.audit(&first).code, 1);
+    let said = desk.audit(&["--baseline", "all.json", "--fail-on-new", "--output", "json=again.json"]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(said.out.contains(": 0 new, 0 gone; only new ones can fail the run"), "{}", said.out);
+    assert_eq!(desk.audit(&["--baseline", "all.json"]).code, 1, "all count without --fail-on-new");
+    let mut report: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(desk.folder.path().join("all.json")).unwrap()).unwrap();
+    report["findings"].as_array_mut().unwrap().remove(0);
+    desk.write("ops/most.json", &report.to_string());
+    desk.write("ops/pgassay.yaml", "audit: {baseline: most.json, fail_on_new: true}\n");
+    let said = desk.audit(&["--config", "ops/pgassay.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.out);
+    assert!(said.out.contains("  (new)\n") && said.out.contains(": 1 new, 0 gone"), "{}", said.out);
+    report["target"]["databases"] = vec!["crm"].into();
+    report["target"]["database"] = "crm".into();
+    desk.write("crm.json", &report.to_string()).write("snapshot.json", "{\"format_version\": 1}");
+    for (file, told) in [
+        ("crm.json", "baseline crm.json: it is of database crm, this run of shop"),
+        ("snapshot.json", "snapshot.json: no JSON report of pgassay"),
+    ] {
+        let said = desk.audit(&["--baseline", file, "--output", "json=not.json"]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{file}");
+        assert!(said.err.contains(told), "{file}: {}", said.err);
+        assert!(!desk.folder.path().join("not.json").exists());
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let desk = Desk::new();
     let shop = fixture("snapshots/shop.json.zst");
@@ -128,7 +159,12 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         (vec!["audit", "--param", "slow_qery.min_mean_ms=5"], "no rule `slow_qery` — did you mean `slow_query`?"),
         (vec!["audit", "--param", "slow_query.min_mean_ms=5parsec"], "\"parsec\" is not a unit of ms"),
         (vec!["audit", "--param", "x"], "write RULE.PARAM=VALUE"),
-        (vec!["audit", "--output", "pdf=x"], "the format should be table or json"),
+        (
+            vec!["audit", "--output", "pdf=x"],
+            "the format should be table, json, markdown, sarif, junit, github, gitlab or csv",
+        ),
+        (vec!["audit", "--from", "x", "--fail-on-new"], "--fail-on-new needs a baseline"),
+        (vec!["audit", "--from", "x", "--baseline", "none.json"], "none.json: No such file or directory"),
         (vec!["audit", "--statement-timeout", "0", "host=x"], "should be between 1ms and 1d"),
         (vec!["audit", "sslcrl=x"], "`sslcrl` is not supported"),
         (vec!["audit", "--config", "none.yaml"], "config none.yaml: No such file or directory"),

@@ -2,6 +2,11 @@
 //! that mean harm.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
+#[path = "report/baseline.rs"]
+mod baseline;
+#[path = "report/formats.rs"]
+mod formats;
+
 use pgassay::audit::{Settings, field_index, judge};
 use pgassay::model::finding::Severity;
 use pgassay::model::snapshot::{Facet, Gap, Index, Snapshot, Tool};

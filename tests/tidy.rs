@@ -14,9 +14,11 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("rules", &["model"]),
     ("facts", &["model", "partition"]),
     ("audit", &["model", "facts", "rules"]),
+    ("compare", &["model"]),
     ("postgres", &["model", "progress"]),
-    ("collect", &["model", "progress", "statement", "postgres"]),
-    ("store", &["model", "rules"]),
+    ("whatif", &["model", "statement", "postgres"]),
+    ("collect", &["model", "progress", "statement", "postgres", "whatif"]),
+    ("store", &["model", "rules", "compare"]),
     ("demo", &["model", "progress", "postgres"]),
     ("report", &["model"]),
     (
@@ -28,6 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "rules",
             "facts",
             "audit",
+            "compare",
             "postgres",
             "collect",
             "store",
@@ -45,6 +48,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("pg_query::", &["statement"]),
     ("minijinja", &["rules"]),
     ("comfy_table", &["report"]),
+    ("quick_junit", &["report"]),
     ("zstd::", &["store"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
@@ -55,7 +59,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("Utc::now", &[]),
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),
-    ("async ", &["postgres", "collect", "demo", "cli"]),
+    ("async ", &["postgres", "collect", "whatif", "demo", "cli"]),
 ];
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

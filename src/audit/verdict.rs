@@ -48,8 +48,7 @@ pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: 
     let mut judged = passes::run(snapshot, library, settings);
     judged.rules.sort_by(|a, b| a.id.cmp(&b.id));
     judged.findings.sort_by(order);
-    let hidden = judged.findings.iter().filter(|finding| finding.severity < settings.min_severity).count();
-    judged.findings.retain(|finding| finding.severity >= settings.min_severity);
+    let (findings, hidden) = judged.findings.into_iter().partition(|finding| finding.severity >= settings.min_severity);
     Verdict {
         tool,
         captured_at: snapshot.captured_at,
@@ -58,11 +57,13 @@ pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: 
         server: snapshot.server.clone(),
         window: window(snapshot),
         statements: statement_counts(snapshot),
-        findings: judged.findings,
+        findings,
+        min_severity: settings.min_severity,
         hidden,
         rules: judged.rules,
         gaps: snapshot.gaps.clone(),
         fail_on: settings.fail_on,
+        baseline: None,
     }
 }
 

@@ -95,6 +95,9 @@ pub(super) struct LimitArgs {
     /// Statements whose texts are read, by each of several totals [default: 500]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Scope")]
     pub(super) top: Option<u32>,
+    /// Statements that are explained, never run, by total time; 0: none [default: 50]
+    #[arg(long, value_name = "N", help_heading = "Scope")]
+    pub(super) plans: Option<u32>,
     /// Audit this database of the server instead of the target's; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Scope", conflicts_with = "all_databases")]
     pub(super) database: Vec<String>,
@@ -139,6 +142,12 @@ pub(super) struct AuditArgs {
     /// Exit with 1 on findings from this severity up [default: critical]
     #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
     pub(super) fail_on: Option<FailOnArg>,
+    /// Mark what is new since this JSON report of an earlier run
+    #[arg(long, value_name = "REPORT", help_heading = "Report")]
+    pub(super) baseline: Option<PathBuf>,
+    /// Only new findings count for --fail-on
+    #[arg(long, help_heading = "Report")]
+    pub(super) fail_on_new: bool,
     #[command(flatten)]
     pub(super) choice: RuleChoice,
     #[command(flatten)]
@@ -164,8 +173,35 @@ pub(super) struct RuleChoice {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum FormatArg {
+    /// For people at a terminal
     Table,
+    /// For programs
     Json,
+    /// For pull requests and chats
+    Markdown,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// Code quality report of GitLab
+    Gitlab,
+    /// RFC 4180, one finding a row
+    Csv,
+}
+
+impl FormatArg {
+    /// Every format by its name, for messages.
+    pub(super) fn names() -> String {
+        let names: Vec<String> = Self::value_variants()
+            .iter()
+            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
+            .collect();
+        let (last, rest) =
+            names.split_last().map_or((String::new(), String::new()), |(last, rest)| (last.clone(), rest.join(", ")));
+        format!("{rest} or {last}")
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,8 +4,10 @@ use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::{connection, output, settings};
 use crate::audit::judge;
-use crate::store::{read_snapshot, write_snapshot};
-use anyhow::Result;
+use crate::compare::Baseline;
+use crate::store::{read_baseline, read_snapshot, write_snapshot};
+use anyhow::{Result, anyhow};
+use std::path::{Path, PathBuf};
 
 pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
@@ -13,6 +15,8 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let judging = settings::settings(&config, &args.choice, &library, args.min_severity, args.fail_on)?;
     let format = settings::format(&config, args.format)?;
     let files = output::parse_outputs(&args.output)?;
+    let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
+    let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits)?,
@@ -20,7 +24,23 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;
     }
-    let verdict = judge(&snapshot, &library, &judging, connection::tool());
+    let mut verdict = judge(&snapshot, &library, &judging, connection::tool());
+    if let Some((path, baseline)) = &baseline {
+        let refused = |message| anyhow!("baseline {}: {message}", path.display());
+        baseline.mark(&mut verdict, gates_new_only).map_err(refused)?;
+    }
     output::write(shared, &verdict, format, &files)?;
     Ok(verdict.exit_code())
+}
+
+/// The baseline of the flag, else of the config, and its name. Read before the server is, so that a
+/// wrong file costs nothing.
+fn baseline(config: &Config, flag: Option<&Path>, gates_new_only: bool) -> Result<Option<(PathBuf, Baseline)>> {
+    match flag.or(config.audit.baseline.as_deref()) {
+        Some(path) => Ok(Some((path.to_owned(), read_baseline(path)?))),
+        None if gates_new_only => {
+            Err(anyhow!("--fail-on-new needs a baseline: name the JSON report of an earlier run with --baseline"))
+        }
+        None => Ok(None),
+    }
 }

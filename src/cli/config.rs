@@ -52,6 +52,7 @@ pub(super) struct ConnectionConfig {
     pub(super) connect_timeout: Option<String>,
     /// 1 or more
     pub(super) top: Option<u32>,
+    pub(super) plans: Option<u32>,
     pub(super) databases: Vec<String>,
     pub(super) all_databases: bool,
     pub(super) sample: Option<String>,
@@ -81,6 +82,9 @@ pub(super) struct AuditConfig {
     pub(super) min_severity: Option<Severity>,
     /// info, warning, critical or never
     pub(super) fail_on: Option<String>,
+    /// A JSON report, relative to the config
+    pub(super) baseline: Option<PathBuf>,
+    pub(super) fail_on_new: bool,
 }
 
 impl Config {
@@ -94,7 +98,7 @@ impl Config {
         let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()))?;
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        config.rules.paths.iter_mut().for_each(|pack| *pack = folder.join(&*pack));
+        config.rules.paths.iter_mut().chain(&mut config.audit.baseline).for_each(|path| *path = folder.join(&*path));
         Ok(config)
     }
 

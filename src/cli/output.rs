@@ -37,6 +37,12 @@ fn format_of(arg: FormatArg) -> Format {
     match arg {
         FormatArg::Table => Format::Table,
         FormatArg::Json => Format::Json,
+        FormatArg::Markdown => Format::Markdown,
+        FormatArg::Sarif => Format::Sarif,
+        FormatArg::Junit => Format::Junit,
+        FormatArg::Github => Format::Github,
+        FormatArg::Gitlab => Format::Gitlab,
+        FormatArg::Csv => Format::Csv,
     }
 }
 
@@ -70,7 +76,7 @@ pub(super) fn parse_outputs(texts: &[String]) -> Result<Vec<(FormatArg, PathBuf)
     let parse = |text: &String| {
         let (format, file) = text.split_once('=').ok_or_else(|| anyhow!("--output {text}: write FORMAT=FILE"))?;
         let format = <FormatArg as clap::ValueEnum>::from_str(format, false)
-            .map_err(|_| anyhow!("--output {text}: the format should be table or json"))?;
+            .map_err(|_| anyhow!("--output {text}: the format should be {}", FormatArg::names()))?;
         Ok((format, PathBuf::from(file)))
     };
     texts.iter().map(parse).collect()

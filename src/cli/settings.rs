@@ -122,7 +122,8 @@ pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> Result<FormatA
         (Some(format), _) => Ok(format),
         (None, None) => Ok(FormatArg::Table),
         (None, Some(word)) => clap::ValueEnum::from_str(word, false).map_err(|_| {
-            config.problem(&["audit", "format"], word, format!("format: `{word}` should be table or json"))
+            let message = format!("format: `{word}` should be {}", FormatArg::names());
+            config.problem(&["audit", "format"], word, message)
         }),
     }
 }
@@ -151,7 +152,9 @@ pub(super) fn limits(
         (false, names) => Databases::Named(names.to_vec()),
     };
     let top = args.top.or(own.top).and_then(|top| usize::try_from(top).ok());
+    let plans = args.plans.or(own.plans).and_then(|plans| usize::try_from(plans).ok());
     let scope = Scope {
+        plans: plans.unwrap_or(Scope::default().plans),
         top: top.unwrap_or(Scope::default().top),
         databases,
         replicas,

@@ -1,7 +1,7 @@
 //! Says what was not read, why, and what would close the gap.
 
 use crate::model::object::identifier;
-use crate::model::snapshot::{Facet, Gap, Snapshot};
+use crate::model::snapshot::{Facet, Gap, Snapshot, Statement, StatementKind};
 use crate::postgres::{ConnectError, ReadError};
 
 /// A facet that failed.
@@ -106,7 +106,9 @@ fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
     let own = Some(database);
     let mut gaps = Vec::new();
     if let Some(info) = snapshot.statements_info.iter().find(|info| info.database == database && info.hidden > 0) {
-        let much = if info.hidden == info.seen { Hidden::All } else { Hidden::Part };
+        // What everybody may see is the transaction commands of our own.
+        let is_work = |row: &&Statement| row.database == database && row.kind != StatementKind::Utility;
+        let much = if snapshot.statements.iter().any(|row| is_work(&row)) { Hidden::Part } else { Hidden::All };
         let reason = format!("texts of {} of {} entries are hidden from this role", info.hidden, info.seen);
         gaps.push(hidden(Facet::Statements, own, &much, reason, grant(&snapshot.server.role)));
     }

@@ -7,6 +7,7 @@ mod database;
 mod gap;
 mod instance;
 mod nodes;
+mod plans;
 mod samples;
 mod sessions;
 mod statements;
@@ -37,6 +38,8 @@ pub enum Databases {
 pub struct Scope {
     /// Statements whose texts are read: those among the largest by any of several totals.
     pub top: usize,
+    /// Statements that are explained, those with the largest total times.
+    pub plans: usize,
     /// Which databases.
     pub databases: Databases,
     /// Standbys whose counters are read too.
@@ -47,7 +50,7 @@ pub struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { top: 500, databases: Databases::Connected, replicas: Vec::new(), sample: None }
+        Self { top: 500, plans: 50, databases: Databases::Connected, replicas: Vec::new(), sample: None }
     }
 }
 
@@ -121,6 +124,7 @@ pub async fn collect(
     database.fill(&mut snapshot);
     collector.other_databases(access, scope, &mut snapshot).await;
     statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
+    plans::fill(&collector, &reader, scope.plans, &mut snapshot).await;
     nodes::fill(access, scope, &mut snapshot).await?;
     samples::fill(&collector, &reader, scope.sample, &mut snapshot).await;
     snapshot.gaps = collector.gaps.into_inner();

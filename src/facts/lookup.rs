@@ -59,6 +59,11 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The relation of exactly this name.
+    pub(super) fn exact(&self, schema: &str, name: &str) -> Option<&'a Relation> {
+        self.relations.get(&(schema, name)).copied()
+    }
+
     pub(super) fn indexes(&self, table: Key<'a>) -> &[&'a Index] {
         self.indexes.get(&table).map_or(&[], Vec::as_slice)
     }

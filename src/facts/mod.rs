@@ -16,6 +16,7 @@ mod lookup;
 mod nodes;
 mod partitions;
 mod plain;
+mod plans;
 mod relations;
 mod releases;
 mod roles;
@@ -67,6 +68,7 @@ pub fn facts(snapshot: &Snapshot) -> Facts {
             roles::table(snapshot),
             plain::prepared_transactions(snapshot),
             waits::table(snapshot),
+            plans::table(&lookup),
             waivers(&snapshot.target.database, &[]),
         ],
     }

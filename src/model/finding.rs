@@ -125,6 +125,8 @@ pub struct Finding {
     pub impact: Impact,
     /// Set when a waiver accepts it.
     pub waived: Option<Waived>,
+    /// Whether the baseline lacks it, or knows it as less; none without a baseline.
+    pub new: Option<bool>,
 }
 
 impl Finding {
@@ -132,10 +134,15 @@ impl Finding {
     /// rule and object (FNV-1a, 64 bits).
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let text = format!("{}:{}", self.rule, self.object.identity());
-        let hash = text
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        format!("{hash:016x}")
+        fingerprint(&format!("{}:{}", self.rule, self.object.identity()))
     }
+}
+
+/// 16 hexadecimal digits over a text (FNV-1a, 64 bits).
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}")
 }

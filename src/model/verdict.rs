@@ -45,11 +45,34 @@ impl RuleStatus {
 /// Why a rule that the user left out is skipped.
 pub const DESELECTED: &str = "left out by --only or --skip";
 
+/// What a rule says of itself, for formats that list rules beside findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleText {
+    /// The area it belongs to.
+    pub area: String,
+    /// The problem in a few words.
+    pub title: String,
+    /// Its severity where nothing raises or fixes it.
+    pub severity: Severity,
+    /// What the problem costs.
+    pub why: String,
+    /// When a DBA may ignore it.
+    pub quiet_when: String,
+    /// Where to read on.
+    pub references: Vec<String>,
+    /// Words to select it by.
+    pub tags: Vec<String>,
+    /// Part of this program, so that it has a page in its documentation.
+    pub is_built_in: bool,
+}
+
 /// One rule and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleOutcome {
     /// The rule's id.
     pub id: String,
+    /// What it says of itself.
+    pub text: RuleText,
     /// How it ended.
     pub status: RuleStatus,
     /// What it found, waived ones included.
@@ -99,6 +122,20 @@ pub enum FailOn {
     Never,
 }
 
+/// Version of the JSON report, which is what a baseline is.
+pub const REPORT_VERSION: u32 = 1;
+
+/// What comparing with a baseline said, beside the mark on each finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compared {
+    /// When the server was read for the baseline.
+    pub captured_at: DateTime<Utc>,
+    /// Findings of the baseline that are not there any more, of rules that ran.
+    pub gone: usize,
+    /// Only new findings count for the gate.
+    pub gates_new_only: bool,
+}
+
 /// The outcome of one audit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
@@ -118,14 +155,18 @@ pub struct Verdict {
     pub statements: StatementCounts,
     /// All findings, waived ones included, by severity, impact and object.
     pub findings: Vec<Finding>,
-    /// Findings below the least severity asked for: judged, not shown, and no part of the gate.
-    pub hidden: usize,
+    /// The least severity asked for.
+    pub min_severity: Severity,
+    /// Findings below it: judged, not shown, and no part of the gate.
+    pub hidden: Vec<Finding>,
     /// All rules, by id.
     pub rules: Vec<RuleOutcome>,
     /// What was not read.
     pub gaps: Vec<Gap>,
     /// When this run fails.
     pub fail_on: FailOn,
+    /// Set when it was compared with a baseline.
+    pub baseline: Option<Compared>,
 }
 
 impl Verdict {
@@ -163,13 +204,27 @@ impl Verdict {
         self.rules_that("failed") > 0 || self.gaps.iter().any(|gap| gap.is_failure)
     }
 
+    /// Open findings that the baseline lacks; none without a baseline.
+    #[must_use]
+    pub fn new_count(&self) -> Option<usize> {
+        self.baseline.map(|_| self.open().filter(|finding| finding.new == Some(true)).count())
+    }
+
+    /// The finding by itself makes the run fail.
+    #[must_use]
+    pub fn gates(&self, finding: &Finding) -> bool {
+        let counts = !self.baseline.is_some_and(|baseline| baseline.gates_new_only) || finding.new == Some(true);
+        let is_bad_enough = match self.fail_on {
+            FailOn::Never => false,
+            FailOn::Severity(least) => finding.severity >= least,
+        };
+        counts && is_bad_enough && finding.waived.is_none()
+    }
+
     /// The exit code: 1 when the gate is reached, 3 when incomplete, else 0.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let gated = match self.fail_on {
-            FailOn::Never => false,
-            FailOn::Severity(least) => self.open().any(|finding| finding.severity >= least),
-        };
+        let gated = self.findings.iter().any(|finding| self.gates(finding));
         match (gated, self.is_incomplete()) {
             (true, _) => 1,
             (false, true) => 3,

@@ -138,6 +138,61 @@ impl Reader {
             .collect())
     }
 
+    /// Runs statements in a read-only transaction under another search_path and returns the plan that
+    /// one of them prints: an EXPLAIN in JSON. Where there are several, the last one undoes what the
+    /// others leave in the session, and is run after an error too.
+    pub async fn explain(&self, statements: &[String], search_path: &str) -> Result<serde_json::Value, ReadError> {
+        let session = self.session().await?;
+        let patience = self.limits.statement_timeout + Duration::from_secs(5);
+        let answer = tokio::time::timeout(patience, self.run_script(&session, statements, search_path)).await;
+        let text = match answer {
+            Ok(text) => text?,
+            Err(_) => {
+                drop(Object::take(session));
+                return Err(ReadError {
+                    message: format!("no answer within {} s", patience.as_secs()),
+                    sqlstate: None,
+                });
+            }
+        };
+        let plan: serde_json::Value = serde_json::from_str(&text)
+            .map_err(|error| ReadError { message: format!("EXPLAIN printed no JSON: {error}"), sqlstate: None })?;
+        Ok(plan.get(0).and_then(|first| first.get("Plan")).cloned().unwrap_or_default())
+    }
+
+    async fn run_script(
+        &self,
+        session: &Object,
+        statements: &[String],
+        search_path: &str,
+    ) -> Result<String, ReadError> {
+        let of = |error: tokio_postgres::Error| ReadError::of(&error);
+        let path = search_path.replace('\'', "''");
+        let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
+        session.batch_execute(&begin).await.map_err(of)?;
+        let mut text = String::new();
+        for (step, statement) in statements.iter().enumerate() {
+            session.batch_execute("savepoint pgassay").await.map_err(of)?;
+            match session.simple_query(&marked(statement)).await {
+                Ok(messages) => text.extend(messages.iter().filter_map(|message| match message {
+                    tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
+                    _ => None,
+                })),
+                Err(error) => {
+                    // What an earlier step prepared outlives a rollback: the last step takes it away.
+                    let tidy = statements.last().filter(|_| step > 0).map_or("", String::as_str);
+                    let ended = format!("rollback to savepoint pgassay; {tidy}; commit");
+                    if session.batch_execute(&ended).await.is_err() {
+                        let _ = session.batch_execute("rollback").await;
+                    }
+                    return Err(of(error));
+                }
+            }
+        }
+        session.batch_execute("commit").await.map_err(of)?;
+        Ok(text)
+    }
+
     async fn run(
         &self,
         session: &Object,

@@ -4,7 +4,7 @@
 use crate::model::finding::{Confidence, Finding, Severity, Waived};
 use crate::model::object::Object;
 use crate::model::snapshot::{Facet, Tool};
-use crate::model::verdict::{StatementCounts, Verdict};
+use crate::model::verdict::{REPORT_VERSION, StatementCounts, Verdict};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -39,6 +39,8 @@ struct Target<'a> {
     host: &'a str,
     port: u16,
     database: &'a str,
+    /// All that were audited.
+    databases: &'a [String],
     server_version: &'a str,
     is_standby: bool,
     /// As text: it does not fit a double.
@@ -73,6 +75,12 @@ struct Summary {
     waived: usize,
     /// Below --min-severity.
     hidden: usize,
+    /// That severity.
+    min_severity: Severity,
+    /// Open findings that are not in the baseline; null without one.
+    new: Option<usize>,
+    /// Findings of the baseline that are not there any more; null without one.
+    gone: Option<usize>,
     rules: RuleCounts,
     /// Entries of pg_stat_statements.
     statements: Statements,
@@ -117,7 +125,7 @@ struct FindingV1<'a> {
     /// Stable across runs, machines and server majors.
     fingerprint: String,
     waived: Option<&'a Waived>,
-    /// Not in the baseline; null without one.
+    /// Not in the baseline, or less there; null without one.
     new: Option<bool>,
 }
 
@@ -195,7 +203,7 @@ pub fn report_schema() -> Value {
 fn report(verdict: &Verdict) -> Report<'_> {
     let server = &verdict.server;
     Report {
-        schema_version: 1,
+        schema_version: REPORT_VERSION,
         tool: &verdict.tool,
         captured_at: verdict.captured_at,
         target: Target {
@@ -203,6 +211,7 @@ fn report(verdict: &Verdict) -> Report<'_> {
             host: &verdict.target.host,
             port: verdict.target.port,
             database: &verdict.target.database,
+            databases: &verdict.databases,
             server_version: &server.version,
             is_standby: server.is_standby,
             system_identifier: server.system_identifier.as_deref(),
@@ -248,7 +257,10 @@ fn summary(verdict: &Verdict) -> Summary {
         warning: verdict.count(Severity::Warning),
         info: verdict.count(Severity::Info),
         waived: verdict.waived().count(),
-        hidden: verdict.hidden,
+        hidden: verdict.hidden.len(),
+        min_severity: verdict.min_severity,
+        new: verdict.new_count(),
+        gone: verdict.baseline.map(|baseline| baseline.gone),
         rules: RuleCounts {
             passed: verdict.rules_that("passed"),
             found: verdict.rules_that("found"),
@@ -282,7 +294,7 @@ fn finding(finding: &Finding) -> FindingV1<'_> {
         impact: ImpactV1 { value: finding.impact.value, unit: &finding.impact.unit, text: &finding.impact.text },
         fingerprint: finding.fingerprint(),
         waived: finding.waived.as_ref(),
-        new: None,
+        new: finding.new,
     }
 }
 

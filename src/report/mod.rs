@@ -1,9 +1,16 @@
 //! A verdict in many formats. Renderers write what the verdict says: they decide no severity and no
 //! exit code, and do not know where their output goes.
 
+mod csv;
 mod escape;
+mod github;
+mod gitlab;
 mod json;
+mod junit;
+mod markdown;
+mod sarif;
 mod table;
+mod words;
 
 pub use escape::escape;
 pub use json::report_schema;
@@ -18,6 +25,18 @@ pub enum Format {
     Table,
     /// For programs, version 1.
     Json,
+    /// For pull requests and chats.
+    Markdown,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for test reports.
+    Junit,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// Code quality report of GitLab.
+    Gitlab,
+    /// RFC 4180, one finding a row.
+    Csv,
 }
 
 /// How a table looks.
@@ -34,5 +53,11 @@ pub fn render(verdict: &Verdict, format: Format, style: Style, out: &mut dyn Wri
     match format {
         Format::Table => table::write(verdict, style, out),
         Format::Json => json::write(verdict, out),
+        Format::Markdown => markdown::write(verdict, out),
+        Format::Sarif => sarif::write(verdict, out),
+        Format::Junit => junit::write(verdict, out),
+        Format::Github => github::write(verdict, out),
+        Format::Gitlab => gitlab::write(verdict, out),
+        Format::Csv => csv::write(verdict, out),
     }
 }

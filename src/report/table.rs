@@ -1,11 +1,10 @@
 //! The report for people: what a DBA reads in ten seconds, in the width of the terminal.
 
+use super::words::{comparison, counts, flat, not_run, object, server, target, waiver, window};
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
-use crate::model::units;
-use crate::model::verdict::{DESELECTED, RuleStatus, Verdict};
+use crate::model::verdict::Verdict;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 /// Narrower than this, a text is broken words; wider lines are hard to read.
@@ -64,26 +63,23 @@ impl Page<'_> {
     }
 
     fn header(&mut self, verdict: &Verdict) -> io::Result<()> {
-        let (target, server) = (&verdict.target, &verdict.server);
-        let place = escape(&format!("{} at {}:{}", target.name, target.host, target.port));
-        let role = if server.is_standby { "standby" } else { "primary" };
-        let read_at = verdict.captured_at.format("%Y-%m-%d %H:%M:%S UTC");
-        let place = self.paint(&place, BOLD);
-        writeln!(self.out, "{place}, PostgreSQL {} {role}, read {read_at}", escape(&server.version))?;
+        let target = self.paint(&escape(&target(verdict)), BOLD);
+        writeln!(self.out, "{target}, {}", escape(&server(verdict)))?;
         writeln!(self.out, "{}", window(verdict))?;
-        let counts = verdict.statements;
-        if counts.seen > 0 {
-            let unparsed =
-                if counts.unparsed > 0 { format!(", {} not understood", counts.unparsed) } else { String::new() };
+        let statements = verdict.statements;
+        if statements.seen > 0 {
+            let unparsed = if statements.unparsed > 0 {
+                format!(", {} not understood", statements.unparsed)
+            } else {
+                String::new()
+            };
             writeln!(
                 self.out,
                 "{} statements judged, of {} entries of pg_stat_statements{unparsed}",
-                counts.judged, counts.seen
+                statements.judged, statements.seen
             )?;
         }
-        let of = |severity: Severity| verdict.count(severity);
-        let (critical, warning, info) = (of(Severity::Critical), of(Severity::Warning), of(Severity::Info));
-        self.heading(&format!("{critical} critical, {warning} warning, {info} info"), BOLD)
+        self.heading(&counts(verdict), BOLD)
     }
 
     fn findings(&mut self, verdict: &Verdict, severity: Severity) -> io::Result<()> {
@@ -98,7 +94,8 @@ impl Page<'_> {
         };
         self.heading(&severity.name().to_uppercase(), code)?;
         for finding in found {
-            self.item(&finding.rule, &place(verdict, finding), &words(finding))?;
+            let new = if finding.new == Some(true) { "  (new)" } else { "" };
+            self.item(&finding.rule, &format!("{}{new}", object(verdict, finding)), &words(finding))?;
         }
         Ok(())
     }
@@ -108,11 +105,9 @@ impl Page<'_> {
             if number == 0 {
                 self.heading("WAIVED", DIM)?;
             }
-            let Some(waiver) = &finding.waived else { continue };
-            let until = waiver.until.map(|day| format!(", until {day}")).unwrap_or_default();
-            let owner = waiver.owner.as_ref().map(|owner| format!(" ({owner})")).unwrap_or_default();
-            let line = format!("{}: {}{owner}{until}", finding.severity.name(), waiver.reason);
-            self.item(&finding.rule, &finding.object.path(), &[line])?;
+            let Some(waived) = &finding.waived else { continue };
+            let line = format!("{}: {}", finding.severity.name(), waiver(waived));
+            self.item(&finding.rule, &object(verdict, finding), &[line])?;
         }
         Ok(())
     }
@@ -120,17 +115,8 @@ impl Page<'_> {
     /// What was not looked at, beside what was clean: gaps, and rules that did not run, by reason. What
     /// the user left out needs no telling one by one; the footer counts it.
     fn unseen(&mut self, verdict: &Verdict) -> io::Result<()> {
-        let mut by_reason: BTreeMap<(bool, &str), Vec<&str>> = BTreeMap::new();
-        for rule in &verdict.rules {
-            if let RuleStatus::Skipped(reason) | RuleStatus::Failed(reason) = &rule.status {
-                if reason == DESELECTED {
-                    continue;
-                }
-                let has_failed = matches!(rule.status, RuleStatus::Failed(_));
-                by_reason.entry((!has_failed, reason)).or_default().push(&rule.id);
-            }
-        }
-        if by_reason.is_empty() && verdict.gaps.is_empty() {
+        let not_run = not_run(verdict);
+        if not_run.is_empty() && verdict.gaps.is_empty() {
             return Ok(());
         }
         self.heading("NOT LOOKED AT", BOLD)?;
@@ -140,16 +126,15 @@ impl Page<'_> {
             let words: Vec<&str> = place.into_iter().chain([part]).collect();
             self.item(gap.facet.name(), &words.join(", "), &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
         }
-        for ((is_skipped, reason), rules) in by_reason {
-            let verb = if is_skipped { "skipped" } else { "failed" };
-            self.item(&rules.join(", "), "", &[format!("{verb}: {reason}")])?;
+        for (status, reason, rules) in not_run {
+            self.item(&rules.join(", "), "", &[format!("{status}: {reason}")])?;
         }
         Ok(())
     }
 
     fn footer(&mut self, verdict: &Verdict) -> io::Result<()> {
         let count = |status| verdict.rules_that(status);
-        let counts = verdict.statements;
+        let below_top = verdict.statements.below_top;
         let mut line = format!("\n{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
         for status in ["waived", "skipped", "failed"] {
             if count(status) > 0 {
@@ -157,38 +142,20 @@ impl Page<'_> {
             }
         }
         writeln!(self.out, "{line}")?;
-        if counts.below_top > 0 {
-            writeln!(self.out, "{} entries of pg_stat_statements below --top were not read", counts.below_top)?;
+        if below_top > 0 {
+            writeln!(self.out, "{below_top} entries of pg_stat_statements below --top were not read")?;
         }
-        if verdict.hidden > 0 {
-            writeln!(self.out, "{} findings below --min-severity are not shown", verdict.hidden)?;
+        if !verdict.hidden.is_empty() {
+            writeln!(self.out, "{} findings below --min-severity are not shown", verdict.hidden.len())?;
+        }
+        if let Some(comparison) = comparison(verdict) {
+            writeln!(self.out, "{comparison}")?;
         }
         if let Some(first) = verdict.open().next() {
             let command = self.paint(&format!("pgassay rules show {}", first.rule), BOLD);
             writeln!(self.out, "why, thresholds, when to ignore: {command}")?;
         }
         Ok(())
-    }
-}
-
-/// The object's path, with its database where several were audited.
-fn place(verdict: &Verdict, finding: &Finding) -> String {
-    let path = finding.object.path();
-    match finding.object.database.as_deref().filter(|_| verdict.is_of_several_databases()) {
-        Some(database) if *database != path => format!("{path} in {database}"),
-        _ => path,
-    }
-}
-
-/// The time the counters cover, and since when.
-fn window(verdict: &Verdict) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "seconds")]
-    let length = units::millis(verdict.window.seconds() as f64 * 1000.0);
-    let since = verdict.window.from.format("%Y-%m-%d %H:%M UTC");
-    if verdict.window.from_is_reset {
-        format!("statement counters cover {length}, since their reset at {since}")
-    } else {
-        format!("statement counters cover at least {length}, since the server's start at {since}")
     }
 }
 
@@ -203,7 +170,7 @@ fn words(finding: &Finding) -> Vec<String> {
 }
 
 fn shortened(text: &str) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let flat = flat(text);
     if flat.chars().count() <= STATEMENT {
         return flat;
     }

@@ -4,9 +4,10 @@ use crate::model::finding::{Confidence, Evidence, Finding, Impact, Severity, Wai
 use crate::model::snapshot::Gap;
 use crate::model::table::{Facts, Row, Table};
 use crate::model::units;
-use crate::model::verdict::{DESELECTED, RuleOutcome, RuleStatus};
+use crate::model::verdict::{DESELECTED, RuleOutcome, RuleStatus, RuleText};
 use crate::rules::expression::{Scope, describe, environment, value};
 use crate::rules::form::{Rule, RuleForm};
+use crate::rules::library::Origin;
 use crate::rules::params::Overrides;
 use crate::rules::waiver::Waiver;
 use chrono::NaiveDate;
@@ -93,10 +94,25 @@ pub fn evaluate(
         apply_waivers(&mut findings, waivers, today);
         let all_waived = !findings.is_empty() && findings.iter().all(|finding| finding.waived.is_some());
         let status = if all_waived { RuleStatus::Waived } else { status };
-        judged.rules.push(RuleOutcome { id: rule.form.id.clone(), status, findings: findings.len() });
+        let outcome = RuleOutcome { id: rule.form.id.clone(), text: text_of(rule), status, findings: findings.len() };
+        judged.rules.push(outcome);
         judged.findings.append(&mut findings);
     }
     judged
+}
+
+fn text_of(rule: &Rule) -> RuleText {
+    let form = &rule.form;
+    RuleText {
+        area: form.area.name().to_owned(),
+        title: form.title.clone(),
+        severity: form.severity,
+        why: one_line(&form.why),
+        quiet_when: one_line(&form.quiet_when),
+        references: form.references.clone(),
+        tags: form.tags.clone(),
+        is_built_in: rule.origin == Origin::BuiltIn,
+    }
 }
 
 fn apply_waivers(findings: &mut [Finding], waivers: &[Waiver], today: NaiveDate) {
@@ -240,6 +256,7 @@ impl<'a> Compiled<'a> {
                 text: impact_text(impact, &form.impact.unit),
             },
             waived: None,
+            new: None,
         }))
     }
 

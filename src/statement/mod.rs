@@ -5,7 +5,9 @@
 mod analyse;
 mod bound;
 mod redact;
+mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
 pub use redact::redact;
+pub use repair::{Repaired, repair};

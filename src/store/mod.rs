@@ -1,8 +1,10 @@
-//! Files: snapshots, rule packs and their fixtures.
+//! Files: snapshots, baselines, rule packs and their fixtures.
 
+mod baseline;
 mod rules;
 mod snapshot;
 
+pub use baseline::read_baseline;
 pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};
 

@@ -1,0 +1,122 @@
+//! Generic plans of the statements with the largest totals, for the rules that look into plans.
+
+use super::Collector;
+use crate::model::object::identifier;
+use crate::model::snapshot::{Facet, Gap, Relation, Role, Snapshot, Statement, StatementKind};
+use crate::postgres::Reader;
+use crate::whatif::{Question, plan};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Explains the `top` statements of the database the reader is connected to.
+pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, top: usize, snapshot: &mut Snapshot) {
+    if top == 0 {
+        collector.gap(not_asked()).await;
+        return;
+    }
+    collector.progress.started("plans");
+    let database = snapshot.target.database.clone();
+    let types = column_types(snapshot, &database);
+    let mut plans = Vec::new();
+    for statement in chosen(snapshot, collector.server.is_superuser, &database, top) {
+        let search_path = search_path(statement, &snapshot.roles, &snapshot.relations);
+        let question = Question {
+            database: &database,
+            fingerprint: &statement.fingerprint,
+            text: &statement.text,
+            search_path: &search_path,
+        };
+        let column_type = |name: &str| types.get(name).cloned();
+        plans.push(plan(reader, collector.server.major(), question, &column_type).await);
+    }
+    snapshot.plans = plans;
+    collector.progress.finished("plans");
+}
+
+fn not_asked() -> Gap {
+    Gap {
+        facet: Facet::Plans,
+        database: None,
+        partial: false,
+        reason: "no statement was explained".to_owned(),
+        sqlstate: None,
+        remedy: "--plans 50".to_owned(),
+        is_failure: false,
+    }
+}
+
+/// Statements that have plans the role may see, by total time. A text that was cut cannot be planned.
+fn chosen<'a>(snapshot: &'a Snapshot, is_superuser: bool, database: &str, top: usize) -> Vec<&'a Statement> {
+    // EXPLAIN needs the privileges of the statement: a reading role would only fill the server's log.
+    let may = |kind: StatementKind| match kind {
+        StatementKind::Select => true,
+        StatementKind::Utility => false,
+        _ => is_superuser,
+    };
+    let is_whole = |row: &&Statement| may(row.kind) && !row.text.ends_with(" …");
+    let mut own: Vec<&Statement> =
+        snapshot.statements.iter().filter(|row| row.database == database).filter(is_whole).collect();
+    let total = |row: &Statement| row.counters.total_exec_time_ms;
+    own.sort_by(|a, b| total(b).total_cmp(&total(a)).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
+    own.truncate(top);
+    own
+}
+
+/// Types of columns by name, where all relations that have one by that name agree.
+fn column_types(snapshot: &Snapshot, database: &str) -> BTreeMap<String, String> {
+    let mut types: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for column in snapshot.columns.iter().filter(|column| column.database == database) {
+        types.entry(&column.name).or_default().insert(&column.type_name);
+    }
+    let only = |(name, types): (&str, BTreeSet<&str>)| match types.len() {
+        1 => types.first().map(|only| (name.to_owned(), (*only).to_owned())),
+        _ => None,
+    };
+    types.into_iter().filter_map(only).collect()
+}
+
+/// The role's own search_path, else PostgreSQL's default; then the schemas of the relations that only
+/// one schema has by that name, so that texts of an application with a path of its own are understood.
+fn search_path(statement: &Statement, roles: &[Role], relations: &[Relation]) -> String {
+    let user = statement.users.first().map_or("", String::as_str);
+    let own = roles.iter().find(|role| role.name == user).and_then(|role| {
+        role.settings.iter().find_map(|setting| setting.strip_prefix("search_path=")).map(str::to_owned)
+    });
+    let mut path = own.unwrap_or_else(|| "\"$user\", public".to_owned()).replace("\"$user\"", &identifier(user));
+    for name in statement.relations.iter().filter(|name| name.schema.is_none()) {
+        let schemas: BTreeSet<&str> = relations
+            .iter()
+            .filter(|row| row.name == name.name && row.database == statement.database)
+            .map(|row| row.schema.as_str())
+            .collect();
+        if let (1, Some(only)) = (schemas.len(), schemas.first()) {
+            path = format!("{path}, {}", identifier(only));
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::RelationName;
+
+    #[test]
+    fn names_are_resolved_as_the_application_would() {
+        let statement = Statement {
+            database: "d".into(),
+            users: vec!["web".into()],
+            relations: vec![RelationName { schema: None, name: "orders".into() }],
+            ..Statement::default()
+        };
+        let relation = |schema: &str| Relation {
+            database: "d".into(),
+            schema: schema.into(),
+            name: "orders".into(),
+            ..Relation::default()
+        };
+        assert_eq!(search_path(&statement, &[], &[relation("shop")]), "web, public, shop");
+        assert_eq!(search_path(&statement, &[], &[relation("a"), relation("b")]), "web, public");
+        let role = Role { name: "web".into(), settings: vec!["search_path=tenant1".into()], ..Role::default() };
+        assert_eq!(search_path(&statement, &[role], &[]), "tenant1");
+    }
+}
