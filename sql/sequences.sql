@@ -49,7 +49,8 @@ from pg_catalog.pg_sequence q
 join pg_catalog.pg_class c on c.oid = q.seqrelid and c.relpersistence <> 't'
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 cross join lateral (
-  select coalesce(pg_catalog.has_sequence_privilege(c.oid, 'select, usage'), false)
+  -- the planner may ask it of every relation before the join; CASE alone is evaluated in order
+  select case when c.relkind = 'S' then coalesce(pg_catalog.has_sequence_privilege(c.oid, 'select, usage'), false) else false end
     and c.oid not in (select l.oid from locked l)
     and not (c.relpersistence = 'u' and pg_catalog.pg_is_in_recovery()) as is_readable
 ) r

@@ -6,7 +6,7 @@ use crate::facts::{WaiverUse, facts, waivers};
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::table::Facts;
 use crate::model::verdict::{RuleOutcome, RuleStatus};
-use crate::rules::{Judged, Library, Selection, Waiver, evaluate};
+use crate::rules::{Judged, Library, Selection, Waiver, evaluate, skipped};
 use std::collections::BTreeMap;
 
 /// Judges every audited database of a snapshot.
@@ -22,7 +22,7 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
     for (number, database) in databases.iter().enumerate() {
         let part = if databases.len() > 1 { snapshot.of_database(database) } else { snapshot.clone() };
         let mut facts = facts(&part);
-        facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(table.name)));
+        facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(&table.name)));
         merged.add(pass(&part, &facts, &settings.selection));
         common.get_or_insert(facts.common);
     }
@@ -37,6 +37,12 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
     let second = pass(snapshot, &waived, &selection);
     judged.findings.extend(second.findings);
     judged.rules.extend(second.rules);
+    for rule in &library.rules {
+        if !judged.rules.iter().any(|outcome| outcome.id == rule.form.id) {
+            let reason = format!("its facet `{}` was not collected", rule.form.over.name());
+            judged.rules.push(skipped(rule, reason));
+        }
+    }
     judged
 }
 

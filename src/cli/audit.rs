@@ -2,6 +2,7 @@
 
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
+use super::settings::Loaded;
 use super::{connection, output, settings};
 use crate::audit::judge;
 use crate::compare::Baseline;
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let library = settings::library(&config, &args.choice.rules)?;
+    let Loaded { library, custom } = settings::library(&config, &args.choice.rules)?;
     let judging = settings::settings(&config, &args.choice, &library, args.min_severity, args.fail_on)?;
     let format = settings::format(&config, args.format)?;
     let files = output::parse_outputs(&args.output)?;
@@ -19,7 +20,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
-        None => connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits)?,
+        None => connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, custom)?,
     };
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;

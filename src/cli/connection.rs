@@ -5,7 +5,7 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
 use crate::collect::{Access, collect};
-use crate::model::snapshot::{Snapshot, Tool};
+use crate::model::snapshot::{CustomFacet, Snapshot, Tool};
 use crate::postgres::{Surroundings, Target};
 use anyhow::Result;
 use std::path::PathBuf;
@@ -63,9 +63,15 @@ fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> 
 }
 
 /// Reads a snapshot of the typed target.
-pub(super) fn snapshot_of(shared: &Shared, config: &Config, typed: Option<&str>, args: &LimitArgs) -> Result<Snapshot> {
+pub(super) fn snapshot_of(
+    shared: &Shared,
+    config: &Config,
+    typed: Option<&str>,
+    args: &LimitArgs,
+    custom: Vec<CustomFacet>,
+) -> Result<Snapshot> {
     let Aim { target, name, replicas } = aim(config, typed, args)?;
-    let (limits, scope, connect_timeout) = settings::limits(config, args, replicas)?;
+    let (limits, scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
     let target = match connect_timeout {
         Some(timeout) => target.with_connect_timeout(timeout),
         None => target,

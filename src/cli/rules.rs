@@ -3,12 +3,12 @@
 use super::args::{RuleChoice, RulesArgs, RulesCommand, Shared};
 use super::config::Config;
 use super::{exit, print, settings};
-use crate::audit::{field_index, run_fixture};
+use crate::audit::run_fixture;
 use crate::facts::facts;
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::table::Table;
 use crate::report::report_schema;
-use crate::rules::{Area, Library, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
+use crate::rules::{Area, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
 use crate::store::{fixtures, rule_sources};
 use anyhow::{Context, Result, anyhow, bail};
 use chrono::DateTime;
@@ -30,7 +30,7 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
 }
 
 fn list(config: &Config, choice: &RuleChoice) -> Result<u8> {
-    let library = settings::library(config, &choice.rules)?;
+    let library = settings::library(config, &choice.rules)?.library;
     let selection = settings::selection(config, choice, &library)?;
     let mut text = String::new();
     for rule in library.rules.iter().filter(|rule| selection.takes(rule)) {
@@ -43,7 +43,7 @@ fn list(config: &Config, choice: &RuleChoice) -> Result<u8> {
 }
 
 fn show(config: &Config, id: &str, packs: &[PathBuf]) -> Result<u8> {
-    let library = settings::library(config, packs)?;
+    let library = settings::library(config, packs)?.library;
     let (rule, _) = library.find(id).ok_or_else(|| {
         let hint = suggest(id, library.rules.iter().map(|rule| rule.form.id.as_str()));
         anyhow!("no rule `{id}`{hint}; `pgassay rules list` shows all")
@@ -63,14 +63,14 @@ fn check(paths: &[PathBuf]) -> Result<u8> {
     if count == 0 {
         bail!("no rule files there");
     }
-    Library::load(sources, &field_index()).map_err(|problems| settings::in_rules(&problems))?;
+    settings::load(sources)?;
     let verb = if count == 1 { "file is" } else { "files are" };
     print(&format!("{count} rule {verb} sound\n"))?;
     Ok(exit::OK)
 }
 
 fn test(packs: &[PathBuf], elsewhere: Option<&Path>) -> Result<u8> {
-    let library = settings::library(&Config::default(), packs)?;
+    let library = settings::library(&Config::default(), packs)?.library;
     let mut files = Vec::new();
     for folder in packs.iter().map(|pack| pack.join("fixtures")).chain(elsewhere.map(Path::to_owned)) {
         if !folder.exists() {
@@ -147,7 +147,7 @@ fn fields(facet: Option<&str>) -> Result<u8> {
         Some("common") => describe(&facts.common, &mut text)?,
         Some(name) => {
             let table = facts.table(name).ok_or_else(|| {
-                let hint = suggest(name, facts.tables.iter().map(|table| table.name));
+                let hint = suggest(name, facts.tables.iter().map(|table| table.name.as_str()));
                 anyhow!("no facet `{name}`{hint}; `pgassay rules fields` lists them")
             })?;
             describe(table, &mut text)?;

@@ -4,23 +4,60 @@ use super::args::{FailOnArg, FormatArg, LimitArgs, RuleChoice, SeverityArg};
 use super::config::Config;
 use crate::audit::{Settings, field_index};
 use crate::collect::{Databases, Scope};
+use crate::facts::custom_fields;
 use crate::model::finding::Severity;
+use crate::model::snapshot::CustomFacet;
 use crate::model::units::parse_quantity;
 use crate::model::verdict::FailOn;
 use crate::postgres::{Limits, Target};
-use crate::rules::{Library, Overrides, ParamValue, Problem, Selection, Waiver, builtin_sources, suggest};
+use crate::rules::{
+    Library, Origin, Overrides, ParamValue, Problem, Selection, Source, Waiver, builtin_sources, own_facet, suggest,
+};
+use crate::statement::custom_columns;
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The rules in force: built-in, packs of the config, packs of the command line.
-pub(super) fn library(config: &Config, packs: &[PathBuf]) -> Result<Library> {
+/// The rules in force, and the facets that packs bring along.
+pub(super) struct Loaded {
+    pub(super) library: Library,
+    pub(super) custom: Vec<CustomFacet>,
+}
+
+/// Loads the built-in rules, packs of the config, packs of the command line.
+pub(super) fn library(config: &Config, packs: &[PathBuf]) -> Result<Loaded> {
     let mut sources = builtin_sources();
     for pack in config.rules.paths.iter().chain(packs) {
         sources.extend(rule_sources(pack)?);
     }
-    Library::load(sources, &field_index()).map_err(|problems| in_rules(&problems))
+    load(sources)
+}
+
+/// Reads the packs' own facets first: a rule is checked against their columns.
+pub(super) fn load(sources: Vec<Source>) -> Result<Loaded> {
+    let mut fields = field_index();
+    let mut custom: Vec<CustomFacet> = Vec::new();
+    for source in sources.iter().filter(|source| source.origin == Origin::Pack) {
+        if let Some(file) = own_facet(source) {
+            let facet = custom_facet(source, &file)?;
+            fields.add(&facet.name, &custom_fields(&facet.name, &facet.columns));
+            custom.retain(|known| known.name != facet.name);
+            custom.push(facet);
+        }
+    }
+    let library = Library::load(sources, &fields).map_err(|problems| in_rules(&problems))?;
+    Ok(Loaded { library, custom })
+}
+
+fn custom_facet(source: &Source, file: &str) -> Result<CustomFacet> {
+    let path = Path::new(&source.file).with_file_name(file);
+    let sql = std::fs::read_to_string(&path).map_err(|error| {
+        Problem::at(&source.file, &source.text, &["over"], Some("sql"), format!("{}: {error}", path.display()))
+    })?;
+    let refused = |reason: String| Problem { file: path.display().to_string(), line: 1, column: 1, message: reason };
+    let columns = custom_columns(&sql).map_err(refused)?;
+    Ok(CustomFacet { name: file.to_owned(), sql, columns })
 }
 
 /// All problems of rule files as one error, a line each.
@@ -133,6 +170,7 @@ pub(super) fn limits(
     config: &Config,
     args: &LimitArgs,
     replicas: Vec<Target>,
+    custom: Vec<CustomFacet>,
 ) -> Result<(Limits, Scope, Option<Duration>)> {
     let own = &config.connection;
     let standard = Limits::default();
@@ -157,6 +195,7 @@ pub(super) fn limits(
         plans: plans.unwrap_or(Scope::default().plans),
         top: top.unwrap_or(Scope::default().top),
         databases,
+        custom,
         replicas,
         sample: time(&args.sample, &own.sample, "sample")?,
     };

@@ -2,13 +2,14 @@
 
 use super::args::{Shared, SnapshotArgs};
 use super::config::Config;
-use super::{connection, exit};
+use super::{connection, exit, settings};
 use crate::store::write_snapshot;
 use anyhow::Result;
 
 pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits)?;
+    let custom = settings::library(&config, &[])?.custom;
+    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, custom)?;
     write_snapshot(&args.output, &snapshot)?;
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
         eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);

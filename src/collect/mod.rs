@@ -3,6 +3,7 @@
 //! that fails becomes a gap; only the first, `server`, must succeed, because the others depend on its
 //! version.
 
+mod custom;
 mod database;
 mod gap;
 mod instance;
@@ -12,7 +13,7 @@ mod samples;
 mod sessions;
 mod statements;
 
-use crate::model::snapshot::{Facet, Gap, Server, Snapshot, TargetInfo, Tool};
+use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
 use crate::postgres::{Limits, ReadError, Reader, Target, pick};
 use crate::progress::Progress;
 use gap::{gap_of, unreachable, visibility_gaps};
@@ -42,6 +43,8 @@ pub struct Scope {
     pub plans: usize,
     /// Which databases.
     pub databases: Databases,
+    /// Facets of rule packs.
+    pub custom: Vec<CustomFacet>,
     /// Standbys whose counters are read too.
     pub replicas: Vec<Target>,
     /// How long to watch active sessions; not at all when none.
@@ -50,7 +53,14 @@ pub struct Scope {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { top: 500, plans: 50, databases: Databases::Connected, replicas: Vec::new(), sample: None }
+        Self {
+            top: 500,
+            plans: 50,
+            databases: Databases::Connected,
+            custom: Vec::new(),
+            replicas: Vec::new(),
+            sample: None,
+        }
     }
 }
 
@@ -122,13 +132,14 @@ pub async fn collect(
     );
     instance.fill(&mut snapshot);
     database.fill(&mut snapshot);
-    collector.other_databases(access, scope, &mut snapshot).await;
+    collector.other_databases(&reader, access, scope, &mut snapshot).await;
     statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
     plans::fill(&collector, &reader, scope.plans, &mut snapshot).await;
+    custom::fill(&collector, &reader, &scope.custom, &mut snapshot).await;
+    snapshot.server = collector.server.clone();
     nodes::fill(access, scope, &mut snapshot).await?;
     samples::fill(&collector, &reader, scope.sample, &mut snapshot).await;
     snapshot.gaps = collector.gaps.into_inner();
-    snapshot.server = collector.server;
     let hidden = visibility_gaps(&snapshot);
     snapshot.gaps.extend(hidden);
     snapshot.gaps.sort_by(|a, b| (a.facet, &a.database, &a.reason).cmp(&(b.facet, &b.database, &b.reason)));
@@ -186,7 +197,7 @@ impl Collector<'_> {
     }
 
     /// The databases besides the one connected to, one after the other: each has its own pool.
-    async fn other_databases(&self, access: Access<'_>, scope: &Scope, snapshot: &mut Snapshot) {
+    async fn other_databases(&self, first: &Reader, access: Access<'_>, scope: &Scope, snapshot: &mut Snapshot) {
         let wanted: Vec<String> = match &scope.databases {
             Databases::Connected => Vec::new(),
             Databases::Named(names) => names.clone(),
@@ -197,6 +208,10 @@ impl Collector<'_> {
                 .map(|database| database.name.clone())
                 .collect(),
         };
+        if wanted.iter().any(|name| *name != self.server.database) {
+            // At most --jobs connections at a time, over all pools.
+            first.rest();
+        }
         for name in wanted.iter().filter(|name| **name != self.server.database) {
             let target = access.target.clone().with_database(name);
             match Reader::connect(&target, access.limits, access.run).await {

@@ -63,6 +63,8 @@ impl Shop {
             .with("shared_preload_libraries", "pg_stat_statements")
             .with("pg_stat_statements.max", "5000")
             .with("track_io_timing", "on")
+            .with("fsync", "on")
+            .with("full_page_writes", "on")
             .with("max_connections", "50")
     }
 

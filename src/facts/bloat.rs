@@ -35,7 +35,7 @@ fn pages(rows: f64, tuple: f64, usable: f64) -> f64 {
 /// Bytes the table would need; none when a column has no statistics or the table was never counted.
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
 pub(super) fn table_bytes(relation: &Relation, columns: &[&Column], block: i64) -> Option<f64> {
-    let rows = relation.estimated_rows.filter(|rows| *rows > 0)? as f64;
+    let rows = relation.estimated_rows.filter(|rows| *rows > 0 && !columns.is_empty())? as f64;
     let mut data = 0.0;
     let mut has_nulls = false;
     for column in columns {
@@ -58,9 +58,12 @@ pub(super) fn index_bytes(index: &Index, columns: &[&Column], block: i64) -> Opt
     let rows = index.estimated_rows.filter(|rows| *rows > 0)? as f64;
     let mut data = 0.0;
     let mut has_nulls = false;
+    // A partial index holds another share of NULLs than its table: taken to hold none, it is never called
+    // bloated for what it must hold.
+    let is_partial = index.predicate.is_some();
     for name in index.key_columns.iter().chain(&index.included_columns) {
         let column = columns.iter().find(|column| column.name == *name)?;
-        let nulls = column.null_fraction?;
+        let nulls = if is_partial { 0.0 } else { column.null_fraction? };
         has_nulls |= nulls > 0.0;
         data += column.average_width_bytes? as f64 * (1.0 - nulls);
     }

@@ -15,7 +15,7 @@ pub(super) fn table<R: Serialize + JsonSchema>(
 ) -> Table {
     let fields = fields::<R>();
     let rows = rows.into_iter().map(|(object, row)| Row { object, cells: cells(&fields, &row) }).collect();
-    Table { name, fields, rows }
+    Table { name: name.to_owned(), fields, rows }
 }
 
 fn cells<R: Serialize>(fields: &[Field], row: &R) -> Vec<Value> {
@@ -73,7 +73,7 @@ mod tests {
         let facts = facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH));
         let tables = facts.tables.iter().chain(std::iter::once(&facts.common));
         let silent: Vec<String> = tables
-            .flat_map(|table| table.fields.iter().map(move |field| (table.name, field)))
+            .flat_map(|table| table.fields.iter().map(move |field| (&table.name, field)))
             .filter(|(_, field)| field.unit.is_empty() || field.source.is_empty() || field.doc.is_empty())
             .map(|(table, field)| format!("{table}.{}", field.name))
             .collect();

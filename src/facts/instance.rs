@@ -5,6 +5,7 @@ use super::common::Since;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Checkpoints, Snapshot, Wal};
 use crate::model::table::Table;
+use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -28,6 +29,10 @@ struct WalRow<'a> {
     covered_hours: f64,
     /// Share of WAL that is full-page images, by 8 KiB each; none before 14. {pct | wal_fpi × block_size ÷ wal_bytes}
     full_page_pct: Option<f64>,
+    /// WAL is archived. {bool | archive_mode}
+    is_archiving: bool,
+    /// Time since the archiver last failed; none when never. {seconds | pg_stat_archiver.last_failed_time}
+    seconds_since_archive_failure: Option<f64>,
     /// The archiver's last attempt failed. {bool | pg_stat_archiver.last_failed_time, last_archived_time}
     is_archiving_failing: bool,
     /// Time since the archiver last succeeded; none when never. {seconds | pg_stat_archiver.last_archived_time}
@@ -63,14 +68,17 @@ pub(super) fn wal(snapshot: &Snapshot) -> Table {
             let images = wal.full_page_images.map(|images| (images * snapshot.server.block_bytes) as f64);
             let share =
                 images.zip(wal.bytes.filter(|bytes| *bytes > 0)).map(|(images, bytes)| 100.0 * images / bytes as f64);
-            let since = wal.last_archived.map(|at| (snapshot.captured_at - at).num_milliseconds() as f64 / 1000.0);
+            let ago = |at: DateTime<Utc>| (snapshot.captured_at - at).num_milliseconds() as f64 / 1000.0;
+            let mode = snapshot.setting("archive_mode").map(|row| row.reset_value.as_deref().unwrap_or(&row.value));
             let row = WalRow {
                 wal,
                 covered_hours: Since::new(wal.stats_reset, snapshot).days(snapshot.captured_at) * 24.0,
                 full_page_pct: share.map(|pct| pct.min(100.0)),
                 is_archiving_failing: wal.last_archive_failure.is_some()
                     && wal.last_archive_failure > wal.last_archived,
-                seconds_since_archived: since,
+                is_archiving: mode.is_some_and(|mode| mode != "off"),
+                seconds_since_archive_failure: wal.last_archive_failure.map(ago),
+                seconds_since_archived: wal.last_archived.map(ago),
             };
             (server(), row)
         }),

@@ -26,6 +26,8 @@ struct BlockerRow {
     waiting_pids: Vec<i32>,
     /// Longest wait among them. {seconds | pg_locks.waitstart}
     wait_seconds: Option<f64>,
+    /// What the longest of them waits for: `relation`, `transactionid`, `tuple`, `advisory`, … {text | pg_locks.locktype}
+    lock_type: String,
     /// Lock the longest of them waits for. {text | pg_locks.mode}
     mode: String,
     /// Relation the longest of them waits for, where it is one. {object | pg_locks.relation}
@@ -59,6 +61,7 @@ fn row(mut waiting: Vec<&Lock>) -> (Object, BlockerRow) {
         waiting_count: waiting.len(),
         waiting_pids: waiting.iter().map(|lock| lock.pid).collect(),
         wait_seconds: first.wait_seconds,
+        lock_type: first.lock_type.clone(),
         mode: first.mode.clone(),
         relation: path(first),
         query: first.query.clone(),

@@ -6,6 +6,7 @@
 mod bloat;
 mod build;
 mod common;
+mod custom;
 mod databases;
 mod foreign_keys;
 mod index_kin;
@@ -29,6 +30,7 @@ mod waits;
 mod waivers;
 
 pub use common::{Since, counters_since};
+pub use custom::custom_fields;
 pub use waivers::{WaiverUse, waivers};
 
 use crate::model::snapshot::Snapshot;
@@ -70,6 +72,9 @@ pub fn facts(snapshot: &Snapshot) -> Facts {
             waits::table(snapshot),
             plans::table(&lookup),
             waivers(&snapshot.target.database, &[]),
-        ],
+        ]
+        .into_iter()
+        .chain(custom::tables(snapshot))
+        .collect(),
     }
 }

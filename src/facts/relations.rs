@@ -73,7 +73,7 @@ fn threshold(snapshot: &Snapshot, relation: &Relation, what: &str, factor: f64) 
 }
 
 fn is_autovacuumed(snapshot: &Snapshot, relation: &Relation) -> bool {
-    let off = |value: &str| matches!(value, "false" | "off" | "no" | "0");
+    let off = |value: &str| matches!(value.to_lowercase().as_str(), "false" | "f" | "off" | "no" | "n" | "0");
     snapshot.setting("autovacuum").is_none_or(|setting| setting.is_on())
         && !option(relation, "autovacuum_enabled").is_some_and(off)
 }
@@ -101,6 +101,8 @@ fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
         sum.updated += leaf.updated;
         sum.deleted += leaf.deleted;
         sum.hot_updated += leaf.hot_updated;
+        let moved = leaf.new_page_updated.map(|own| sum.new_page_updated.unwrap_or(0) + own);
+        sum.new_page_updated = moved.or(sum.new_page_updated);
         sum.live_tuples += leaf.live_tuples;
         sum.dead_tuples += leaf.dead_tuples;
         sum.modified_since_analyze += leaf.modified_since_analyze;
@@ -112,6 +114,23 @@ fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
     let known = leaves.iter().filter_map(|leaf| leaf.estimated_rows);
     sum.estimated_rows = known.reduce(|total, rows| total + rows);
     sum
+}
+
+/// Bloat of a table's leaves: those without rows or statistics count as having none.
+fn bloat<'a>(lookup: &Lookup<'a>, leaves: &[&'a Relation]) -> (Option<f64>, Option<f64>) {
+    let excess_of = |leaf: &&'a Relation| {
+        // A leaf has its parent's columns; statistics may be known of either.
+        let own = lookup.columns((&leaf.schema, &leaf.name));
+        let parent = leaf.parent_schema.as_deref().zip(leaf.parent_name.as_deref());
+        let columns = if own.is_empty() { parent.map_or(own, |parent| lookup.columns(parent)) } else { own };
+        let needed = bloat::table_bytes(leaf, columns, lookup.snapshot.server.block_bytes)?;
+        bloat::excess(leaf.bytes, Some(needed)).0
+    };
+    let excess = leaves.iter().filter_map(excess_of).reduce(|sum, own| sum + own);
+    let all: i64 = leaves.iter().map(|leaf| leaf.bytes).sum();
+    #[allow(clippy::cast_precision_loss, reason = "an estimate")]
+    let pct = excess.filter(|_| all > 0).map(|excess| 100.0 * excess / all as f64);
+    (excess, pct)
 }
 
 fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
@@ -133,10 +152,7 @@ fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
     let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
-    let columns = lookup.columns(key);
-    let bloat = |leaf: &&Relation| bloat::table_bytes(leaf, columns, snapshot.server.block_bytes);
-    let needed = workers.iter().map(bloat).sum::<Option<f64>>();
-    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(relation.bytes, needed);
+    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat(lookup, workers);
     let vacuumed = own.last_vacuum.max(own.last_autovacuum);
     RelationRow {
         hot_pct: (relation.updated > 0).then(|| 100.0 * relation.hot_updated as f64 / relation.updated as f64),

@@ -38,6 +38,8 @@ struct ServerRow {
     shared_buffers_bytes: Option<f64>,
     /// effective_cache_size: what the planner takes for the memory of the machine. {bytes | pg_settings}
     effective_cache_bytes: Option<f64>,
+    /// Nobody set effective_cache_size. {bool | pg_settings.source}
+    effective_cache_is_default: bool,
     /// work_mem. {bytes | pg_settings}
     work_mem_bytes: Option<f64>,
     /// Bytes of all databases whose size the role may see. {bytes | pg_database_size()}
@@ -64,17 +66,21 @@ struct ServerRow {
     xmin_holder: Option<String>,
 }
 
-/// What holds back the horizon most, and by how much.
+/// What holds back the horizon of ordinary tables most, and by how much. A VACUUM's own snapshot is
+/// ignored by the others, a slot's `catalog_xmin` is about the catalogs alone, and a lost slot holds nothing.
 fn horizon(snapshot: &Snapshot) -> Option<(i64, String)> {
-    let sessions = snapshot.sessions.iter().filter_map(|row| {
+    let is_vacuum = |pid: i32| snapshot.progress.iter().any(|row| row.pid == pid && row.command == "VACUUM");
+    let sessions = snapshot.sessions.iter().filter(|row| !is_vacuum(row.pid)).filter_map(|row| {
         let user = row.user.as_deref().unwrap_or("?");
         let state = row.state.as_deref().unwrap_or("state hidden");
         Some((row.xmin_age.max(row.xid_age)?, format!("session {} of {user} ({state})", row.pid)))
     });
+    let is_lost = |status: &Option<String>| status.as_deref() == Some("lost");
     let slots = snapshot
         .slots
         .iter()
-        .filter_map(|row| Some((row.xmin_age.max(row.catalog_xmin_age)?, format!("replication slot {}", row.name))));
+        .filter(|row| !is_lost(&row.wal_status))
+        .filter_map(|row| Some((row.xmin_age?, format!("replication slot {}", row.name))));
     let prepared =
         snapshot.prepared_transactions.iter().map(|row| (row.xid_age, format!("prepared transaction {}", row.name)));
     sessions.chain(slots).chain(prepared).max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
@@ -131,6 +137,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
         max_connections: snapshot.setting("max_connections").and_then(|row| row.number()).map(|number| number as i64),
         shared_buffers_bytes: size("shared_buffers"),
         effective_cache_bytes: size("effective_cache_size"),
+        effective_cache_is_default: snapshot.setting("effective_cache_size").is_some_and(|row| row.source == "default"),
         work_mem_bytes: size("work_mem"),
         databases_bytes: snapshot.databases.iter().filter_map(|database| database.bytes).sum(),
         xmin_age,

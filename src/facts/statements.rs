@@ -110,6 +110,10 @@ fn shares_role(one: &Statement, other: &Statement) -> bool {
     one.users.iter().any(|user| other.users.contains(user))
 }
 
+fn writes(relation: &Relation) -> i64 {
+    relation.inserted + relation.updated + relation.deleted
+}
+
 fn key(relation: &Relation) -> Key<'_> {
     (&relation.schema, &relation.name)
 }
@@ -191,13 +195,10 @@ impl<'a> Workload<'a> {
             widest_table: widest.map(path),
             widest_column_count: widest.map_or(0, |relation| relation.column_count),
             widest_toasted_column_count: widest.map_or(0, |relation| self.toasted_columns(relation)),
-            widest_toast_bytes: widest.map_or(0, |relation| relation.toast_bytes),
-            widest_row_count: widest.and_then(|relation| relation.estimated_rows).unwrap_or(0),
+            widest_toast_bytes: widest.map_or(0, |relation| self.sum(relation, |leaf| leaf.toast_bytes)),
+            widest_row_count: widest.map_or(0, |relation| self.sum(relation, |leaf| leaf.estimated_rows.unwrap_or(0))),
             non_sargable: self.non_sargable(statement, &relations),
-            table_writes: relations
-                .iter()
-                .map(|row| row.inserted + row.updated + row.deleted)
-                .reduce(|sum, own| sum + own),
+            table_writes: relations.iter().map(|row| self.sum(row, writes)).reduce(|sum, own| sum + own),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
             parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
@@ -205,6 +206,12 @@ impl<'a> Workload<'a> {
             parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
             statement,
         }
+    }
+
+    /// A figure of a table, over its leaves where it is partitioned.
+    fn sum(&self, relation: &Relation, figure: impl Fn(&Relation) -> i64) -> i64 {
+        let leaves = self.lookup.leaves(key(relation));
+        if leaves.is_empty() { figure(relation) } else { leaves.into_iter().map(figure).sum() }
     }
 
     /// Columns that lead an index of a relation named, while no index of it has an expression with that
@@ -216,16 +223,25 @@ impl<'a> Workload<'a> {
                 relations.iter().flat_map(|row| self.lookup.indexes(key(row))).copied().collect();
             let leads = indexes.iter().any(|index| index.is_valid && index.key_columns.first() == Some(column));
             let says = |text: &String| text.contains(by.as_str()) && text.contains(column.as_str());
-            let is_expression = indexes.iter().any(|index| index.expressions.as_ref().is_some_and(says));
-            if leads && !is_expression {
+            let is_expression =
+                indexes.iter().any(|index| index.is_valid && index.expressions.as_ref().is_some_and(says));
+            if leads && !is_expression && !self.is_free_cast(by, column, relations) {
                 found.push(format!("{by}({column})"));
             }
         }
         found
     }
 
+    /// A cast between types that are stored alike, as varchar to text: the index serves it.
+    fn is_free_cast(&self, by: &str, column: &str, relations: &[&'a Relation]) -> bool {
+        let is_text =
+            |name: &str| name.starts_with("character varying") || name == "text" || name.starts_with("varchar");
+        let columns = relations.iter().flat_map(|row| self.lookup.columns(key(row)));
+        is_text(by) && columns.filter(|own| own.name == column).all(|own| is_text(&own.type_name))
+    }
+
     fn toasted_columns(&self, relation: &Relation) -> usize {
-        if relation.toast_bytes == 0 {
+        if self.sum(relation, |leaf| leaf.toast_bytes) == 0 {
             return 0;
         }
         self.lookup.columns(key(relation)).iter().filter(|column| column.is_toastable).count()

@@ -25,6 +25,7 @@ pub enum ObjectKind {
     Slot,
     Role,
     PreparedTransaction,
+    Custom,
     Waiver,
 }
 
@@ -49,6 +50,7 @@ impl ObjectKind {
             Self::Slot => "slot",
             Self::Role => "role",
             Self::PreparedTransaction => "prepared_transaction",
+            Self::Custom => "custom",
             Self::Waiver => "waiver",
         }
     }

@@ -62,7 +62,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// The facet's name.
-    pub name: &'static str,
+    pub name: String,
     /// Its fields.
     pub fields: Vec<Field>,
     /// Its rows.

@@ -16,23 +16,13 @@ use tokio_postgres::{Config, NoTls};
 /// Stands in every query of ours, so that it can be told from the workload.
 pub const MARKER: &str = "/* pgassay */";
 
-/// The query with the marker behind its first keyword: from 18 on `pg_stat_statements` keeps no comment
+/// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.
 fn marked(sql: &str) -> String {
-    let is_start = |line: &str| line.starts_with("select") || line.starts_with("with") || line.starts_with("explain");
-    let mut is_marked = false;
-    let mut out = String::with_capacity(sql.len() + MARKER.len() + 1);
-    for line in sql.lines() {
-        if is_start(line) && !is_marked {
-            let (keyword, rest) = line.split_at(line.find(' ').unwrap_or(line.len()));
-            out.push_str(&format!("{keyword} {MARKER}{rest}\n"));
-            is_marked = true;
-        } else {
-            out.push_str(line);
-            out.push('\n');
-        }
-    }
-    out
+    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("--");
+    let Some(first) = sql.lines().find(is_code) else { return sql.to_owned() };
+    let at = sql.find(first).unwrap_or(0) + first.find(' ').unwrap_or(first.len());
+    format!("{} {MARKER}{}", &sql[..at], &sql[at..])
 }
 
 /// How much of the server a run may take.
@@ -139,8 +129,8 @@ impl Reader {
     }
 
     /// Runs statements in a read-only transaction under another search_path and returns the plan that
-    /// one of them prints: an EXPLAIN in JSON. Where there are several, the last one undoes what the
-    /// others leave in the session, and is run after an error too.
+    /// one of them prints: an EXPLAIN in JSON. Where there are several, the last but one explains, and the
+    /// last undoes what the others leave in the session, after an error too.
     pub async fn explain(&self, statements: &[String], search_path: &str) -> Result<serde_json::Value, ReadError> {
         let session = self.session().await?;
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
@@ -171,18 +161,24 @@ impl Reader {
         let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
         session.batch_execute(&begin).await.map_err(of)?;
         let mut text = String::new();
+        let is_long = statements.len() > 1;
         for (step, statement) in statements.iter().enumerate() {
-            session.batch_execute("savepoint pgassay").await.map_err(of)?;
+            if is_long {
+                session.batch_execute(&marked("savepoint pgassay")).await.map_err(of)?;
+            }
             match session.simple_query(&marked(statement)).await {
-                Ok(messages) => text.extend(messages.iter().filter_map(|message| match message {
-                    tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
-                    _ => None,
-                })),
+                Ok(messages) if !is_long || step + 2 == statements.len() => {
+                    text.extend(messages.iter().filter_map(|message| match message {
+                        tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
+                        _ => None,
+                    }));
+                }
+                Ok(_) => {}
                 Err(error) => {
-                    // What an earlier step prepared outlives a rollback: the last step takes it away.
-                    let tidy = statements.last().filter(|_| step > 0).map_or("", String::as_str);
-                    let ended = format!("rollback to savepoint pgassay; {tidy}; commit");
-                    if session.batch_execute(&ended).await.is_err() {
+                    // Before the last but one step there is nothing yet for the last one to take away.
+                    let tidy = if step + 2 == statements.len() { marked(&statements[step + 1]) } else { String::new() };
+                    let ended = format!("{}; {tidy}; commit", marked("rollback to savepoint pgassay"));
+                    if !is_long || session.batch_execute(&ended).await.is_err() {
                         let _ = session.batch_execute("rollback").await;
                     }
                     return Err(of(error));
@@ -213,6 +209,11 @@ impl Reader {
                 Err(of(error))
             }
         }
+    }
+
+    /// Closes the sessions that are idle now; the next query opens one anew.
+    pub fn rest(&self) {
+        self.pool.retain(|_, _| false);
     }
 
     async fn session(&self) -> Result<Object, ConnectError> {
@@ -278,7 +279,8 @@ mod tests {
 
     #[test]
     fn the_marker_stands_inside_the_statement() {
-        assert_eq!(marked("-- what\n-- needs\nselect\n  1"), "-- what\n-- needs\nselect /* pgassay */\n  1\n");
-        assert_eq!(marked("with a as (\nselect 1)\nselect 2"), "with /* pgassay */ a as (\nselect 1)\nselect 2\n");
+        assert_eq!(marked("-- what\n-- needs\nselect\n  1"), "-- what\n-- needs\nselect /* pgassay */\n  1");
+        assert_eq!(marked("with a as (\nselect 1)\nselect 2"), "with /* pgassay */ a as (\nselect 1)\nselect 2");
+        assert_eq!(marked("savepoint pgassay"), "savepoint /* pgassay */ pgassay");
     }
 }

@@ -24,6 +24,7 @@ enum Cell {
     Float(f64),
     Text(String),
     List(Vec<Cell>),
+    Json(serde_json::Value),
 }
 
 /// Text in any encoding: what is not UTF-8, as on SQL_ASCII servers, is replaced and not refused.
@@ -61,6 +62,7 @@ fn cell(row: &Row, at: usize, ty: &Type) -> Result<Cell, Error> {
         Type::INT2_ARRAY => get(row, at, |values: Vec<i16>| {
             Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
         }),
+        Type::JSON | Type::JSONB => get(row, at, Cell::Json),
         Type::INT4_ARRAY => get(row, at, |values: Vec<i32>| {
             Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
         }),
@@ -88,6 +90,7 @@ impl<'de> serde::Deserializer<'de> for Cell {
             Self::Float(value) => visitor.visit_f64(value),
             Self::Text(value) => visitor.visit_string(value),
             Self::List(values) => visitor.visit_seq(SeqDeserializer::new(values.into_iter())),
+            Self::Json(value) => value.deserialize_any(visitor).map_err(Error::custom),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Checks at load: every name a rule uses exists, every number can be read, none is compared
 //! unguarded. A typo is an error with file, line and column before anything runs.
 
-use crate::model::table::Facts;
+use crate::model::table::{Facts, Field};
 use crate::rules::expression::{describe, names};
 use crate::rules::form::{RuleForm, parse_major};
 use crate::rules::position::{Problem, suggest};
@@ -23,9 +23,17 @@ impl FieldIndex {
             table.fields.iter().map(|field| (field.name.clone(), field.nullable)).collect()
         };
         Self {
-            facets: facts.tables.iter().map(|table| (table.name.to_owned(), fields(table))).collect(),
+            facets: facts.tables.iter().map(|table| (table.name.clone(), fields(table))).collect(),
             common: fields(&facts.common),
         }
+    }
+}
+
+impl FieldIndex {
+    /// The same, and a pack's own facet.
+    pub fn add(&mut self, facet: &str, fields: &[Field]) {
+        let fields = fields.iter().map(|field| (field.name.clone(), field.nullable)).collect();
+        self.facets.insert(facet.to_owned(), fields);
     }
 }
 
@@ -47,9 +55,9 @@ impl File<'_> {
 pub fn check(name: &str, text: &str, form: &RuleForm, fields: &FieldIndex) -> Vec<Problem> {
     let file = File { name, text, form };
     let mut problems = check_words(&file);
-    let Some(facet) = fields.facets.get(&form.over) else {
-        let hint = suggest(&form.over, fields.facets.keys().map(String::as_str));
-        problems.push(file.problem(&["over"], None, format!("no facet `{}`{hint}", form.over)));
+    let Some(facet) = fields.facets.get(form.over.name()) else {
+        let hint = suggest(form.over.name(), fields.facets.keys().map(String::as_str));
+        problems.push(file.problem(&["over"], None, format!("no facet `{}`{hint}", form.over.name())));
         return problems;
     };
     let known: BTreeMap<&str, bool> =
@@ -62,7 +70,7 @@ pub fn check(name: &str, text: &str, form: &RuleForm, fields: &FieldIndex) -> Ve
     for field in &form.evidence {
         if !known.contains_key(field.as_str()) {
             let hint = suggest(field, known.keys().copied());
-            let message = format!("evidence: facet `{}` has no field `{field}`{hint}", form.over);
+            let message = format!("evidence: facet `{}` has no field `{field}`{hint}", form.over.name());
             problems.push(file.problem(&["evidence"], Some(field), message));
         }
     }
@@ -173,7 +181,7 @@ fn check_names(file: &File<'_>, part: &Part<'_>, known: &BTreeMap<&str, bool>) -
             None => {
                 let all = known.keys().copied().chain(file.form.params.keys().map(String::as_str));
                 let hint = suggest(name, all);
-                let message = format!("{key}: facet `{}` has no field `{name}`{hint}", file.form.over);
+                let message = format!("{key}: facet `{}` has no field `{name}`{hint}", file.form.over.name());
                 problems.push(file.problem(&part.path, Some(name), message));
             }
             Some(true) if !is_guarded(file.form, part, name) => {

@@ -77,12 +77,12 @@ pub fn evaluate(
     let mut prepared: BTreeMap<&str, Prepared<'_>> = BTreeMap::new();
     let mut judged = Judged::default();
     for rule in rules {
-        let Some(table) = facts.table(&rule.form.over) else { continue };
+        let Some(table) = facts.table(rule.form.over.name()) else { continue };
         let outcome = if !selection.takes(rule) {
             Err(RuleStatus::Skipped(DESELECTED.to_owned()))
         } else {
             court.admit(rule).and_then(|params| {
-                let facet = prepared.entry(table.name).or_insert_with(|| prepare(table));
+                let facet = prepared.entry(table.name.as_str()).or_insert_with(|| prepare(table));
                 court.run(rule, facet, params).map_err(RuleStatus::Failed)
             })
         };
@@ -99,6 +99,13 @@ pub fn evaluate(
         judged.findings.append(&mut findings);
     }
     judged
+}
+
+/// A rule that did not run, and why.
+#[must_use]
+pub fn skipped(rule: &Rule, reason: String) -> RuleOutcome {
+    let status = RuleStatus::Skipped(reason);
+    RuleOutcome { id: rule.form.id.clone(), text: text_of(rule), status, findings: 0 }
 }
 
 fn text_of(rule: &Rule) -> RuleText {
@@ -144,7 +151,7 @@ impl Court<'_> {
         if let Some(least) = rule.min_major().filter(|least| self.major < *least) {
             return Err(RuleStatus::Skipped(format!("needs PostgreSQL {least}, this is {}", self.major)));
         }
-        let needed = std::iter::once(&rule.form.over).chain(&rule.form.requires.facets);
+        let needed = std::iter::once(rule.form.over.name()).chain(rule.form.requires.facets.iter().map(String::as_str));
         for facet in needed {
             if let Some(gap) = self.gaps.iter().find(|gap| gap.facet.name() == facet && !gap.partial) {
                 return Err(RuleStatus::Skipped(format!("{facet} not read: {}", gap.reason)));
@@ -160,16 +167,15 @@ impl Court<'_> {
         else {
             return Ok(());
         };
-        let field = if form.over == "statements" { "statements_age_days" } else { "stats_age_days" };
+        let field = if form.over.name() == "statements" { "statements_age_days" } else { "stats_age_days" };
         let age = self.common.get(field).and_then(|value| f64::try_from(value.clone()).ok()).unwrap_or(0.0);
         if age >= *least {
             return Ok(());
         }
         Err(RuleStatus::Skipped(format!(
-            "counters cover {} only, the rule wants {} (`--param {}.min_stats_age_days=…`)",
+            "counters cover {} only, the rule wants {} (min_stats_age_days)",
             units::millis(age * 86_400_000.0),
             counted(*least, "day"),
-            form.id
         )))
     }
 

@@ -57,6 +57,35 @@ pub struct Requires {
     pub min_stats_age_days: Option<f64>,
 }
 
+/// The facet of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Over {
+    /// One that every snapshot has.
+    Facet(String),
+    /// The pack's own.
+    Own(OwnFacet),
+}
+
+/// A SELECT that a pack brings along.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnFacet {
+    /// The file beside the rule.
+    pub sql: String,
+}
+
+impl Over {
+    /// The facet's name; of a pack's own the name of its file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Facet(name) => name,
+            Self::Own(own) => &own.sql,
+        }
+    }
+}
+
 /// What orders findings within a severity.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -110,8 +139,8 @@ pub struct RuleForm {
     pub severity: Severity,
     /// Whether it needs a workload.
     pub kind: Kind,
-    /// The facet it looks at, one row at a time.
-    pub over: String,
+    /// The facet it looks at, one row at a time: a name, or `{sql: FILE}` for a SELECT beside the rule.
+    pub over: Over,
     /// What must hold for it to run.
     #[serde(default)]
     pub requires: Requires,

@@ -1,7 +1,7 @@
 //! The rules in force: the built-in ones, with packs laid over them.
 
 use crate::rules::check::{FieldIndex, check};
-use crate::rules::form::{Rule, RuleForm};
+use crate::rules::form::{Over, Rule, RuleForm};
 use crate::rules::params::{ParamForm, Quantity};
 use crate::rules::position::Problem;
 
@@ -73,6 +73,16 @@ fn parse(source: &Source) -> Result<RuleForm, Problem> {
     serde_yaml::from_str(&source.text).map_err(|error| Problem::of_yaml(&source.file, &error))
 }
 
+/// The file with the SELECT that a rule file says it is over, as it names it; none for others and for
+/// files that cannot be read, which loading tells.
+#[must_use]
+pub fn own_facet(source: &Source) -> Option<String> {
+    match parse(source).ok()?.over {
+        Over::Own(own) => Some(own.sql),
+        Over::Facet(_) => None,
+    }
+}
+
 /// The same id twice at the same level is a mistake, not an override.
 fn twin(loaded: &[(Rule, Source)], form: &RuleForm, source: &Source) -> Option<Problem> {
     let (_, first) = loaded.iter().find(|(rule, _)| rule.form.id == form.id && rule.origin == source.origin)?;
@@ -99,33 +109,90 @@ macro_rules! builtin {
 }
 
 builtin![
+    "connection/blocked_sessions.yaml",
     "connection/connection_saturation.yaml",
+    "connection/database_limit_near.yaml",
+    "connection/idle_connections.yaml",
     "connection/idle_in_transaction.yaml",
+    "connection/io_wait_share.yaml",
+    "connection/lock_wait_share.yaml",
+    "connection/long_transaction.yaml",
+    "connection/lwlock_wait_share.yaml",
+    "connection/role_limit_near.yaml",
+    "connection/xmin_horizon_held.yaml",
+    "index/bloated_index.yaml",
     "index/duplicate_index.yaml",
     "index/invalid_index.yaml",
+    "index/low_cardinality_index.yaml",
+    "index/null_heavy_index.yaml",
+    "index/rarely_used_index.yaml",
     "index/redundant_index.yaml",
     "index/seq_scan_heavy_table.yaml",
+    "index/too_many_indexes.yaml",
     "index/unindexed_foreign_key.yaml",
     "index/unused_index.yaml",
     "partition/partition_runway.yaml",
+    "query/cacheable_query.yaml",
     "query/cold_cache_query.yaml",
     "query/deep_offset.yaml",
+    "query/frequent_query.yaml",
     "query/full_scan_query.yaml",
+    "query/latency_target_missed.yaml",
     "query/n_plus_one.yaml",
+    "query/non_sargable_predicate.yaml",
     "query/partition_key_missing.yaml",
+    "query/row_by_row_insert.yaml",
+    "query/slow_planning.yaml",
     "query/slow_query.yaml",
     "query/temp_spill.yaml",
     "query/time_hog.yaml",
     "query/unplannable_statement.yaml",
+    "query/unstable_query.yaml",
+    "query/wal_heavy_query.yaml",
     "query/wide_select.yaml",
+    "server/archiver_failing.yaml",
+    "server/autovacuum_off.yaml",
     "server/cache_hit_low.yaml",
+    "server/checkpoints_forced.yaml",
+    "server/deadlocks_frequent.yaml",
+    "server/extension_outdated.yaml",
+    "server/fsync_off.yaml",
+    "server/full_page_writes_off.yaml",
+    "server/idle_in_transaction_timeout_unset.yaml",
+    "server/major_end_of_life.yaml",
+    "server/max_connections_oversized.yaml",
+    "server/minor_version_behind.yaml",
+    "server/old_prepared_transaction.yaml",
+    "server/random_page_cost_spinning.yaml",
+    "server/replica_lag.yaml",
+    "server/rollback_ratio.yaml",
+    "server/setting_pending_restart.yaml",
+    "server/shared_buffers_default.yaml",
+    "server/slot_retaining_wal.yaml",
+    "server/statement_timeout_unset.yaml",
+    "server/statements_evicting.yaml",
     "server/statements_missing.yaml",
+    "server/statements_not_tracking.yaml",
+    "server/statements_stale_window.yaml",
     "server/stats_reset_recently.yaml",
+    "server/temp_files_heavy.yaml",
+    "server/track_counts_off.yaml",
+    "server/track_io_timing_off.yaml",
     "server/waiver_expired.yaml",
     "server/waiver_unused.yaml",
+    "server/wal_buffers_full.yaml",
+    "server/work_mem_overcommit.yaml",
+    "table/autovacuum_behind.yaml",
+    "table/autovacuum_disabled.yaml",
+    "table/bloated_table.yaml",
     "table/dead_rows.yaml",
+    "table/int4_key_filling.yaml",
+    "table/low_hot_updates.yaml",
+    "table/mxid_wraparound.yaml",
     "table/never_analyzed.yaml",
+    "table/never_vacuumed.yaml",
     "table/no_primary_key.yaml",
+    "table/not_validated_constraint.yaml",
     "table/sequence_exhaustion.yaml",
     "table/stale_statistics.yaml",
     "table/txid_wraparound.yaml",

@@ -16,9 +16,9 @@ mod vocabulary;
 mod waiver;
 
 pub use check::{FieldIndex, check};
-pub use evaluate::{Judged, Selection, evaluate};
-pub use form::{Area, Kind, Requires, Rule, RuleForm};
-pub use library::{Library, Origin, Source, builtin_sources};
+pub use evaluate::{Judged, Selection, evaluate, skipped};
+pub use form::{Area, Kind, Over, Requires, Rule, RuleForm};
+pub use library::{Library, Origin, Source, builtin_sources, own_facet};
 pub use page::page;
 pub use params::{Overrides, ParamForm, Quantity as ParamValue};
 pub use position::{Problem, suggest};

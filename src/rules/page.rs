@@ -18,7 +18,7 @@ pub fn page(rule: &Rule) -> String {
         capitalised(&form.title),
         form.severity.name(),
         form.area.name(),
-        form.over,
+        form.over.name(),
         form.why.trim()
     );
     section(&mut text, "Found when", &format!("```\n{}\n```", form.when.trim()));

@@ -251,6 +251,7 @@ fn is_value(node: &Node) -> bool {
     match &node.node {
         Some(NodeEnum::ParamRef(_) | NodeEnum::AConst(_)) => true,
         Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().is_some_and(is_value),
+        Some(NodeEnum::FuncCall(call)) => !call.args.is_empty() && call.args.iter().all(is_value),
         _ => false,
     }
 }
@@ -300,6 +301,7 @@ mod tests {
             ["date(at)", "lower(email)"]
         );
         assert_eq!(wrapped("select lower(a) from t where b = lower($1)"), Vec::<String>::new());
+        assert_eq!(wrapped("select a from t where lower(email) = lower($1)"), ["lower(email)"]);
         assert_eq!(wrapped("delete from t where t.a = $1"), Vec::<String>::new());
     }
 

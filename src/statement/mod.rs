@@ -4,10 +4,12 @@
 
 mod analyse;
 mod bound;
+mod custom;
 mod redact;
 mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
+pub use custom::custom_columns;
 pub use redact::redact;
 pub use repair::{Repaired, repair};

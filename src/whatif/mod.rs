@@ -69,7 +69,7 @@ pub async fn plan(
     }
 }
 
-/// The statements that make the plan; the last one returns it.
+/// The statements that make the plan: one, or several of which the last but one returns it.
 fn script(repaired: &Repaired, major: i32) -> Vec<String> {
     let Repaired { sql, params } = repaired;
     if major >= 16 {
@@ -80,7 +80,7 @@ fn script(repaired: &Repaired, major: i32) -> Vec<String> {
     }
     let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
     vec![
-        "set local plan_cache_mode = force_generic_plan".to_owned(),
+        "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)".to_owned(),
         format!("prepare pgassay_question as {sql}"),
         format!("explain (verbose, format json) execute pgassay_question({nulls})"),
         "deallocate pgassay_question".to_owned(),

@@ -33,11 +33,12 @@ pub enum Facet {
     SessionSamples,
     Plans,
     Nodes,
+    Custom,
 }
 
 impl Facet {
     /// All facets, in the order they are reported.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Server,
         Self::Settings,
         Self::Extensions,
@@ -63,6 +64,7 @@ impl Facet {
         Self::SessionSamples,
         Self::Plans,
         Self::Nodes,
+        Self::Custom,
     ];
 
     /// It is about one database; the others are about the whole instance.
@@ -112,6 +114,7 @@ impl Facet {
             Self::SessionSamples => "session_samples",
             Self::Plans => "plans",
             Self::Nodes => "nodes",
+            Self::Custom => "custom",
         }
     }
 }

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod column;
 mod constraint;
+mod custom;
 mod database;
 mod extension;
 mod foreign_key;
@@ -33,6 +34,7 @@ mod wal;
 pub use checkpoint::Checkpoints;
 pub use column::Column;
 pub use constraint::{Constraint, ConstraintKind};
+pub use custom::{CustomFacet, CustomRows};
 pub use database::Database;
 pub use extension::Extension;
 pub use foreign_key::ForeignKey;
@@ -131,6 +133,8 @@ pub struct Snapshot {
     pub session_samples: Option<SessionSamples>,
     /// Plans of the statements with the largest totals.
     pub plans: Vec<Plan>,
+    /// Rows of facets that rule packs brought along.
+    pub custom: Vec<CustomRows>,
     /// Standbys that were read beside this server.
     pub nodes: Vec<Node>,
     /// What was not read, and why.
@@ -172,6 +176,7 @@ impl Snapshot {
             prepared_transactions: Vec::new(),
             session_samples: None,
             plans: Vec::new(),
+            custom: Vec::new(),
             nodes: Vec::new(),
             gaps: Vec::new(),
         }

@@ -1,0 +1,39 @@
+//! Facets of rule packs: their columns are the fields. Any of them may be none.
+
+use crate::model::object::{Object, ObjectKind};
+use crate::model::snapshot::{CustomRows, Snapshot};
+use crate::model::table::{Field, FieldType, Row, Table};
+use serde_json::Value;
+
+/// The fields of a pack's facet.
+#[must_use]
+pub fn custom_fields(facet: &str, columns: &[String]) -> Vec<Field> {
+    columns
+        .iter()
+        .map(|column| Field {
+            name: column.clone(),
+            kind: FieldType::Text,
+            nullable: true,
+            unit: "as selected".to_owned(),
+            source: facet.to_owned(),
+            doc: "Column of the pack's SELECT.".to_owned(),
+        })
+        .collect()
+}
+
+/// The column `object` names what a row is about; without one, rows are numbered.
+fn table(facet: &CustomRows, database: &str) -> Table {
+    let rows = facet.rows.iter().enumerate().map(|(number, row)| {
+        let name = match row.get("object") {
+            Some(Value::String(name)) => name.clone(),
+            _ => format!("{} row {}", facet.facet, number + 1),
+        };
+        let object = Object { database: Some(database.to_owned()), ..Object::global(ObjectKind::Custom, &name) };
+        Row { object, cells: facet.columns.iter().map(|column| row.get(column).cloned().unwrap_or_default()).collect() }
+    });
+    Table { name: facet.facet.clone(), fields: custom_fields(&facet.facet, &facet.columns), rows: rows.collect() }
+}
+
+pub(super) fn tables(snapshot: &Snapshot) -> impl Iterator<Item = Table> {
+    snapshot.custom.iter().map(|facet| table(facet, &snapshot.target.database))
+}
