@@ -341,6 +341,26 @@ fn the_schemas_are_published() {
 }
 
 #[test]
+fn the_static_profile_judges_what_an_empty_database_shows() {
+    let desk = Desk::new();
+    let said = desk.audit(&["--profile", "static"]);
+    for found in ["duplicate_index", "redundant_index", "unindexed_foreign_key", "no_primary_key"] {
+        assert!(said.out.contains(&format!("  {found}  ")), "{found}: {}", said.out);
+    }
+    for runtime in ["slow_query", "dead_rows", "unused_index"] {
+        assert!(!said.out.contains(&format!("  {runtime}  ")), "{runtime}: {}", said.out);
+    }
+}
+
+#[test]
+fn schemas_are_chosen_by_name() {
+    let desk = Desk::new();
+    let found = |args: &[&str]| desk.audit(args).out.contains("no_primary_key  shop.audit_log");
+    assert!(found(&["--schema", "sh*"]) && found(&["--exclude-schema", "pg_*"]));
+    assert!(!found(&["--schema", "public"]) && !found(&["--exclude-schema", "shop"]));
+}
+
+#[test]
 fn colour_only_when_asked() {
     let desk = Desk::new();
     assert!(!desk.audit(&[]).out.contains('\u{1b}'));

@@ -33,7 +33,7 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
         tables: vec![waivers(&snapshot.target.database, &uses)],
     };
     // Whatever is selected, a waiver that is out of date must be heard of.
-    let selection = Selection { only: Vec::new(), skip: settings.selection.skip.clone() };
+    let selection = Selection { skip: settings.selection.skip.clone(), ..Selection::default() };
     let second = pass(snapshot, &waived, &selection);
     judged.findings.extend(second.findings);
     judged.rules.extend(second.rules);

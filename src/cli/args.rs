@@ -1,6 +1,8 @@
 //! What can be typed. Settings made of it are in `settings`.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::path::PathBuf;
 
 /// Audits the performance of a PostgreSQL server.
@@ -155,7 +157,7 @@ pub(super) struct AuditArgs {
 }
 
 /// Which rules run, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct RuleChoice {
     /// Rules laid over the built-in ones: a file or folder; repeatable
     #[arg(long, value_name = "DIR|FILE", help_heading = "Rules")]
@@ -166,6 +168,15 @@ pub(super) struct RuleChoice {
     /// Not these rules, by id, area or tag; repeatable, or joined by commas
     #[arg(long, value_name = "WORD", value_delimiter = ',', help_heading = "Rules")]
     pub(super) skip: Vec<String>,
+    /// `static`: only rules that hold on an empty database, as in CI [default: full]
+    #[arg(long, value_name = "PROFILE", help_heading = "Rules")]
+    pub(super) profile: Option<Profile>,
+    /// Only objects of these schemas, * and ? as wildcards; repeatable, or joined by commas
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) schema: Vec<String>,
+    /// Not objects of these schemas
+    #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Rules")]
+    pub(super) exclude_schema: Vec<String>,
     /// Change a threshold, as in slow_query.min_mean_ms=500; repeatable
     #[arg(long, value_name = "RULE.PARAM=VALUE", help_heading = "Rules")]
     pub(super) param: Vec<String>,
@@ -202,6 +213,14 @@ impl FormatArg {
             names.split_last().map_or((String::new(), String::new()), |(last, rest)| (last.clone(), rest.join(", ")));
         format!("{rest} or {last}")
     }
+}
+
+/// Which rules make sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Profile {
+    Full,
+    Static,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

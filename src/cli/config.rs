@@ -1,5 +1,6 @@
 //! `pgassay.yaml`: everything a flag says can stand here, beside targets and waivers.
 
+use super::args::Profile;
 use crate::model::finding::Severity;
 use crate::rules::{ParamValue, Problem, Waiver};
 use anyhow::{Context, Result, bail};
@@ -68,6 +69,12 @@ pub(super) struct RulesConfig {
     pub(super) only: Vec<String>,
     /// As `--skip`.
     pub(super) skip: Vec<String>,
+    /// As `--profile`.
+    pub(super) profile: Option<Profile>,
+    /// As `--schema`.
+    pub(super) schemas: Vec<String>,
+    /// As `--exclude-schema`.
+    pub(super) exclude_schemas: Vec<String>,
     /// Thresholds by `rule.param`.
     pub(super) params: BTreeMap<String, ParamValue>,
     /// Severities by rule; a rule named here does not escalate.

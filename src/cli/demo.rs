@@ -18,7 +18,7 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
     let binaries = binaries(args)?;
     let config = Config::parse("fixtures/schema/shop/pgassay.yaml", CONFIG)?;
     let library = settings::library(&config, &[])?.library;
-    let choice = RuleChoice { rules: Vec::new(), only: Vec::new(), skip: Vec::new(), param: Vec::new() };
+    let choice = RuleChoice::default();
     let judging = settings::settings(&config, &choice, &library, None, None)?;
     let (snapshot, kept) = interrupt::block_on(tour(shared, args, &binaries))?;
     if let Some(path) = &args.save {

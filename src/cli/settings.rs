@@ -1,6 +1,6 @@
 //! Flags laid over the config: what a command runs with.
 
-use super::args::{FailOnArg, FormatArg, LimitArgs, RuleChoice, SeverityArg};
+use super::args::{FailOnArg, FormatArg, LimitArgs, Profile, RuleChoice, SeverityArg};
 use super::config::Config;
 use crate::audit::{Settings, field_index};
 use crate::collect::{Databases, Scope};
@@ -116,8 +116,13 @@ fn current(waiver: &Waiver, library: &Library) -> Waiver {
 /// Which rules run; a word that no rule answers to is a mistake.
 pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library) -> Result<Selection> {
     let or = |flags: &[String], config: &[String]| if flags.is_empty() { config.to_vec() } else { flags.to_vec() };
-    let selection =
-        Selection { only: or(&choice.only, &config.rules.only), skip: or(&choice.skip, &config.rules.skip) };
+    let selection = Selection {
+        only: or(&choice.only, &config.rules.only),
+        skip: or(&choice.skip, &config.rules.skip),
+        static_only: choice.profile.or(config.rules.profile) == Some(Profile::Static),
+        schemas: or(&choice.schema, &config.rules.schemas),
+        excluded_schemas: or(&choice.exclude_schema, &config.rules.exclude_schemas),
+    };
     for word in selection.only.iter().chain(&selection.skip) {
         if !library.rules.iter().any(|rule| rule.answers_to(word)) {
             let words = library.rules.iter().flat_map(|rule| {

@@ -121,7 +121,7 @@ fn spread<'a>(
         let columns = keys.get(&(schema.as_str(), name.as_str())).map_or(&[][..], Vec::as_slice);
         let says =
             |column: &&str| CONDITIONS.iter().any(|key| text(scan.node, key).is_some_and(|said| said.contains(column)));
-        parent.names_key |= columns.iter().any(|column| says(&column));
+        parent.names_key |= columns.iter().any(says);
     }
     parents.into_iter().max_by(|a, b| a.1.scanned.cmp(&b.1.scanned).then_with(|| b.0.cmp(&a.0)))
 }

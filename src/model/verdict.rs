@@ -43,7 +43,7 @@ impl RuleStatus {
 }
 
 /// Why a rule that the user left out is skipped.
-pub const DESELECTED: &str = "left out by --only or --skip";
+pub const DESELECTED: &str = "left out by --only, --skip or --profile";
 
 /// What a rule says of itself, for formats that list rules beside findings.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use crate::model::table::{Facts, Row, Table};
 use crate::model::units;
 use crate::model::verdict::{DESELECTED, RuleOutcome, RuleStatus, RuleText};
 use crate::rules::expression::{Scope, describe, environment, value};
-use crate::rules::form::{Rule, RuleForm};
+use crate::rules::form::{Kind, Rule, RuleForm};
 use crate::rules::library::Origin;
 use crate::rules::params::Overrides;
-use crate::rules::waiver::Waiver;
+use crate::rules::waiver::{Waiver, matches_glob};
 use chrono::NaiveDate;
 use minijinja::value::Value;
 use minijinja::{Expression, Template};
@@ -23,6 +23,12 @@ pub struct Selection {
     pub only: Vec<String>,
     /// Never these.
     pub skip: Vec<String>,
+    /// Only rules that hold on an empty database, as in CI.
+    pub static_only: bool,
+    /// Objects of these schemas, `*` and `?` as wildcards; all when empty. Objects of no schema stay.
+    pub schemas: Vec<String>,
+    /// Never objects of these schemas.
+    pub excluded_schemas: Vec<String>,
 }
 
 impl Selection {
@@ -30,7 +36,15 @@ impl Selection {
     #[must_use]
     pub fn takes(&self, rule: &Rule) -> bool {
         let named = |words: &[String]| words.iter().any(|word| rule.answers_to(word));
-        !named(&self.skip) && (self.only.is_empty() || named(&self.only))
+        let is_static = rule.form.kind == Kind::Static;
+        !named(&self.skip) && (self.only.is_empty() || named(&self.only)) && (is_static || !self.static_only)
+    }
+
+    /// An object of this schema is judged.
+    fn takes_schema(&self, schema: Option<&str>) -> bool {
+        let Some(schema) = schema else { return true };
+        let named = |globs: &[String]| globs.iter().any(|glob| matches_glob(glob, schema));
+        !named(&self.excluded_schemas) && (self.schemas.is_empty() || named(&self.schemas))
     }
 }
 
@@ -48,6 +62,7 @@ struct Court<'a> {
     facts: &'a Facts,
     gaps: &'a [Gap],
     overrides: &'a Overrides,
+    selection: &'a Selection,
     common: Arc<HashMap<String, Value>>,
     major: i32,
 }
@@ -73,7 +88,7 @@ pub fn evaluate(
 ) -> Judged {
     let common = common_values(&facts.common);
     let major = common.get("server_major").and_then(|value| value.as_i64()).and_then(|major| i32::try_from(major).ok());
-    let court = Court { facts, gaps, overrides, common: Arc::new(common), major: major.unwrap_or(0) };
+    let court = Court { facts, gaps, overrides, selection, common: Arc::new(common), major: major.unwrap_or(0) };
     let mut prepared: BTreeMap<&str, Prepared<'_>> = BTreeMap::new();
     let mut judged = Judged::default();
     for rule in rules {
@@ -147,7 +162,10 @@ fn prepare(table: &Table) -> Prepared<'_> {
 impl Court<'_> {
     /// The rule's parameters, or why it does not run here.
     fn admit(&self, rule: &Rule) -> Result<BTreeMap<String, f64>, RuleStatus> {
-        let params = self.overrides.resolve(rule).map_err(RuleStatus::Failed)?;
+        let mut params = self.overrides.resolve(rule).map_err(RuleStatus::Failed)?;
+        if self.selection.static_only {
+            self.overrides.drop_floors(rule, &mut params);
+        }
         if let Some(least) = rule.min_major().filter(|least| self.major < *least) {
             return Err(RuleStatus::Skipped(format!("needs PostgreSQL {least}, this is {}", self.major)));
         }
@@ -184,7 +202,8 @@ impl Court<'_> {
         let params = Arc::new(params.into_iter().map(|(name, number)| (name, Value::from(number))).collect());
         let fixed = self.overrides.severity_of(rule);
         let mut findings = Vec::new();
-        for (row, cells) in facet.table.rows.iter().zip(&facet.rows) {
+        let wanted = facet.table.rows.iter().zip(&facet.rows);
+        for (row, cells) in wanted.filter(|(row, _)| self.selection.takes_schema(row.object.schema.as_deref())) {
             let scope = Value::from_object(Scope {
                 columns: Arc::clone(&facet.columns),
                 cells: Arc::clone(cells),

@@ -8,6 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// Parameters that are floors on size and activity.
+const FLOORS: &[&str] = &["min_bytes", "min_rows", "min_writes", "min_scans", "min_calls"];
+
 /// A threshold as a rule file declares it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +66,19 @@ impl Overrides {
             }
         }
         Ok(resolved)
+    }
+
+    /// An empty database has no sizes and no activity: floors on them, unless the user set them, are 0.
+    pub(crate) fn drop_floors(&self, rule: &Rule, params: &mut BTreeMap<String, f64>) {
+        let is_set = |name: &str| {
+            let names = |path: &str| path.split_once('.').is_some_and(|(id, own)| own == name && rule.is_called(id));
+            self.params.iter().any(|(path, _)| names(path))
+        };
+        for (name, value) in params.iter_mut().filter(|(name, _)| FLOORS.contains(&name.as_str())) {
+            if !is_set(name) {
+                *value = 0.0;
+            }
+        }
     }
 
     /// The severity the user gave a rule, under its id or one it had before.

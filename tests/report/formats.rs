@@ -43,8 +43,10 @@ fn gap(is_failure: bool) -> Gap {
 /// one known to the baseline, and one there that is gone.
 fn sample() -> Verdict {
     let only = ["sequence_exhaustion", "no_primary_key", "deep_offset", "stats_reset_recently", "cache_hit_low"];
-    let settings =
-        Settings { selection: Selection { only: only.map(str::to_owned).to_vec(), skip: Vec::new() }, ..settings() };
+    let settings = Settings {
+        selection: Selection { only: only.map(str::to_owned).to_vec(), ..Selection::default() },
+        ..settings()
+    };
     let mut snapshot = shop();
     snapshot.gaps.push(gap(false));
     let mut verdict = verdict_of(&snapshot, &settings);
