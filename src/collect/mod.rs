@@ -14,7 +14,7 @@ mod sessions;
 mod statements;
 
 use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
-use crate::postgres::{Limits, ReadError, Reader, Target, pick};
+use crate::postgres::{Limits, Load, ReadError, Reader, Target, pick};
 use crate::progress::Progress;
 use gap::{gap_of, unreachable, visibility_gaps};
 use serde::Deserialize;
@@ -139,11 +139,21 @@ pub async fn collect(
     snapshot.server = collector.server.clone();
     nodes::fill(access, scope, &mut snapshot).await?;
     samples::fill(&collector, &reader, scope.sample, &mut snapshot).await;
+    tell_load(reader.load(), progress);
     snapshot.gaps = collector.gaps.into_inner();
     let hidden = visibility_gaps(&snapshot);
     snapshot.gaps.extend(hidden);
     snapshot.gaps.sort_by(|a, b| (a.facet, &a.database, &a.reason).cmp(&(b.facet, &b.database, &b.reason)));
     Ok(snapshot)
+}
+
+/// Our own weight, for `--verbose`.
+fn tell_load(load: Load, progress: &dyn Progress) {
+    let Load { queries, rows, time } = load;
+    progress.note(&format!(
+        "our own load: {queries} queries, {rows} rows, {:.0} ms of waiting for them in all",
+        time.as_secs_f64() * 1000.0
+    ));
 }
 
 /// Reads what the server is. A superuser's further queries stay out of `pg_stat_statements`.

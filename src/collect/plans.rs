@@ -28,6 +28,9 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, top: usize,
         let column_type = |name: &str| types.get(name).cloned();
         plans.push(plan(reader, collector.server.major(), question, &column_type).await);
     }
+    for other in snapshot.audited.iter().filter(|name| **name != database) {
+        collector.gap(elsewhere(other)).await;
+    }
     snapshot.plans = plans;
     collector.progress.finished("plans");
 }
@@ -41,6 +44,16 @@ fn not_asked() -> Gap {
         sqlstate: None,
         remedy: "--plans 50".to_owned(),
         is_failure: false,
+    }
+}
+
+/// Plans are asked for over the first database's sessions only.
+fn elsewhere(database: &str) -> Gap {
+    Gap {
+        database: Some(database.to_owned()),
+        reason: "only statements of the first database are explained".to_owned(),
+        remedy: format!("audit {} by itself", identifier(database)),
+        ..not_asked()
     }
 }
 

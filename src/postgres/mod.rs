@@ -17,7 +17,7 @@ pub use conninfo::{Params, parse as parse_params};
 pub use error::{ConnectError, ReadError, TargetError};
 pub use files::Surroundings;
 pub use queries::{QUERIES, Query, Since, pick};
-pub use reader::{Limits, MARKER, Reader};
+pub use reader::{Limits, Load, MARKER, Reader};
 pub use scratch::{Scratch, ScratchError};
 pub use target::Target;
 pub use tokio_postgres::types::{ToSql, Type};

@@ -7,7 +7,8 @@ use super::tls::connector;
 use crate::postgres::error::TargetError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
@@ -42,6 +43,25 @@ impl Default for Limits {
     }
 }
 
+/// What a reader has asked of its server.
+#[derive(Debug, Default)]
+struct Meter {
+    queries: AtomicU64,
+    rows: AtomicU64,
+    micros: AtomicU64,
+}
+
+/// What a run has asked of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Queries sent, each in a transaction of its own.
+    pub queries: u64,
+    /// Rows returned.
+    pub rows: u64,
+    /// Time from sending to the last row, added up over all queries.
+    pub time: Duration,
+}
+
 /// Reading sessions on one server.
 #[derive(Debug)]
 pub struct Reader {
@@ -50,6 +70,7 @@ pub struct Reader {
     connect_timeout: Duration,
     limits: Limits,
     begin: String,
+    meter: Meter,
 }
 
 impl Reader {
@@ -73,6 +94,7 @@ impl Reader {
             connect_timeout: target.connect_timeout,
             limits,
             begin: begin(limits, false),
+            meter: Meter::default(),
         };
         let refused = match reader.session().await {
             Ok(_) => return Ok(reader),
@@ -166,7 +188,10 @@ impl Reader {
             if is_long {
                 session.batch_execute(&marked("savepoint pgassay")).await.map_err(of)?;
             }
-            match session.simple_query(&marked(statement)).await {
+            let began = Instant::now();
+            let answer = session.simple_query(&marked(statement)).await;
+            self.count(began, answer.as_ref().map_or(0, Vec::len));
+            match answer {
                 Ok(messages) if !is_long || step + 2 == statements.len() => {
                     text.extend(messages.iter().filter_map(|message| match message {
                         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
@@ -198,7 +223,10 @@ impl Reader {
         let of = |error: tokio_postgres::Error| ReadError::of(&error);
         session.batch_execute(&self.begin).await.map_err(of)?;
         // An unnamed statement inside the transaction: it works through a transaction pooler too.
-        match session.query_typed(&marked(sql), params).await {
+        let began = Instant::now();
+        let answer = session.query_typed(&marked(sql), params).await;
+        self.count(began, answer.as_ref().map_or(0, Vec::len));
+        match answer {
             Ok(rows) => {
                 session.batch_execute("commit").await.map_err(of)?;
                 Ok(rows)
@@ -208,6 +236,23 @@ impl Reader {
                 let _ = session.batch_execute("rollback").await;
                 Err(of(error))
             }
+        }
+    }
+
+    fn count(&self, began: Instant, rows: usize) {
+        let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.meter.queries.fetch_add(1, Ordering::Relaxed);
+        self.meter.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.meter.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// What was asked of the server so far.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            queries: self.meter.queries.load(Ordering::Relaxed),
+            rows: self.meter.rows.load(Ordering::Relaxed),
+            time: Duration::from_micros(self.meter.micros.load(Ordering::Relaxed)),
         }
     }
 
