@@ -178,6 +178,7 @@ fn holds_password(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn refused(text: &str) -> String {
         Config::parse("pgassay.yaml", text).expect_err("refused").to_string()
@@ -193,6 +194,13 @@ mod tests {
         assert_eq!(config.waivers.len(), 1);
         assert!(config.target("shop").is_ok());
         assert!(config.target("other").expect_err("unknown").to_string().contains("it names shop"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_config_makes_it_panic(text in "(targets|rules|waivers|audit|connection|params|url|jobs|until|[-:{}\\[\\]\",.*&!|> \n0-9a-z]){0,40}") {
+            let _ = Config::parse("pgassay.yaml", &text);
+        }
     }
 
     #[test]

@@ -184,7 +184,47 @@ pub(super) fn table(lookup: &Lookup<'_>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::snapshot::{Snapshot, Tool};
+    use chrono::DateTime;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    /// Any JSON, with the keys of EXPLAIN more often than not.
+    fn any_plan() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-z ]{0,12}".prop_map(Value::from),
+            Just(json!("Seq Scan")),
+        ];
+        let key = prop_oneof![
+            Just("Node Type".to_owned()),
+            Just("Plans".to_owned()),
+            Just("Relation Name".to_owned()),
+            Just("Schema".to_owned()),
+            Just("Plan Rows".to_owned()),
+            Just("Filter".to_owned()),
+            "[A-Za-z ]{0,8}",
+        ];
+        leaf.prop_recursive(6, 60, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::btree_map(key.clone(), inner, 0..6).prop_map(|map| Value::from_iter(map)),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_plan_makes_it_panic(plan in any_plan()) {
+            let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+            snapshot.relations = vec![Relation { schema: "s".into(), name: "t".into(), ..Relation::default() }];
+            snapshot.plans = vec![Plan { plan: Some(plan), ..Plan::default() }];
+            let rows = table(&Lookup::of(&snapshot)).rows;
+            prop_assert_eq!(rows.len(), 1);
+        }
+    }
 
     #[test]
     fn a_limit_reaches_through_joins_but_not_through_sorts() {

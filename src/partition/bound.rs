@@ -40,6 +40,7 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn ends(bound: &str, key_type: &str) -> Option<(String, String)> {
         slice(bound, &[key_type.to_owned()]).map(|slice| (slice.from.to_rfc3339(), slice.to.to_rfc3339()))
@@ -61,6 +62,15 @@ mod tests {
     fn reads_the_leading_column_of_several() {
         let bound = "FOR VALUES FROM ('2026-01-01', 5) TO ('2026-02-01', MINVALUE)";
         assert!(ends(bound, "date").is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bound_makes_it_panic(bound in ".{0,120}", from in "[-0-9:.+ TZa-z]{0,30}") {
+            let types = ["date".to_owned()];
+            let _ = slice(&bound, &types);
+            let _ = slice(&format!("FOR VALUES FROM ('{from}') TO (MAXVALUE)"), &types);
+        }
     }
 
     #[test]
