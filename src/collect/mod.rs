@@ -218,13 +218,15 @@ impl Collector<'_> {
                 .map(|database| database.name.clone())
                 .collect(),
         };
-        if wanted.iter().any(|name| *name != self.server.database) {
-            // At most --jobs connections at a time, over all pools.
-            first.rest();
+        // At most --jobs connections at a time: the first pool keeps one.
+        let limits = Limits { jobs: access.limits.jobs.saturating_sub(1).max(1), ..access.limits };
+        let others: Vec<&String> = wanted.iter().filter(|name| **name != self.server.database).collect();
+        if !others.is_empty() {
+            first.rest().await;
         }
-        for name in wanted.iter().filter(|name| **name != self.server.database) {
+        for name in others {
             let target = access.target.clone().with_database(name);
-            match Reader::connect(&target, access.limits, access.run).await {
+            match Reader::connect(&target, limits, access.run).await {
                 Ok(mut reader) => {
                     if self.server.is_superuser {
                         reader.stay_out_of_statements();
@@ -234,6 +236,7 @@ impl Collector<'_> {
                 }
                 Err(error) => self.gap(unreachable(name, &error)).await,
             }
+            first.rest().await;
         }
     }
 }

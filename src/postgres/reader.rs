@@ -6,6 +6,7 @@ use super::target::{Protection, Target};
 use super::tls::connector;
 use crate::postgres::error::TargetError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,9 +21,15 @@ pub const MARKER: &str = "/* pgassay */";
 /// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.
 fn marked(sql: &str) -> String {
-    let is_code = |line: &&str| !line.is_empty() && !line.starts_with("--");
-    let Some(first) = sql.lines().find(is_code) else { return sql.to_owned() };
-    let at = sql.find(first).unwrap_or(0) + first.find(' ').unwrap_or(first.len());
+    let mut at = 0;
+    for line in sql.split_inclusive('\n') {
+        let is_code = !line.trim().is_empty() && !line.starts_with("--");
+        if is_code {
+            at += line.find([' ', '\n']).unwrap_or(line.len());
+            break;
+        }
+        at += line.len();
+    }
     format!("{} {MARKER}{}", &sql[..at], &sql[at..])
 }
 
@@ -183,16 +190,15 @@ impl Reader {
         let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
         session.batch_execute(&begin).await.map_err(of)?;
         let mut text = String::new();
-        let is_long = statements.len() > 1;
+        let answering = statements.len().saturating_sub(2);
         for (step, statement) in statements.iter().enumerate() {
-            if is_long {
-                session.batch_execute(&marked("savepoint pgassay")).await.map_err(of)?;
-            }
+            // An error then ends in a commit: a rollback would count against the application.
+            session.batch_execute(&marked("savepoint pgassay")).await.map_err(of)?;
             let began = Instant::now();
             let answer = session.simple_query(&marked(statement)).await;
             self.count(began, answer.as_ref().map_or(0, Vec::len));
             match answer {
-                Ok(messages) if !is_long || step + 2 == statements.len() => {
+                Ok(messages) if step == answering => {
                     text.extend(messages.iter().filter_map(|message| match message {
                         tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(|line| format!("{line}\n")),
                         _ => None,
@@ -201,9 +207,10 @@ impl Reader {
                 Ok(_) => {}
                 Err(error) => {
                     // Before the last but one step there is nothing yet for the last one to take away.
-                    let tidy = if step + 2 == statements.len() { marked(&statements[step + 1]) } else { String::new() };
+                    let is_prepared = statements.len() > 1 && step == answering;
+                    let tidy = if is_prepared { marked(&statements[step + 1]) } else { String::new() };
                     let ended = format!("{}; {tidy}; commit", marked("rollback to savepoint pgassay"));
-                    if !is_long || session.batch_execute(&ended).await.is_err() {
+                    if session.batch_execute(&ended).await.is_err() {
                         let _ = session.batch_execute("rollback").await;
                     }
                     return Err(of(error));
@@ -256,9 +263,21 @@ impl Reader {
         }
     }
 
-    /// Closes the sessions that are idle now; the next query opens one anew.
-    pub fn rest(&self) {
+    /// Closes all sessions but one, and waits until the server has seen them go.
+    pub async fn rest(&self) {
+        #[derive(Deserialize)]
+        struct Count {
+            sessions: i64,
+        }
         self.pool.retain(|_, _| false);
+        let sql = "select pg_catalog.count(*) as sessions from pg_catalog.pg_stat_activity s \
+                   where s.application_name = pg_catalog.current_setting('application_name')";
+        for _ in 0..40 {
+            match self.read::<Count>(sql, &[]).await.as_deref() {
+                Ok([Count { sessions }]) if *sessions > 1 => tokio::time::sleep(Duration::from_millis(25)).await,
+                _ => return,
+            }
+        }
     }
 
     async fn session(&self) -> Result<Object, ConnectError> {
@@ -326,6 +345,10 @@ mod tests {
     fn the_marker_stands_inside_the_statement() {
         assert_eq!(marked("-- what\n-- needs\nselect\n  1"), "-- what\n-- needs\nselect /* pgassay */\n  1");
         assert_eq!(marked("with a as (\nselect 1)\nselect 2"), "with /* pgassay */ a as (\nselect 1)\nselect 2");
+        for query in crate::postgres::QUERIES {
+            let code: String = marked(query.sql).lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+            assert!(code.contains("/* pgassay */"), "{}", query.name);
+        }
         assert_eq!(marked("savepoint pgassay"), "savepoint /* pgassay */ pgassay");
     }
 }
