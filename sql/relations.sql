@@ -21,6 +21,7 @@ select
   pg_catalog.current_database()::text as database, n.nspname::text as schema, c.relname::text as name,
   case c.relkind when 'r' then 'table' when 'p' then 'partitioned_table' else 'materialized_view' end as kind,
   c.relpersistence = 'u' as is_unlogged, pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
+  pg_catalog.has_table_privilege(c.oid, 'select') and pg_catalog.has_schema_privilege(n.oid, 'usage') as is_selectable,
   c.relispartition as is_partition, pn.nspname::text as parent_schema, p.relname::text as parent_name,
   c.oid in (select e.oid from members e) as is_extension_member,
   case

@@ -53,6 +53,11 @@ pub(super) fn snapshot(pieces: &BTreeMap<String, Value>) -> Result<Snapshot, Str
             "statements_info" => json!([object_over(&value["statements_info"][0], piece)?]),
             "settings" => setting_rows(piece)?,
             "session_samples" => samples(piece)?,
+            own if own.ends_with(".sql") => {
+                let rows = custom_rows(own, piece)?;
+                value["custom"].as_array_mut().ok_or("custom should be a list")?.push(rows);
+                continue;
+            }
             "checkpoints" | "wal" => object_over(&default_row(facet)?, piece)?,
             _ => rows_over(&default_row(facet)?, piece)?,
         };
@@ -82,6 +87,15 @@ fn setting_row(name: &str, value: &Value) -> Result<Value, String> {
     Ok(row)
 }
 
+/// Rows of a pack's own facet, under the name of its file; what a row does not say is none.
+fn custom_rows(facet: &str, piece: &Value) -> Result<Value, String> {
+    let rows = piece.as_array().ok_or("a facet should be a list of rows")?;
+    let mut columns: Vec<&String> = rows.iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    columns.sort();
+    columns.dedup();
+    Ok(json!({"facet": facet, "columns": columns, "rows": rows}))
+}
+
 /// Samples with their observations.
 fn samples(piece: &Value) -> Result<Value, String> {
     let mut samples = object_over(&to_value(SessionSamples::default())?, piece)?;
@@ -103,7 +117,12 @@ fn default_row(facet: &str) -> Result<Value, String> {
         "statements" => {
             to_value(Statement { database: database(), users: vec!["web".to_owned()], ..Statement::default() })
         }
-        "relations" => to_value(Relation { database: database(), schema: "public".to_owned(), ..Relation::default() }),
+        "relations" => to_value(Relation {
+            database: database(),
+            schema: "public".to_owned(),
+            is_selectable: true,
+            ..Relation::default()
+        }),
         "columns" => to_value(Column { database: database(), schema: "public".to_owned(), ..Column::default() }),
         "indexes" => to_value(Index {
             database: database(),

@@ -127,10 +127,13 @@ pub(super) struct AuditArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
     /// Judge this snapshot instead of a server
-    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "target", "save", "database", "all_databases", "replica", "sample", "plans", "top", "jobs",
+        "statement_timeout", "lock_timeout", "connect_timeout",
+    ])]
     pub(super) from: Option<PathBuf>,
     /// Keep the snapshot
-    #[arg(long, value_name = "FILE", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]

@@ -71,11 +71,13 @@ pub(super) fn snapshot_of(
     custom: Vec<CustomFacet>,
 ) -> Result<Snapshot> {
     let Aim { target, name, replicas } = aim(config, typed, args)?;
-    let (limits, scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
-    let target = match connect_timeout {
+    let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
+    let patient = |target: Target| match connect_timeout {
         Some(timeout) => target.with_connect_timeout(timeout),
         None => target,
     };
+    let target = patient(target);
+    scope.replicas = scope.replicas.into_iter().map(patient).collect();
     let run = std::process::id().to_string();
     interrupt::block_on(async {
         let bar = Bar::new(shared, "reading");

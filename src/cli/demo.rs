@@ -28,6 +28,8 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
     output::write(shared, &verdict, args.format, &[])?;
     if args.format == FormatArg::Table {
         super::print(&next_steps(kept.as_ref()))?;
+    } else if kept.is_some() {
+        eprint!("{}", next_steps(kept.as_ref()));
     }
     // What it found was planted: a demo that shows it has succeeded.
     Ok(exit::OK)

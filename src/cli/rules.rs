@@ -33,10 +33,11 @@ fn list(config: &Config, choice: &RuleChoice) -> Result<u8> {
     let library = settings::library(config, &choice.rules)?.library;
     let selection = settings::selection(config, choice, &library)?;
     let mut text = String::new();
+    let width = library.rules.iter().map(|rule| rule.form.id.len()).max().unwrap_or(0);
     for rule in library.rules.iter().filter(|rule| selection.takes(rule)) {
         let Rule { form, origin } = rule;
         let mark = if *origin == Origin::Pack { " (pack)" } else { "" };
-        writeln!(text, "{:26} {:10} {:8} {}{mark}", form.id, form.area.name(), form.severity.name(), form.title)?;
+        writeln!(text, "{:width$} {:10} {:8} {}{mark}", form.id, form.area.name(), form.severity.name(), form.title)?;
     }
     print(&text)?;
     Ok(exit::OK)
@@ -101,7 +102,8 @@ fn test(packs: &[PathBuf], elsewhere: Option<&Path>) -> Result<u8> {
         text.push('\n');
     }
     let plural = if tested.len() == 1 { "" } else { "s" };
-    writeln!(text, "{} fixtures of {} rule{plural}, {} failed", files.len(), tested.len(), failures.len())?;
+    let stories = if files.len() == 1 { "fixture" } else { "fixtures" };
+    writeln!(text, "{} {stories} of {} rule{plural}, {} failed", files.len(), tested.len(), failures.len())?;
     print(&text)?;
     Ok(if failures.is_empty() { exit::OK } else { exit::FOUND })
 }

@@ -13,7 +13,7 @@ use crate::postgres::{Limits, Target};
 use crate::rules::{
     Library, Origin, Overrides, ParamValue, Problem, Selection, Source, Waiver, builtin_sources, own_facet, suggest,
 };
-use crate::statement::custom_columns;
+use crate::statement::{CustomQuery, custom_query};
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -42,8 +42,17 @@ pub(super) fn load(sources: Vec<Source>) -> Result<Loaded> {
         if let Some(file) = own_facet(source) {
             let facet = custom_facet(source, &file)?;
             fields.add(&facet.name, &custom_fields(&facet.name, &facet.columns));
-            custom.retain(|known| known.name != facet.name);
-            custom.push(facet);
+            match custom.iter().find(|known| known.name == facet.name) {
+                Some(known) if known.sql != facet.sql => {
+                    bail!(
+                        "{}: another pack has a different `{}`; give one of the files another name",
+                        source.file,
+                        facet.name
+                    )
+                }
+                Some(_) => {}
+                None => custom.push(facet),
+            }
         }
     }
     let library = Library::load(sources, &fields).map_err(|problems| in_rules(&problems))?;
@@ -56,7 +65,7 @@ fn custom_facet(source: &Source, file: &str) -> Result<CustomFacet> {
         Problem::at(&source.file, &source.text, &["over"], Some("sql"), format!("{}: {error}", path.display()))
     })?;
     let refused = |reason: String| Problem { file: path.display().to_string(), line: 1, column: 1, message: reason };
-    let columns = custom_columns(&sql).map_err(refused)?;
+    let CustomQuery { sql, columns } = custom_query(&sql).map_err(refused)?;
     Ok(CustomFacet { name: file.to_owned(), sql, columns })
 }
 

@@ -29,7 +29,12 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, facets: &[C
             }),
             Err(error) => {
                 let reason = format!("{}: {}", facet.name, error.message);
-                collector.gap(refused(reason, error.sqlstate, "mend the pack's SQL".to_owned())).await;
+                let remedy = match error.sqlstate.as_deref() {
+                    Some("57014") => "make its SELECT cheaper, or raise --statement-timeout",
+                    Some("42501") => "grant the role what the pack's SELECT reads",
+                    _ => "mend the pack's SQL",
+                };
+                collector.gap(refused(reason, error.sqlstate, remedy.to_owned())).await;
             }
         }
         collector.progress.finished(&facet.name);

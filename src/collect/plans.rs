@@ -16,8 +16,11 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, top: usize,
     collector.progress.started("plans");
     let database = snapshot.target.database.clone();
     let types = column_types(snapshot, &database);
+    let wanted = chosen(snapshot, collector.server.is_superuser, &database, top);
+    let (readable, closed): (Vec<&Statement>, Vec<&Statement>) =
+        wanted.into_iter().partition(|statement| may_read(statement, &snapshot.relations));
     let mut plans = Vec::new();
-    for statement in chosen(snapshot, collector.server.is_superuser, &database, top) {
+    for statement in readable {
         let search_path = search_path(statement, &snapshot.roles, &snapshot.relations);
         let question = Question {
             database: &database,
@@ -28,11 +31,42 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, top: usize,
         let column_type = |name: &str| types.get(name).cloned();
         plans.push(plan(reader, collector.server.major(), question, &column_type).await);
     }
+    if !closed.is_empty() {
+        collector.gap(not_readable(closed.len(), plans.len(), &collector.server.role)).await;
+    }
     for other in snapshot.audited.iter().filter(|name| **name != database) {
         collector.gap(elsewhere(other)).await;
     }
     snapshot.plans = plans;
     collector.progress.finished("plans");
+}
+
+/// Every relation that the statement names and that is known here may be read by the role. Asking for the
+/// others would only fill the server's log with refusals.
+fn may_read(statement: &Statement, relations: &[Relation]) -> bool {
+    let is_named = |row: &&Relation| {
+        row.database == statement.database
+            && statement
+                .relations
+                .iter()
+                .any(|name| name.name == row.name && name.schema.as_ref().is_none_or(|schema| *schema == row.schema))
+    };
+    relations.iter().filter(is_named).all(|row| row.is_selectable)
+}
+
+fn not_readable(closed: usize, explained: usize, role: &str) -> Gap {
+    let role = identifier(role);
+    Gap {
+        partial: explained > 0,
+        reason: format!(
+            "{closed} of {} statements were not explained: this role may not read their tables",
+            closed + explained
+        ),
+        remedy: format!(
+            "grant pg_read_all_data to {role}; (before 14: grant select on all tables in schema … to {role};)"
+        ),
+        ..not_asked()
+    }
 }
 
 fn not_asked() -> Gap {

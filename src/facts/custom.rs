@@ -26,6 +26,7 @@ fn table(facet: &CustomRows, database: &str) -> Table {
     let rows = facet.rows.iter().enumerate().map(|(number, row)| {
         let name = match row.get("object") {
             Some(Value::String(name)) => name.clone(),
+            Some(Value::Number(number)) => number.to_string(),
             _ => format!("{} row {}", facet.facet, number + 1),
         };
         let object = Object { database: Some(database.to_owned()), ..Object::global(ObjectKind::Custom, &name) };

@@ -58,13 +58,23 @@ struct IndexRow {
 /// compared column by column, all by `=`.
 pub(super) fn serves(index: &Index, key: &ForeignKey) -> bool {
     let width = key.columns.len();
-    let is_searchable = index.method == "btree" || (index.method == "hash" && width == 1);
+    let is_searchable =
+        index.method == "btree" || (index.method == "hash" && width == 1) || is_btree_gist(index, width);
     let leading = index.key_columns.get(..width);
     is_searchable
         && index.is_valid
         && index.is_live
         && leading.is_some_and(|leading| key.columns.iter().all(|column| leading.contains(column)))
         && index.predicate.as_deref().is_none_or(|predicate| only_asks_not_null(predicate, &key.columns))
+}
+
+/// A GiST index whose leading classes are btree_gist's, which compare scalars by `=`.
+fn is_btree_gist(index: &Index, width: usize) -> bool {
+    let is_scalar = |class: &String| {
+        let name = class.rsplit('.').next().unwrap_or_default();
+        name.starts_with("gist_") && name.ends_with("_ops")
+    };
+    index.method == "gist" && index.operator_classes.get(..width).is_some_and(|classes| classes.iter().all(is_scalar))
 }
 
 /// `(a IS NOT NULL)` and conjunctions of such over the key's columns: rows that refer to nothing are

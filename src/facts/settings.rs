@@ -2,10 +2,11 @@
 
 use super::build;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{Setting, Snapshot};
+use crate::model::snapshot::{Role, Setting, Snapshot};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 #[derive(Serialize, JsonSchema)]
 struct SettingRow<'a> {
@@ -17,6 +18,8 @@ struct SettingRow<'a> {
     is_on: Option<bool>,
     /// The server's own value in its unit; none unless a number. {number | pg_settings.reset_val}
     number: Option<f64>,
+    /// Roles at work, superusers and the auditing role left out, that have no value of their own for it. {texts | pg_db_role_setting, pg_stat_activity, pg_stat_statements.userid}
+    roles_without_own: Vec<String>,
     /// The same in bytes; none unless a size. {bytes | pg_settings.reset_val, unit}
     value_bytes: Option<f64>,
     /// The same in milliseconds; none unless a time. {ms | pg_settings.reset_val, unit}
@@ -49,6 +52,36 @@ fn millis(setting: &Setting) -> Option<f64> {
     setting.number().map(|number| number * factor)
 }
 
+/// Settings that people give to roles.
+const PER_ROLE: &[&str] = &[
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+    "work_mem",
+];
+
+/// Roles that have a session now or ran a statement, without a value of their own.
+fn roles_without_own(snapshot: &Snapshot, name: &str) -> Vec<String> {
+    if !PER_ROLE.contains(&name) {
+        return Vec::new();
+    }
+    let sessions = snapshot.sessions.iter().filter_map(|session| session.user.as_deref());
+    let users = snapshot.statements.iter().flat_map(|statement| statement.users.iter().map(String::as_str));
+    let working: BTreeSet<&str> = sessions.chain(users).collect();
+    let has_own = |role: &Role| {
+        role.settings.iter().any(|setting| setting.strip_prefix(name).is_some_and(|rest| rest.starts_with('=')))
+    };
+    let lacks = |role: &&Role| {
+        working.contains(role.name.as_str())
+            && !role.is_superuser
+            && role.name != snapshot.server.role
+            && !has_own(role)
+    };
+    snapshot.roles.iter().filter(lacks).map(|role| role.name.clone()).collect()
+}
+
 pub(super) fn table(snapshot: &Snapshot) -> Table {
     build::table(
         "settings",
@@ -59,6 +92,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
                 is_default: setting.boot_value.as_deref() == Some(own),
                 is_on: matches!(own, "on" | "off").then_some(own == "on"),
                 number: setting.number(),
+                roles_without_own: roles_without_own(snapshot, &setting.name),
                 value_bytes: bytes(setting),
                 value_ms: millis(setting),
             };

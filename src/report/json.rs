@@ -181,6 +181,9 @@ struct RuleV1<'a> {
 #[derive(Serialize, JsonSchema)]
 struct GapV1<'a> {
     facet: Facet,
+    /// The database it is about; absent: the whole instance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<&'a str>,
     /// Only a part of the facet is missing.
     partial: bool,
     reason: &'a str,
@@ -241,6 +244,7 @@ fn report(verdict: &Verdict) -> Report<'_> {
             .iter()
             .map(|gap| GapV1 {
                 facet: gap.facet,
+                database: gap.database.as_deref(),
                 partial: gap.partial,
                 reason: &gap.reason,
                 sqlstate: gap.sqlstate.as_deref(),

@@ -33,7 +33,9 @@ pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
         suite.add_test_cases(cases);
         report.add_test_suite(suite);
     }
-    report.serialize(&mut *out).map_err(io::Error::other)?;
+    // As text first: quick-junit wraps an error of the stream so that a closed pipe is not known any more.
+    let text = report.to_string().map_err(io::Error::other)?;
+    out.write_all(text.as_bytes())?;
     out.write_all(b"\n")
 }
 

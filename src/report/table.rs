@@ -123,7 +123,7 @@ impl Page<'_> {
         for gap in &verdict.gaps {
             let part = if gap.partial { "in part" } else { "" };
             let place = gap.database.as_deref().filter(|_| verdict.is_of_several_databases());
-            let words: Vec<&str> = place.into_iter().chain([part]).collect();
+            let words: Vec<&str> = place.into_iter().chain([part]).filter(|word| !word.is_empty()).collect();
             self.item(gap.facet.name(), &words.join(", "), &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
         }
         for (status, reason, rules) in not_run {
@@ -174,5 +174,7 @@ fn shortened(text: &str) -> String {
     if flat.chars().count() <= STATEMENT {
         return flat;
     }
-    format!("{} …", flat.chars().take(STATEMENT).collect::<String>().trim_end())
+    let cut: String = flat.chars().take(STATEMENT).collect();
+    let whole_words = cut.rfind(' ').map_or(cut.as_str(), |end| &cut[..end]);
+    format!("{whole_words} …")
 }

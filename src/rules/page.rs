@@ -45,6 +45,9 @@ fn section(text: &mut String, title: &str, body: &str) {
 }
 
 fn capitalised(title: &str) -> String {
+    if title.split(' ').next().is_some_and(|first| first.contains('_')) {
+        return title.to_owned();
+    }
     let mut chars = title.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -1,11 +1,20 @@
 //! SQL that a rule pack brings along: one SELECT that says the names of its columns, and nothing else.
 
 use pg_query::protobuf::{Node, SelectStmt};
-use pg_query::{NodeEnum, NodeRef, ParserOptions};
+use pg_query::{DeparseOptions, NodeEnum, NodeRef, ParserOptions};
 
-/// The columns of a pack's query, or why it is not taken. What it may do on the server is bounded there
+/// A pack's query as it is sent, and its columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomQuery {
+    /// The SELECT without comments and semicolon.
+    pub sql: String,
+    /// Names of its columns.
+    pub columns: Vec<String>,
+}
+
+/// Reads a pack's query, or says why it is not taken. What it may do on the server is bounded there
 /// too: it runs read-only, under time-outs, and its rows are counted.
-pub fn custom_columns(sql: &str) -> Result<Vec<String>, String> {
+pub fn custom_query(sql: &str) -> Result<CustomQuery, String> {
     let parsed = pg_query::parse(sql, ParserOptions::DEFAULT).map_err(|error| error.to_string())?;
     let [statement] = parsed.protobuf.stmts.as_slice() else {
         return Err(format!("it should be one SELECT, not {} statements", parsed.protobuf.stmts.len()));
@@ -26,7 +35,9 @@ pub fn custom_columns(sql: &str) -> Result<Vec<String>, String> {
     if select.into_clause.is_some() || !select.locking_clause.is_empty() {
         return Err("it may neither write nor lock rows".to_owned());
     }
-    columns(select)
+    let columns = columns(select)?;
+    let sql = parsed.deparse(DeparseOptions::default()).map_err(|error| error.to_string())?;
+    Ok(CustomQuery { sql, columns })
 }
 
 /// Names of the outermost columns; of a UNION those of its first arm.
@@ -58,16 +69,15 @@ fn name(target: &Node) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::custom_columns;
+    use super::custom_query;
     use proptest::prelude::*;
 
     #[test]
     fn a_select_says_its_columns() {
-        assert_eq!(custom_columns("select a.x, count(*) as n from t a"), Ok(vec!["x".to_owned(), "n".to_owned()]));
-        assert_eq!(
-            custom_columns("with w as (select 1 as a) select a from w union select 2"),
-            Ok(vec!["a".to_owned()])
-        );
+        let columns = |sql| custom_query(sql).expect("taken").columns;
+        assert_eq!(columns("select a.x, count(*) as n from t a"), ["x", "n"]);
+        assert_eq!(columns("with w as (select 1 as a) select a from w union select 2"), ["a"]);
+        assert_eq!(custom_query("select 1 as a; -- done").expect("taken").sql, "SELECT 1 AS a");
     }
 
     #[test]
@@ -85,7 +95,7 @@ mod tests {
             ("selec", "syntax error"),
             ("", "not 0 statements"),
         ] {
-            let refused = custom_columns(sql).expect_err(sql);
+            let refused = custom_query(sql).expect_err(sql);
             assert!(refused.contains(why), "{sql}: {refused}");
         }
     }
@@ -93,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(sql in ".{0,200}") {
-            let _ = custom_columns(&sql);
+            let _ = custom_query(&sql);
         }
     }
 }

@@ -6,7 +6,8 @@
 
 use crate::model::snapshot::Plan;
 use crate::postgres::{ReadError, Reader};
-use crate::statement::{Repaired, repair};
+use crate::statement::{Repaired, redact, repair};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Times a statement is mended by what the server says of it.
@@ -43,7 +44,8 @@ pub async fn plan(
             }
         };
         match reader.explain(&script(&repaired, major), question.search_path).await {
-            Ok(plan) => {
+            Ok(mut plan) => {
+                redact_plan(&mut plan);
                 outcome = Ok(plan);
                 break;
             }
@@ -66,6 +68,48 @@ pub async fn plan(
         plan,
         unplannable,
         error,
+    }
+}
+
+/// Parts of a plan that are expressions: they show literals of views, policies and constraints.
+const EXPRESSIONS: [&str; 17] = [
+    "Cache Key",
+    "Conflict Filter",
+    "Filter",
+    "Function Call",
+    "Group Key",
+    "Hash Cond",
+    "Index Cond",
+    "Join Filter",
+    "Merge Cond",
+    "One-Time Filter",
+    "Order By",
+    "Output",
+    "Presorted Key",
+    "Recheck Cond",
+    "Run Condition",
+    "Sort Key",
+    "TID Cond",
+];
+
+/// Takes the literals out of a plan's expressions.
+fn redact_plan(node: &mut Value) {
+    match node {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if EXPRESSIONS.contains(&key.as_str()) { redact_expression(value) } else { redact_plan(value) }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(redact_plan),
+        _ => {}
+    }
+}
+
+fn redact_expression(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = redact(text).unwrap_or_default(),
+        Value::Array(items) => items.iter_mut().for_each(redact_expression),
+        _ => {}
     }
 }
 
@@ -117,6 +161,19 @@ mod tests {
         assert_eq!(script(&repaired, 16), ["explain (generic_plan, verbose, format json) SELECT $1"]);
         assert_eq!(script(&repaired, 15)[2], "explain (verbose, format json) execute pgassay_question(null, null)");
         assert_eq!(script(&Repaired { params: 0, ..repaired }, 13).len(), 1);
+    }
+
+    #[test]
+    fn a_plan_shows_no_literals() {
+        let mut plan = serde_json::json!({"Node Type": "Seq Scan", "Relation Name": "t1", "Filter": "(name = 'geheim'::text)",
+            "Plans": [{"Output": ["a", "'geheim'"], "Plan Rows": 12}]});
+        redact_plan(&mut plan);
+        assert_eq!(plan["Filter"], "(name = $1::text)");
+        assert!(
+            !plan.to_string().contains("geheim")
+                && plan["Relation Name"] == "t1"
+                && plan["Plans"][0]["Plan Rows"] == 12
+        );
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Relation {
     pub is_unlogged: bool,
     /// Owner. {text | pg_class.relowner}
     pub owner: String,
+    /// The role may read its rows, so that it sees the statistics of its columns and may have statements on it explained. {bool | has_table_privilege()}
+    pub is_selectable: bool,
     /// It is a partition of another table. {bool | pg_class.relispartition}
     pub is_partition: bool,
     /// Schema of the table it is a partition of. {text | pg_inherits.inhparent}
