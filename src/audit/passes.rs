@@ -7,6 +7,7 @@ use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::table::Facts;
 use crate::model::verdict::{RuleOutcome, RuleStatus};
 use crate::rules::{Judged, Library, Selection, Waiver, evaluate, skipped};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Judges every audited database of a snapshot.
@@ -20,7 +21,8 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
     let only_one = [snapshot.target.database.clone()];
     let databases = if snapshot.audited.is_empty() { &only_one[..] } else { &snapshot.audited };
     for (number, database) in databases.iter().enumerate() {
-        let part = if databases.len() > 1 { snapshot.of_database(database) } else { snapshot.clone() };
+        let part =
+            if databases.len() > 1 { Cow::Owned(snapshot.of_database(database)) } else { Cow::Borrowed(snapshot) };
         let mut facts = facts(&part);
         facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(&table.name)));
         merged.add(pass(&part, &facts, &settings.selection));

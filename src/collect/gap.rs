@@ -118,7 +118,7 @@ fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
         let much = if unread == all { Hidden::All } else { Hidden::Part };
         let reason = format!("{unread} of {all} sequences cannot be read by this role");
         let remedy = format!(
-            "grant pg_read_all_data to {role}; (before 14: grant select on all sequences in schema … to {role};)"
+            "grant pg_read_all_data to {role}; (before 14: grant usage on schema … to {role}; grant select on all sequences in schema … to {role};)"
         );
         gaps.push(hidden(Facet::Sequences, own, &much, reason, remedy));
     }
@@ -126,8 +126,9 @@ fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
     let has_columns = columns.peek().is_some();
     if has_columns && !columns.any(|column| column.has_statistics) && !snapshot.server.is_superuser {
         let reason = "no statistics of any column are visible to this role".to_owned();
-        let remedy =
-            format!("grant pg_read_all_data to {role}; (before 14: grant select on all tables in schema … to {role};)");
+        let remedy = format!(
+            "grant pg_read_all_data to {role}; (before 14: grant usage on schema … to {role}; grant select on all tables in schema … to {role};)"
+        );
         gaps.push(hidden(Facet::Columns, own, &Hidden::Part, reason, remedy));
     }
     let relations = snapshot.relations.iter().filter(|row| row.database == database && row.bytes_are_estimated);

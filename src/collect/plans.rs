@@ -63,7 +63,7 @@ fn not_readable(closed: usize, explained: usize, role: &str) -> Gap {
             closed + explained
         ),
         remedy: format!(
-            "grant pg_read_all_data to {role}; (before 14: grant select on all tables in schema … to {role};)"
+            "grant pg_read_all_data to {role}; (before 14: grant usage on schema … to {role}; grant select on all tables in schema … to {role};)"
         ),
         ..not_asked()
     }

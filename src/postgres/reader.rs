@@ -129,7 +129,7 @@ impl Reader {
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<T>, ReadError> {
-        let session = self.session().await?;
+        let session = self.opened(&self.begin).await?;
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
         let answer = tokio::time::timeout(patience, self.run(&session, sql, params)).await;
         let rows = match answer {
@@ -161,9 +161,11 @@ impl Reader {
     /// one of them prints: an EXPLAIN in JSON. Where there are several, the last but one explains, and the
     /// last undoes what the others leave in the session, after an error too.
     pub async fn explain(&self, statements: &[String], search_path: &str) -> Result<serde_json::Value, ReadError> {
-        let session = self.session().await?;
+        let path = search_path.replace('\'', "''");
+        let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
+        let session = self.opened(&begin).await?;
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
-        let answer = tokio::time::timeout(patience, self.run_script(&session, statements, search_path)).await;
+        let answer = tokio::time::timeout(patience, self.run_script(&session, statements)).await;
         let text = match answer {
             Ok(text) => text?,
             Err(_) => {
@@ -179,16 +181,8 @@ impl Reader {
         Ok(plan.get(0).and_then(|first| first.get("Plan")).cloned().unwrap_or_default())
     }
 
-    async fn run_script(
-        &self,
-        session: &Object,
-        statements: &[String],
-        search_path: &str,
-    ) -> Result<String, ReadError> {
+    async fn run_script(&self, session: &Object, statements: &[String]) -> Result<String, ReadError> {
         let of = |error: tokio_postgres::Error| ReadError::of(&error);
-        let path = search_path.replace('\'', "''");
-        let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
-        session.batch_execute(&begin).await.map_err(of)?;
         let mut text = String::new();
         let answering = statements.len().saturating_sub(2);
         for (step, statement) in statements.iter().enumerate() {
@@ -228,7 +222,6 @@ impl Reader {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<tokio_postgres::Row>, ReadError> {
         let of = |error: tokio_postgres::Error| ReadError::of(&error);
-        session.batch_execute(&self.begin).await.map_err(of)?;
         // An unnamed statement inside the transaction: it works through a transaction pooler too.
         let began = Instant::now();
         let answer = session.query_typed(&marked(sql), params).await;
@@ -277,6 +270,28 @@ impl Reader {
                 Ok([Count { sessions }]) if *sessions > 1 => tokio::time::sleep(Duration::from_millis(25)).await,
                 _ => return,
             }
+        }
+    }
+
+    /// A session in a transaction of ours. One that the server ended while it was idle is replaced once.
+    async fn opened(&self, begin: &str) -> Result<Object, ReadError> {
+        let session = self.session().await?;
+        match self.begin_in(&session, begin).await {
+            Ok(()) => Ok(session),
+            Err(error) if error.is_lost() => {
+                drop(Object::take(session));
+                let session = self.session().await?;
+                self.begin_in(&session, begin).await?;
+                Ok(session)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn begin_in(&self, session: &Object, begin: &str) -> Result<(), ReadError> {
+        match tokio::time::timeout(self.limits.statement_timeout, session.batch_execute(begin)).await {
+            Ok(answer) => answer.map_err(|error| ReadError::of(&error)),
+            Err(_) => Err(ReadError { message: "no answer to BEGIN in time".to_owned(), sqlstate: None }),
         }
     }
 
