@@ -52,7 +52,7 @@ pub(super) enum When {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Collect, judge, report, and fail on what is bad enough
-    Audit(AuditArgs),
+    Audit(Box<AuditArgs>),
     /// Collect only, into a file that `audit --from` judges later
     Snapshot(SnapshotArgs),
     /// List, explain, check, test and write rules

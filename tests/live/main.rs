@@ -1,0 +1,30 @@
+//! Tests against real servers, each a throwaway one of its own: what is found, what is read, how
+//! one connects, and how the program behaves on somebody's server.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod clinic;
+mod databases;
+mod demo;
+mod encodings;
+mod extension;
+mod healthy;
+mod locks;
+mod loss;
+mod majors;
+mod names;
+mod packs;
+mod pooler;
+mod queries;
+mod readme;
+mod roles;
+mod secrets;
+mod shapes;
+mod standby;
+mod statements;
+mod targets;
+mod tls;
+mod transactions;
+mod waits;
