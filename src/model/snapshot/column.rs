@@ -33,6 +33,6 @@ pub struct Column {
     pub distinct: Option<f64>,
     /// Correlation of physical and logical order, -1 to 1. {ratio | pg_stats.correlation}
     pub correlation: Option<f64>,
-    /// Share of the most common value, 0 to 1. {fraction | pg_stats.most_common_freqs[1]}
+    /// Share of the most common value, 0 to 1. {fraction | pg_stats.most_common_freqs}
     pub most_common_fraction: Option<f64>,
 }

@@ -33,7 +33,7 @@ pub struct StatementsInfo {
     pub seen: i64,
     /// Entries whose text was not read, because none of their totals is among the largest. {entries | --top}
     pub below_top: i64,
-    /// Entries whose text is hidden from the role. {entries | <insufficient privilege>}
+    /// Entries whose text is hidden from the role. {entries | pg_stat_statements.query}
     pub hidden: i64,
     /// Entries whose text the parser refused. {entries | pg_query}
     pub unparsed: i64,
