@@ -31,7 +31,7 @@ async fn less_is_a_gap(binaries: &Binaries) {
     admin.execute("create role \"No Body\" login").await.expect("a role");
     let report = audit(&yard, &cluster, "No Body");
     let hidden = ["statements", "columns", "sequences", "sessions", "replication", "locks"];
-    assert_eq!(report.facets_with_gaps()[..6], hidden);
+    assert_eq!(report.facets_with_gaps(), hidden);
     // Of which all that matters is hidden, that was not read: its rules must not pass.
     for rule in ["slow_query", "full_scan_query", "idle_in_transaction"] {
         assert_eq!(report.status(rule), "skipped", "{rule}");
