@@ -13,7 +13,7 @@ use crate::postgres::{Limits, Target};
 use crate::rules::{
     Library, Origin, Overrides, ParamValue, Problem, Selection, Source, Waiver, builtin_sources, own_facet, suggest,
 };
-use crate::statement::{CustomQuery, custom_query};
+use crate::statement::{CustomQuery, Misfit, custom_query};
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn custom_facet(source: &Source, file: &str) -> Result<CustomFacet> {
     let sql = std::fs::read_to_string(&path).map_err(|error| {
         Problem::at(&source.file, &source.text, &["over"], Some("sql"), format!("{}: {error}", path.display()))
     })?;
-    let refused = |reason: String| Problem { file: path.display().to_string(), line: 1, column: 1, message: reason };
+    let refused = |misfit: Misfit| Problem::in_text(&path.display().to_string(), &sql, misfit.at, misfit.message);
     let CustomQuery { sql, columns } = custom_query(&sql).map_err(refused)?;
     Ok(CustomFacet { name: file.to_owned(), sql, columns })
 }

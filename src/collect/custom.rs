@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 /// Rows of a pack's facet that are read.
 const MAX_ROWS: usize = 10_000;
 
+/// Bytes of a pack's facet that are read.
+const MAX_BYTES: usize = 16 << 20;
+
 #[derive(Deserialize)]
 struct Row {
     row: Map<String, Value>,
@@ -30,6 +33,7 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, facets: &[C
             Err(error) => {
                 let reason = format!("{}: {}", facet.name, error.message);
                 let remedy = match error.sqlstate.as_deref() {
+                    Some("54000") => "let its SELECT return less",
                     Some("57014") => "make its SELECT cheaper, or raise --statement-timeout",
                     Some("42501") => "grant the role what the pack's SELECT reads",
                     _ => "mend the pack's SQL",
@@ -43,7 +47,8 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, facets: &[C
 
 async fn read(reader: &Reader, sql: &str) -> Result<Vec<Row>, ReadError> {
     let bare = sql.trim().trim_end_matches(';');
-    reader.read(&format!("select pg_catalog.to_jsonb(q) as row from (\n{bare}\n) q limit {}", MAX_ROWS + 1), &[]).await
+    let wrapped = format!("select pg_catalog.to_jsonb(q) as row from (\n{bare}\n) q limit {}", MAX_ROWS + 1);
+    reader.read_capped(&wrapped, MAX_BYTES).await
 }
 
 fn refused(reason: String, sqlstate: Option<String>, remedy: String) -> Gap {

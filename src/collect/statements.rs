@@ -127,6 +127,13 @@ fn absent(collector: &Collector<'_>) -> Gap {
 fn failed(error: &ReadError, collector: &Collector<'_>) -> Gap {
     let is_unloaded = error.sqlstate.as_deref() == Some("55000");
     let mut gap = super::gap_of(Facet::Statements, None, error, &collector.server.role);
+    if matches!(error.sqlstate.as_deref(), Some("22021" | "22P05")) {
+        gap.reason =
+            "pg_stat_statements holds texts of a database in another encoding, which the server cannot show here"
+                .to_owned();
+        gap.remedy = "audit from that database, or select pg_stat_statements_reset(0, its oid, 0) in it".to_owned();
+        gap.is_failure = false;
+    }
     if is_unloaded {
         gap.remedy = "shared_preload_libraries = 'pg_stat_statements', then restart the server".to_owned();
         gap.is_failure = false;

@@ -72,7 +72,7 @@ pub(super) fn serves(index: &Index, key: &ForeignKey) -> bool {
 fn is_btree_gist(index: &Index, width: usize) -> bool {
     let is_scalar = |class: &String| {
         let name = class.rsplit('.').next().unwrap_or_default();
-        name.starts_with("gist_") && name.ends_with("_ops")
+        name.starts_with("gist_") && name.ends_with("_ops") && name != "gist_trgm_ops"
     };
     index.method == "gist" && index.operator_classes.get(..width).is_some_and(|classes| classes.iter().all(is_scalar))
 }

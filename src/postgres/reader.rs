@@ -6,6 +6,7 @@ use super::target::{Protection, Target};
 use super::tls::connector;
 use crate::postgres::error::TargetError;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use futures_util::TryStreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -144,6 +145,28 @@ impl Reader {
         };
         let read = |row| row::read(row).map_err(|error| ReadError { message: error.to_string(), sqlstate: None });
         rows.iter().map(read).collect()
+    }
+
+    /// As [`Reader::read`], but gives up when the rows are more than `max_bytes`: for queries that are
+    /// not ours.
+    pub async fn read_capped<T: DeserializeOwned>(&self, sql: &str, max_bytes: usize) -> Result<Vec<T>, ReadError> {
+        let session = self.opened(&self.begin).await?;
+        let patience = self.limits.statement_timeout + Duration::from_secs(5);
+        let answer = tokio::time::timeout(patience, stream(&session, sql, max_bytes)).await;
+        let late = || ReadError { message: format!("no answer within {} s", patience.as_secs()), sqlstate: None };
+        match answer.unwrap_or_else(|_| Err(late())) {
+            Ok(rows) => {
+                session.batch_execute("commit").await.map_err(|error| ReadError::of(&error))?;
+                let read =
+                    |row| row::read(row).map_err(|error| ReadError { message: error.to_string(), sqlstate: None });
+                rows.iter().map(read).collect()
+            }
+            Err(error) => {
+                // Whatever state it is in: nobody takes it over.
+                drop(Object::take(session));
+                Err(error)
+            }
+        }
     }
 
     /// The columns a query would return, by name and type, without running it.
@@ -311,6 +334,23 @@ impl Reader {
     }
 }
 
+/// The rows of a query, one after the other, as long as they are few enough.
+async fn stream(session: &Object, sql: &str, max_bytes: usize) -> Result<Vec<tokio_postgres::Row>, ReadError> {
+    let of = |error: tokio_postgres::Error| ReadError::of(&error);
+    let none = std::iter::empty::<(&(dyn ToSql + Sync), Type)>();
+    let mut answer = std::pin::pin!(session.query_typed_raw(&marked(sql), none).await.map_err(of)?);
+    let (mut rows, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = answer.try_next().await.map_err(of)? {
+        bytes += row.raw_size_bytes();
+        if bytes > max_bytes {
+            let message = format!("more than {} MiB of rows", max_bytes >> 20);
+            return Err(ReadError { message, sqlstate: Some("54000".to_owned()) });
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
 fn pool(target: &Target, config: Config, is_plain: bool, limits: Limits) -> Result<Pool, TargetError> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = if is_plain {
@@ -349,7 +389,10 @@ fn begin(limits: Limits, is_hidden: bool) -> String {
     }
     let calls: Vec<String> =
         settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)")).collect();
-    format!("begin read only; select {MARKER} {}", calls.join(", "))
+    // Bytes of an SQL_ASCII database come as they are: asked for in UTF8 the server refuses what is none.
+    let encoding = "pg_catalog.set_config('client_encoding', case pg_catalog.current_setting('server_encoding') \
+                    when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end, true)";
+    format!("begin read only; select {MARKER} {}, {encoding}", calls.join(", "))
 }
 
 #[cfg(test)]

@@ -33,6 +33,15 @@ impl Problem {
         Self { file: file.to_owned(), line, column, message }
     }
 
+    /// A problem at a byte of a text.
+    #[must_use]
+    pub fn in_text(file: &str, text: &str, at: usize, message: String) -> Self {
+        let before = text.get(..at).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let (line, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+        Self { file: file.to_owned(), line, column, message }
+    }
+
     /// A problem with the value under `path`, at the first `word` in it where one is given.
     #[must_use]
     pub fn at(file: &str, text: &str, path: &[&str], word: Option<&str>, message: String) -> Self {

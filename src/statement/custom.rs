@@ -1,6 +1,6 @@
 //! SQL that a rule pack brings along: one SELECT that says the names of its columns, and nothing else.
 
-use pg_query::protobuf::{Node, SelectStmt};
+use pg_query::protobuf::{Node, SelectStmt, Token};
 use pg_query::{DeparseOptions, NodeEnum, NodeRef, ParserOptions};
 
 /// A pack's query as it is sent, and its columns.
@@ -12,45 +12,96 @@ pub struct CustomQuery {
     pub columns: Vec<String>,
 }
 
+/// Why a pack's query is not taken, and the byte where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Offset in the text.
+    pub at: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Misfit {
+    fn new(at: i32, message: impl Into<String>) -> Self {
+        Self { at: usize::try_from(at).unwrap_or(0), message: message.into() }
+    }
+}
+
+/// The first byte that is no white space, from one on.
+fn skip_space(sql: &str, from: i32) -> i32 {
+    let start = usize::try_from(from).unwrap_or(0);
+    let rest = sql.get(start..).unwrap_or_default();
+    from + i32::try_from(rest.len() - rest.trim_start().len()).unwrap_or(0)
+}
+
+/// Where the last FOR of a text stands, which locks rows.
+fn last_for(sql: &str) -> i32 {
+    let tokens = pg_query::scan(sql).map(|scanned| scanned.tokens).unwrap_or_default();
+    tokens.iter().rfind(|token| token.token == Token::For as i32).map_or(0, |token| token.start)
+}
+
+/// `syntax error at or near "form"`: where that word stands first.
+fn near(sql: &str, message: &str) -> i32 {
+    let word = message.split_once("at or near \"").and_then(|(_, rest)| rest.rsplit_once('"')).map(|(word, _)| word);
+    word.and_then(|word| sql.find(word)).and_then(|at| i32::try_from(at).ok()).unwrap_or(0)
+}
+
 /// Reads a pack's query, or says why it is not taken. What it may do on the server is bounded there
 /// too: it runs read-only, under time-outs, and its rows are counted.
-pub fn custom_query(sql: &str) -> Result<CustomQuery, String> {
-    let parsed = pg_query::parse(sql, ParserOptions::DEFAULT).map_err(|error| error.to_string())?;
-    let [statement] = parsed.protobuf.stmts.as_slice() else {
-        return Err(format!("it should be one SELECT, not {} statements", parsed.protobuf.stmts.len()));
+pub fn custom_query(sql: &str) -> Result<CustomQuery, Misfit> {
+    let parsed = pg_query::parse(sql, ParserOptions::DEFAULT).map_err(|error| {
+        let message = error.to_string();
+        Misfit::new(near(sql, &message), message)
+    })?;
+    let statement = match parsed.protobuf.stmts.as_slice() {
+        [only] => only,
+        several => {
+            let at = several.get(1).map_or(0, |second| skip_space(sql, second.stmt_location));
+            return Err(Misfit::new(at, format!("it should be one SELECT, not {} statements", several.len())));
+        }
     };
     let Some(NodeEnum::SelectStmt(select)) = statement.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) else {
-        return Err("it should be a SELECT or WITH".to_owned());
+        return Err(Misfit::new(0, "it should be a SELECT or WITH"));
     };
+    if let Some(into) = &select.into_clause {
+        let at = into.rel.as_ref().map_or(0, |relation| relation.location);
+        return Err(Misfit::new(at, "it may not write: leave out INTO"));
+    }
     for (node, ..) in parsed.protobuf.nodes() {
         match node {
             NodeRef::InsertStmt(_) | NodeRef::UpdateStmt(_) | NodeRef::DeleteStmt(_) | NodeRef::MergeStmt(_) => {
-                return Err("it may not write".to_owned());
+                return Err(Misfit::new(0, "it may not write"));
             }
-            NodeRef::IntoClause(_) => return Err("it may not write: leave out INTO".to_owned()),
-            NodeRef::LockingClause(_) => return Err("it may not lock rows".to_owned()),
+            NodeRef::LockingClause(_) => return Err(Misfit::new(last_for(sql), "it may not lock rows")),
             _ => {}
         }
     }
-    if select.into_clause.is_some() || !select.locking_clause.is_empty() {
-        return Err("it may neither write nor lock rows".to_owned());
+    if !select.locking_clause.is_empty() {
+        return Err(Misfit::new(last_for(sql), "it may not lock rows"));
     }
     let columns = columns(select)?;
-    let sql = parsed.deparse(DeparseOptions::default()).map_err(|error| error.to_string())?;
+    let sql = parsed.deparse(DeparseOptions::default()).map_err(|error| Misfit::new(0, error.to_string()))?;
     Ok(CustomQuery { sql, columns })
 }
 
 /// Names of the outermost columns; of a UNION those of its first arm.
-fn columns(select: &SelectStmt) -> Result<Vec<String>, String> {
+fn columns(select: &SelectStmt) -> Result<Vec<String>, Misfit> {
     if let Some(first) = &select.larg {
         return columns(first);
     }
-    let names: Vec<String> =
-        select.target_list.iter().map(name).collect::<Option<_>>().ok_or("every column should have a name")?;
-    let mut sorted = names.clone();
-    sorted.sort();
-    sorted.dedup();
-    if sorted.len() == names.len() { Ok(names) } else { Err("two columns have the same name".to_owned()) }
+    let mut names = Vec::new();
+    for target in &select.target_list {
+        let at = match &target.node {
+            Some(NodeEnum::ResTarget(target)) => target.location,
+            _ => 0,
+        };
+        let name = name(target).ok_or_else(|| Misfit::new(at, "every column should have a name"))?;
+        if names.contains(&name) {
+            return Err(Misfit::new(at, format!("two columns have the same name, `{name}`")));
+        }
+        names.push(name);
+    }
+    Ok(names)
 }
 
 fn name(target: &Node) -> Option<String> {
@@ -96,8 +147,18 @@ mod tests {
             ("", "not 0 statements"),
         ] {
             let refused = custom_query(sql).expect_err(sql);
-            assert!(refused.contains(why), "{sql}: {refused}");
+            assert!(refused.message.contains(why), "{sql}: {refused:?}");
         }
+    }
+
+    #[test]
+    fn the_place_is_told() {
+        let at = |sql| custom_query(sql).expect_err(sql).at;
+        assert_eq!(at("select 1 as n\nform shop.users"), 14);
+        assert_eq!(at("select 1 as n; drop table t"), 15);
+        assert_eq!(at("select * from t"), 7);
+        assert_eq!(at("select id\nfrom t\nfor update"), 17);
+        assert_eq!(at("select id into shop.copy from t"), 15);
     }
 
     proptest! {

@@ -10,6 +10,6 @@ mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
-pub use custom::{CustomQuery, custom_query};
+pub use custom::{CustomQuery, Misfit, custom_query};
 pub use redact::redact;
 pub use repair::{Repaired, repair};
