@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench clean setup-build pages
+.PHONY: help setup build demo test lint bench soak clean setup-build pages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ lint: setup-build ## check formatting, clippy and documentation, warnings being 
 
 bench: setup ## run the benchmarks
 	cargo bench --locked
+
+soak: setup-build ## run the property tests on 100,000 other cases each
+	PROPTEST_CASES=100000 PROPTEST_RNG_SEED=$$(date +%s) cargo test --locked --release --lib
 
 clean: ## remove what was built and the unpacked servers
 	cargo clean
