@@ -52,6 +52,20 @@ pub(crate) fn peak(entries: &[Entry], role: &str) -> usize {
     peak
 }
 
+/// Most transactions of our sessions at a time.
+pub(crate) fn busy(entries: &[Entry]) -> usize {
+    let (mut open, mut peak) = (BTreeSet::new(), 0);
+    for entry in ours(entries) {
+        if entry.text.ends_with("commit") || entry.text.ends_with("rollback") {
+            open.remove(&entry.process);
+        } else {
+            open.insert(entry.process);
+        }
+        peak = peak.max(open.len());
+    }
+    peak
+}
+
 fn entry(line: &str) -> Option<Entry> {
     let mut parts = line.splitn(3, '|');
     let (application, process, rest) = (parts.next()?, parts.next()?, parts.next()?);

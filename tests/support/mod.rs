@@ -16,7 +16,7 @@ mod yard;
 
 pub(crate) use certificates::Certificates;
 pub(crate) use corner::{CORNER, ask, corner, with_statements};
-pub(crate) use log::{Entry, entries, logging, ours, peak};
+pub(crate) use log::{Entry, busy, entries, logging, ours, peak};
 pub(crate) use program::{Outcome, Pgassay};
 pub(crate) use report::Report;
 pub(crate) use servers::{newest, oldest, server};
