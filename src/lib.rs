@@ -7,10 +7,12 @@
 //! Everything after `collect` is a pure function of the snapshot, the rules and the settings, so a
 //! run can be replayed from a file. One folder is one layer; `tests/tidy.rs` checks who may use whom.
 
+pub mod apply;
 pub mod audit;
 pub mod cli;
 pub mod collect;
 pub mod compare;
+pub mod ddl;
 pub mod demo;
 pub mod facts;
 pub mod model;

@@ -8,8 +8,12 @@ pub trait Progress: Send + Sync {
     fn started(&self, _what: &str) {}
     /// A piece of work ended.
     fn finished(&self, _what: &str) {}
-    /// Something worth a line of its own.
+    /// The work under way is in this phase, `done` of `total` through it; of an unknown total when that is 0.
+    fn phase(&self, _text: &str, _done: u64, _total: u64) {}
+    /// Something worth a line of its own to who wants to know all.
     fn note(&self, _text: &str) {}
+    /// Something everybody should hear of, such as what the server remarks.
+    fn warn(&self, _text: &str) {}
 }
 
 /// Says nothing.

@@ -15,10 +15,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("facts", &["model", "partition"]),
     ("audit", &["model", "facts", "rules"]),
     ("compare", &["model"]),
+    ("ddl", &["model", "statement"]),
     ("postgres", &["model", "progress"]),
     ("whatif", &["model", "statement", "postgres"]),
     ("collect", &["model", "progress", "statement", "postgres", "whatif"]),
-    ("store", &["model", "rules", "compare"]),
+    ("apply", &["model", "progress", "statement", "ddl", "postgres"]),
+    ("store", &["model", "rules", "compare", "ddl"]),
     ("demo", &["model", "progress", "postgres"]),
     ("report", &["model"]),
     (
@@ -31,8 +33,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "facts",
             "audit",
             "compare",
+            "ddl",
             "postgres",
             "collect",
+            "apply",
             "store",
             "demo",
             "report",
@@ -59,7 +63,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("Utc::now", &[]),
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),
-    ("async ", &["postgres", "collect", "whatif", "demo", "cli"]),
+    ("Writer::connect", &["postgres", "apply"]),
+    ("async ", &["postgres", "collect", "whatif", "apply", "demo", "cli"]),
 ];
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

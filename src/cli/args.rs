@@ -1,5 +1,6 @@
 //! What can be typed. Settings made of it are in `settings`.
 
+use super::change_args::{ApplyArgs, PlanArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,8 +16,10 @@ use std::path::PathBuf;
 Examples:
   pgassay demo                                    see it work on a throwaway server
   pgassay audit postgres://auditor@db1/shop       audit a server; it is only read
+  pgassay plan postgres://owner@db1/shop          what would mend it, and at what price
 
-Exit codes: 0 clean, 1 findings at or above --fail-on, 2 could not run, 3 incomplete."
+Exit codes: 0 clean or done, 1 findings at or above --fail-on, 2 could not run, 3 incomplete,
+4 change refused, 5 change stopped half-way."
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -55,6 +58,10 @@ pub(super) enum Command {
     Audit(Box<AuditArgs>),
     /// Collect only, into a file that `audit --from` judges later
     Snapshot(SnapshotArgs),
+    /// Turn findings into an ordered change of the database, with locks, price and way back
+    Plan(Box<PlanArgs>),
+    /// Carry a plan out so that it cannot hurt: retried, watched, journaled, resumable
+    Apply(Box<ApplyArgs>),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -80,7 +87,7 @@ Examples:
 }
 
 /// How much of the server a run may take.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct LimitArgs {
     /// Connections at a time [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
@@ -114,7 +121,7 @@ pub(super) struct LimitArgs {
     pub(super) sample: Option<String>,
 }
 
-const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
+pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
                            then libpq's PG* variables, service file and .pgpass";
 
 #[derive(Debug, Args)]

@@ -24,6 +24,8 @@ pub(super) struct Config {
     pub(super) rules: RulesConfig,
     /// What is shown, and when a run fails.
     pub(super) audit: AuditConfig,
+    /// How changes are carried out.
+    pub(super) change: ChangeConfig,
     /// Accepted findings.
     pub(super) waivers: Vec<Waiver>,
     /// Where it was read from, for messages.
@@ -94,6 +96,20 @@ pub(super) struct AuditConfig {
     pub(super) fail_on_new: bool,
 }
 
+/// As the flags of `apply` of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct ChangeConfig {
+    /// Folder of the journals, relative to the config
+    pub(super) state: Option<PathBuf>,
+    pub(super) max_wait: Option<String>,
+    pub(super) max_replica_lag: Option<String>,
+    pub(super) max_slot_wal: Option<String>,
+    pub(super) maintenance_work_mem: Option<String>,
+    /// 0 to 64
+    pub(super) parallel_workers: Option<u16>,
+}
+
 impl Config {
     /// Reads the named file, or the default one when it is there.
     pub(super) fn load(named: Option<&Path>) -> Result<Self> {
@@ -105,7 +121,8 @@ impl Config {
         let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()))?;
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        config.rules.paths.iter_mut().chain(&mut config.audit.baseline).for_each(|path| *path = folder.join(&*path));
+        let paths = config.rules.paths.iter_mut().chain(&mut config.audit.baseline).chain(&mut config.change.state);
+        paths.for_each(|path| *path = folder.join(&*path));
         Ok(config)
     }
 

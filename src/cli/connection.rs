@@ -62,6 +62,11 @@ fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> 
     Ok(Aim { target, name, replicas })
 }
 
+/// The server to change: the typed target, with no standbys and no other databases.
+pub(super) fn target_of(config: &Config, typed: Option<&str>) -> Result<Target> {
+    Ok(aim(config, typed, &LimitArgs::default())?.target)
+}
+
 /// Reads a snapshot of the typed target.
 pub(super) fn snapshot_of(
     shared: &Shared,

@@ -2,18 +2,44 @@
 
 use anyhow::{Result, anyhow};
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs `task` on a runtime of its own. On Ctrl-C or SIGTERM the task is dropped, which closes its
 /// connections and stops what it started, and an error says so.
 pub(super) fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         tokio::select! {
             outcome = task => outcome,
             _ = interrupt.recv() => Err(anyhow!("interrupted")),
             _ = terminate.recv() => Err(anyhow!("terminated")),
+        }
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
+}
+
+/// As [`block_on`], for a task that must come to a safe state first: the first signal raises `flag`, a
+/// second one drops the task where it is.
+pub(super) fn block_on_safely<T>(flag: &AtomicBool, task: impl Future<Output = Result<T>>) -> Result<T> {
+    runtime()?.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut task = std::pin::pin!(task);
+        loop {
+            tokio::select! {
+                outcome = &mut task => return outcome,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if flag.swap(true, Ordering::Relaxed) {
+                return Err(anyhow!(
+                    "interrupted twice: the server may still be at work, `pgassay apply status` tells at what"
+                ));
+            }
+            eprintln!("stopping at the next safe point; once more to leave it as it is");
         }
     })
 }

@@ -2,15 +2,20 @@
 //! the standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the streams are")]
 
+mod apply;
 mod args;
 mod audit;
+mod change;
+mod change_args;
 mod config;
 mod connection;
 mod demo;
 mod interrupt;
 mod output;
+mod plan;
 mod progress_bar;
 mod rules;
+mod runs;
 mod settings;
 mod snapshot;
 
@@ -29,6 +34,10 @@ pub mod exit {
     pub const UNABLE: u8 = 2;
     /// Ran, but a facet or a rule failed, and nothing reached the gate.
     pub const INCOMPLETE: u8 = 3;
+    /// A change was refused by pre-flight; nothing was done.
+    pub const REFUSED: u8 = 4;
+    /// A change stopped half-way; the journal says what to do.
+    pub const STOPPED: u8 = 5;
 }
 
 /// Runs the program and says how it ended.
@@ -57,6 +66,8 @@ fn dispatch(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Audit(args) => audit::run(&cli.shared, &args),
         Command::Snapshot(args) => snapshot::run(&cli.shared, &args),
+        Command::Plan(args) => plan::run(&cli.shared, &args),
+        Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -2,6 +2,7 @@
 
 use super::args::Shared;
 use crate::progress::Progress;
+use crate::report::escape;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -12,6 +13,7 @@ use std::time::Instant;
 pub(super) struct Bar {
     bar: ProgressBar,
     is_verbose: bool,
+    is_quiet: bool,
     since: Mutex<HashMap<String, Instant>>,
 }
 
@@ -24,7 +26,7 @@ impl Bar {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(verb);
-        Self { bar, is_verbose: shared.verbose, since: Mutex::default() }
+        Self { bar, is_verbose: shared.verbose, is_quiet: shared.quiet, since: Mutex::default() }
     }
 
     /// Takes the bar off the screen.
@@ -50,6 +52,17 @@ impl Progress for Bar {
         let began = self.since.lock().ok().and_then(|mut since| since.remove(what));
         if let Some(began) = began.filter(|_| self.is_verbose) {
             eprintln!("{what}: {:.1} ms", began.elapsed().as_secs_f64() * 1000.0);
+        }
+    }
+
+    fn phase(&self, text: &str, done: u64, total: u64) {
+        let share = (done * 100).checked_div(total).map(|share| format!(" {share} %")).unwrap_or_default();
+        self.bar.set_message(format!("{text}{share}"));
+    }
+
+    fn warn(&self, text: &str) {
+        if !self.is_quiet {
+            self.bar.suspend(|| eprintln!("{}", escape(text)));
         }
     }
 

@@ -216,8 +216,18 @@ pub(super) fn limits(
     Ok((limits, scope, time(&args.connect_timeout, &own.connect_timeout, "connect-timeout")?))
 }
 
+/// A number of bytes.
+#[allow(clippy::cast_possible_truncation, reason = "sizes of disks are far below 2^53")]
+pub(super) fn bytes(name: &str, text: &str) -> Result<i64> {
+    let bytes = parse_quantity(text, "bytes").map_err(|error| anyhow!("{name}: {error}"))?;
+    if !(0.0..=9.0e15).contains(&bytes) {
+        bail!("{name}: `{text}` is no size of memory or disk");
+    }
+    Ok(bytes as i64)
+}
+
 /// A time of at least a millisecond: the server takes 0 as no limit, which we never ask for.
-fn duration(name: &str, text: &str) -> Result<Duration> {
+pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
     let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
     if !(1.0..=86_400_000.0).contains(&millis) {
         bail!("{name}: `{text}` should be between 1ms and 1d");

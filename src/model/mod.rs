@@ -1,8 +1,10 @@
 //! The words everything else speaks in: snapshot, finding, verdict, object, units.
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
+pub mod catalog;
 pub mod finding;
 pub mod object;
+pub mod plan;
 pub mod snapshot;
 pub mod table;
 pub mod units;

@@ -12,6 +12,7 @@ mod row;
 mod scratch;
 mod target;
 mod tls;
+mod writer;
 
 pub use conninfo::{Params, parse as parse_params};
 pub use error::{ConnectError, ReadError, TargetError};
@@ -21,3 +22,4 @@ pub use reader::{Limits, Load, MARKER, Reader};
 pub use scratch::{Scratch, ScratchError};
 pub use target::Target;
 pub use tokio_postgres::types::{ToSql, Type};
+pub use writer::Writer;

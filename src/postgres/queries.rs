@@ -32,6 +32,16 @@ macro_rules! queries {
 use Since::{Base, Extension, Major};
 
 queries! {
+    "change_activity" Base, "change_activity.sql";
+    "change_blockers" Base, "change_blockers.sql";
+    "change_indexes" Base, "change_indexes.sql";
+    "change_leftovers" Base, "change_leftovers.sql";
+    "change_orphans" Base, "change_orphans.sql";
+    "change_relations" Base, "change_relations.sql";
+    "change_replication" Base, "change_replication.sql";
+    "change_server" Base, "change_server.sql";
+    "change_statistics" Base, "change_statistics.sql";
+    "change_waits" Base, "change_waits.sql";
     "checkpoints" Major(17), "checkpoints.17.sql";
     "checkpoints" Major(18), "checkpoints.18.sql";
     "checkpoints" Base, "checkpoints.sql";

@@ -8,12 +8,14 @@ mod gitlab;
 mod json;
 mod junit;
 mod markdown;
+mod plan;
 mod sarif;
 mod table;
 mod words;
 
 pub use escape::escape;
 pub use json::report_schema;
+pub use plan::write_plan;
 
 use crate::model::verdict::Verdict;
 use std::io::{self, Write};

@@ -5,11 +5,13 @@
 mod analyse;
 mod bound;
 mod custom;
+mod index;
 mod redact;
 mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
 pub use custom::{CustomQuery, Misfit, custom_query};
+pub use index::{IndexText, index_text, is_keyword, is_same_index};
 pub use redact::redact;
 pub use repair::{Repaired, repair};

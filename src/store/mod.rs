@@ -1,12 +1,18 @@
-//! Files: snapshots, baselines, rule packs and their fixtures.
+//! Files: snapshots, baselines, plans, rule packs and their fixtures.
 
 mod baseline;
+mod plan;
 mod rules;
 mod snapshot;
 
 pub use baseline::read_baseline;
+pub use plan::{read_plan, read_wishes, write_plan, write_text};
 pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
 
 /// A file that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +25,20 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    fn new(file: &std::path::Path, message: impl std::fmt::Display) -> Self {
+    fn new(file: &Path, message: impl std::fmt::Display) -> Self {
         Self { file: file.display().to_string(), message: message.to_string() }
     }
+}
+
+/// Writes a file whole or not at all: a temporary file beside it, then a rename.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let partial = path.with_extension("partial");
+    let written = fs::File::create(&partial)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&partial, path));
+    written.map_err(|error| {
+        // The unfinished file is of no use to anybody.
+        let _ = fs::remove_file(&partial);
+        StoreError::new(path, error)
+    })
 }

@@ -1,10 +1,10 @@
 //! Snapshots on disk: JSON, compressed with zstd unless the name says otherwise.
 
-use super::StoreError;
+use super::{StoreError, replace};
 use crate::model::snapshot::{FORMAT_VERSION, Snapshot};
 use serde::Deserialize;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 /// Largest snapshot that is read, after decompression.
@@ -13,22 +13,14 @@ const MAX_BYTES: u64 = 4 << 30;
 /// First bytes of a zstd frame (RFC 8878 §3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// Writes a snapshot whole or not at all: a temporary file beside it, then a rename.
+/// Writes a snapshot whole or not at all.
 /// `*.json` is written plain, anything else compressed.
 pub fn write_snapshot(path: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
     let fail = |error: &dyn std::fmt::Display| StoreError::new(path, error);
     let json = serde_json::to_vec(snapshot).map_err(|error| fail(&error))?;
     let is_plain = path.extension().is_some_and(|extension| extension == "json");
     let bytes = if is_plain { json } else { zstd::encode_all(json.as_slice(), 3).map_err(|error| fail(&error))? };
-    let partial = path.with_extension("partial");
-    let written = fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&partial, path));
-    written.map_err(|error| {
-        // The unfinished file is of no use to anybody.
-        let _ = fs::remove_file(&partial);
-        fail(&error)
-    })
+    replace(path, &bytes)
 }
 
 /// Reads a snapshot, compressed or plain.

@@ -1,0 +1,15 @@
+-- invalid indexes that nobody is building or dropping, and detaches that were begun and not finished
+-- needs: nothing
+select
+  n.nspname::text as schema,
+  c.relname::text as name,
+  case when i.indisready then 'invalid, and every write maintains it' else 'invalid' end as state
+from pg_catalog.pg_index i
+join pg_catalog.pg_class c on c.oid = i.indexrelid and c.relkind = 'i'
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where not i.indisvalid and i.indrelid not in (
+  select l.relation from pg_catalog.pg_locks l
+  join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
+  where l.locktype = 'relation' and l.granted and l.mode = 'ShareUpdateExclusiveLock'
+)
+order by n.nspname, c.relname

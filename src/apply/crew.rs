@@ -1,0 +1,246 @@
+//! The sessions of a run: one that changes, one that holds the lock of the database, and a reader that
+//! looks on. And what is seen of the server before anything is begun.
+
+use crate::ddl::Site;
+use crate::model::catalog::{Behind, Catalog, Holder, SeenServer};
+use crate::model::plan::{Change, Name, Plan};
+use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Key of the advisory lock that one run holds per database: `pgassay` in ASCII.
+const LOCK_KEY: i64 = 0x0070_6761_7373_6179;
+
+/// Sessions asked in turn for their process: a pooler that hands them out per transaction gives itself away.
+const PROBES: usize = 10;
+
+/// Looks at a catalog are tried again while somebody locks a table.
+const LOOKS: usize = 20;
+
+/// What a session of ours is at.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct Activity {
+    pub(super) state: Option<String>,
+    pub(super) is_waiting: Option<bool>,
+    pub(super) phase: Option<String>,
+    pub(super) done: Option<i64>,
+    pub(super) total: Option<i64>,
+    pub(super) locker_pid: Option<i32>,
+}
+
+/// A session of an earlier run of ours that still works.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Orphan {
+    pub(super) pid: i32,
+    pub(super) application: String,
+}
+
+/// Reads what a change needs to know. Cannot write.
+#[derive(Debug)]
+pub struct Scout {
+    reader: Reader,
+}
+
+impl Scout {
+    /// Opens its session.
+    pub async fn connect(target: &Target, run: &str) -> Result<Self, ConnectError> {
+        let limits = postgres::Limits { jobs: 1, ..postgres::Limits::default() };
+        Ok(Self { reader: Reader::connect(target, limits, run).await? })
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        query: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<T>, ReadError> {
+        let query =
+            pick(query, 0, 0).ok_or_else(|| ReadError { message: format!("no {query}.sql"), sqlstate: None })?;
+        self.reader.read(query.sql, params).await
+    }
+
+    async fn named<T: DeserializeOwned>(&self, query: &str, names: &BTreeSet<Name>) -> Result<Vec<T>, ReadError> {
+        let schemas: Vec<&str> = names.iter().map(|name| name.schema.as_str()).collect();
+        let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+        self.ask(query, &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)]).await
+    }
+
+    /// The server.
+    pub async fn server(&self) -> Result<SeenServer, ReadError> {
+        let none = || ReadError { message: "the server said nothing of itself".to_owned(), sqlstate: None };
+        self.ask("change_server", &[]).await?.pop().ok_or_else(none)
+    }
+
+    /// The cluster's identity; none when the role may not read it.
+    async fn system_identifier(&self) -> Option<String> {
+        #[derive(Deserialize)]
+        struct Row {
+            system_identifier: Option<String>,
+        }
+        self.ask::<Row>("system_identifier", &[]).await.ok()?.pop()?.system_identifier
+    }
+
+    /// The objects of these changes. A table that somebody locks for a moment is looked at again.
+    pub(super) async fn catalog(&self, changes: &[&Change]) -> Result<Catalog, ReadError> {
+        let mut look = 0;
+        loop {
+            look += 1;
+            match self.look(changes).await {
+                Err(error) if look < LOOKS && error.sqlstate.as_deref() == Some("55P03") => {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                seen => return seen,
+            }
+        }
+    }
+
+    async fn look(&self, changes: &[&Change]) -> Result<Catalog, ReadError> {
+        let tables = changes.iter().map(|change| change.table().clone());
+        let wished = changes.iter().map(|change| change.object().clone());
+        let names: BTreeSet<Name> = tables.chain(wished).collect();
+        let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
+        let is_table = |kind: &str| matches!(kind, "r" | "p" | "m");
+        let tables: BTreeSet<Name> =
+            (relations.iter()).filter(|row| is_table(&row.kind)).map(|row| Name::new(&row.schema, &row.name)).collect();
+        Ok(Catalog {
+            indexes: self.named("change_indexes", &tables).await?,
+            statistics: self.named("change_statistics", &tables).await?,
+            relations,
+        })
+    }
+
+    /// Everything that pre-flight judges, but for what only a writing session can tell.
+    pub async fn site(&self, plan: &Plan) -> Result<Site, ReadError> {
+        let changes: Vec<&Change> = plan.steps.iter().map(|step| &step.change).collect();
+        Ok(Site {
+            server: self.server().await?,
+            system_identifier: self.system_identifier().await,
+            is_read_only: false,
+            is_pooled: false,
+            catalog: self.catalog(&changes).await?,
+            holders: self.ask("change_waits", &[]).await?,
+            behind: self.behind().await?,
+            leftovers: self.ask("change_leftovers", &[]).await?,
+        })
+    }
+
+    /// Standbys and slots.
+    pub(super) async fn behind(&self) -> Result<Vec<Behind>, ReadError> {
+        self.ask("change_replication", &[]).await
+    }
+
+    /// What a session is at; none when it is gone.
+    pub(super) async fn activity(&self, pid: i32) -> Result<Option<Activity>, ReadError> {
+        Ok(self.ask("change_activity", &[(&pid, Type::INT4)]).await?.pop())
+    }
+
+    /// For whom a session waits.
+    pub(super) async fn blockers(&self, pid: i32) -> Result<Vec<Holder>, ReadError> {
+        self.ask("change_blockers", &[(&pid, Type::INT4)]).await
+    }
+
+    /// Sessions of earlier runs of ours that still work.
+    pub(super) async fn orphans(&self) -> Result<Vec<Orphan>, ReadError> {
+        self.ask("change_orphans", &[]).await
+    }
+
+    /// Cancels what a session of ours is doing.
+    pub(super) async fn cancel(&self, pid: i32) -> Result<(), ReadError> {
+        #[derive(Deserialize)]
+        struct Row {}
+        let sql = "select pg_catalog.pg_cancel_backend($1) as is_sent";
+        self.reader.read::<Row>(sql, &[(&pid, Type::INT4)]).await.map(|_| ())
+    }
+}
+
+/// The sessions of a run.
+#[derive(Debug)]
+pub struct Crew {
+    target: Target,
+    /// The application name of the session that changes.
+    pub(super) application: String,
+    pub(super) scout: Scout,
+    pub(super) worker: Writer,
+    keeper: Writer,
+}
+
+impl Crew {
+    /// Opens the sessions of a run.
+    pub async fn connect(target: &Target, run: &str) -> Result<Self, ConnectError> {
+        let application = application(run);
+        Ok(Self {
+            scout: Scout::connect(target, run).await?,
+            worker: Writer::connect(target, &application).await?,
+            keeper: Writer::connect(target, &format!("pgassay/{run}")).await?,
+            target: target.clone(),
+            application,
+        })
+    }
+
+    /// Everything that pre-flight judges.
+    pub async fn site(&self, plan: &Plan) -> Result<Site, ReadError> {
+        let site = self.scout.site(plan).await?;
+        let read_only = self.worker.value("show transaction_read_only").await?;
+        // Nobody can write on a standby; that is said once.
+        let is_read_only = read_only.as_deref() == Some("on") && !site.server.is_standby;
+        Ok(Site { is_read_only, is_pooled: self.is_pooled().await?, ..site })
+    }
+
+    /// A pooler that gives a server's session away after each transaction stands between: two sessions of
+    /// ours reach the same process, one of ours changes its process, or a process that is ours is not where
+    /// we look. A busy pooler may escape this; that is why a plan wants a direct address.
+    async fn is_pooled(&self) -> Result<bool, ReadError> {
+        const PID: &str = "select pg_catalog.pg_backend_pid()";
+        for _ in 0..PROBES {
+            let (worker, keeper) = (self.worker.value(PID).await?, self.keeper.value(PID).await?);
+            if worker == keeper
+                || worker != Some(self.worker.pid.to_string())
+                || keeper != Some(self.keeper.pid.to_string())
+            {
+                return Ok(true);
+            }
+        }
+        Ok(self.scout.activity(self.worker.pid).await?.is_none())
+    }
+
+    /// Takes the lock of the database, or says who has it. Never waits: a session that waits for an
+    /// advisory lock holds a snapshot, for which a concurrent build would wait in turn.
+    pub async fn lock(&self) -> Result<Result<(), String>, ReadError> {
+        let sql = format!("select pg_catalog.pg_try_advisory_lock({LOCK_KEY})");
+        for _ in 0..10 {
+            if self.keeper.value(&sql).await?.as_deref() == Some("t") {
+                return Ok(Ok(()));
+            }
+            // The session of a run that has just ended may take a moment to go.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let (high, low) = (LOCK_KEY >> 32, LOCK_KEY & 0xffff_ffff);
+        let sql = format!(
+            "select 'pid ' || l.pid || ' (' || coalesce(a.application_name, 'unknown') || ')' from pg_catalog.pg_locks l \
+             left join pg_catalog.pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' and l.granted \
+             and l.classid = {high} and l.objid = {low} and l.database = \
+             (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())"
+        );
+        let who = self.keeper.value(&sql).await?.unwrap_or_else(|| "another session".to_owned());
+        Ok(Err(format!("another run is at work in this database: {who}")))
+    }
+
+    /// Replaces the session that changes, after it was lost.
+    pub(super) async fn replace_worker(&mut self) -> Result<(), ConnectError> {
+        self.worker = Writer::connect(&self.target, &self.application).await?;
+        Ok(())
+    }
+
+    /// Ends all sessions.
+    pub async fn dismiss(self) {
+        self.worker.close().await;
+        self.keeper.close().await;
+    }
+}
+
+/// The application name of the session that changes, in this run.
+#[must_use]
+pub fn application(run: &str) -> String {
+    format!("pgassay/apply/{run}")
+}

@@ -1,0 +1,127 @@
+//! What can be typed of the commands that change a server.
+
+use super::args::{LimitArgs, RuleChoice, TARGET_HELP};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay plan shop -o plan.json --sql plan.sql
+  pgassay audit shop --format json > report.json; pgassay plan shop --from-report report.json --only index")]
+pub(super) struct PlanArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Plan for this snapshot instead of a server
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "yes", "dry_run"])]
+    pub(super) from: Option<PathBuf>,
+    /// Mend the findings of this JSON report instead of those of an audit of now
+    #[arg(long, value_name = "REPORT")]
+    pub(super) from_report: Option<PathBuf>,
+    /// Write the plan, for `pgassay apply`
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write the plan as a script for psql
+    #[arg(long, value_name = "FILE")]
+    pub(super) sql: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+    #[command(flatten)]
+    pub(super) choice: RuleChoice,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
+Examples:
+  pgassay apply plan.json shop --dry-run
+  pgassay apply plan.json shop --step 1,2 --max-wait 2min --yes
+  pgassay apply status
+  pgassay apply resume shop
+
+Exit codes: 0 done, 2 could not run, 4 refused and nothing done, 5 stopped half-way: see `apply status`."
+)]
+pub(super) struct ApplyArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<ApplyCommand>,
+    /// The plan, as `pgassay plan -o` wrote it
+    #[arg(value_name = "PLAN", required = true)]
+    pub(super) plan: Option<PathBuf>,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ApplyCommand {
+    /// List the runs on this machine, or tell one in full
+    #[command(after_help = "Examples:\n  pgassay apply status\n  pgassay apply status 20261120T073000Z-4711")]
+    Status {
+        /// The run, as the list names it
+        run: Option<String>,
+        /// Where the journals are [default: pgassay in the XDG state folder]
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+    },
+    /// Go on with a run that stopped half-way
+    #[command(
+        after_help = "Examples:\n  pgassay apply resume shop\n  pgassay apply resume shop --run 20261120T073000Z-4711"
+    )]
+    Resume(RunArgs),
+    /// Take a run back, the last step first
+    #[command(
+        after_help = "Examples:\n  pgassay apply undo shop\n  pgassay apply undo shop --run 20261120T073000Z-4711 --yes"
+    )]
+    Undo(RunArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The run; without it the last one in this database that it makes sense for
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Option<String>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+/// How a change is carried out.
+#[derive(Debug, Args)]
+pub(super) struct ChangeArgs {
+    /// Carry it out without asking
+    #[arg(long, short, help_heading = "Change")]
+    pub(super) yes: bool,
+    /// Look, check and say what would be done, in read-only transactions
+    #[arg(long, help_heading = "Change", conflicts_with = "yes")]
+    pub(super) dry_run: bool,
+    /// Only these steps; repeatable, or joined by commas
+    #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Change")]
+    pub(super) step: Vec<u32>,
+    /// Where the journals are [default: pgassay in the XDG state folder]
+    #[arg(long, value_name = "DIR", help_heading = "Change")]
+    pub(super) state: Option<PathBuf>,
+    /// Wait at most so long for locks and older transactions, per statement [default: 10min]
+    #[arg(long, value_name = "TIME", help_heading = "Change")]
+    pub(super) max_wait: Option<String>,
+    /// Room on the server's disk, which SQL cannot tell: less than the plan needs is refused
+    #[arg(long, value_name = "BYTES", help_heading = "Change")]
+    pub(super) free_disk: Option<String>,
+    /// Begin nothing while a standby is further behind [default: 30s]
+    #[arg(long, value_name = "TIME", help_heading = "Change")]
+    pub(super) max_replica_lag: Option<String>,
+    /// Begin nothing while a slot keeps more WAL [default: 10GB]
+    #[arg(long, value_name = "BYTES", help_heading = "Change")]
+    pub(super) max_slot_wal: Option<String>,
+    /// maintenance_work_mem of the session that builds [default: the server's]
+    #[arg(long, value_name = "BYTES", help_heading = "Change")]
+    pub(super) maintenance_work_mem: Option<String>,
+    /// max_parallel_maintenance_workers of the session that builds [default: the server's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64), help_heading = "Change")]
+    pub(super) parallel_workers: Option<u16>,
+}

@@ -1,0 +1,26 @@
+//! From findings to a plan: which changes, in which order, as which SQL, under which locks, at what
+//! price, and how each is taken back. And the judgement of a catalog against a change: to do, half
+//! done, done, or somebody else's.
+//!
+//! Writes SQL and runs none. Must not know servers, files or the clock.
+
+mod estimate;
+mod naming;
+mod preflight;
+mod propose;
+mod quote;
+mod script;
+mod sound;
+mod sql;
+mod state;
+
+pub use naming::MAX_NAME_BYTES;
+pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
+pub use propose::{Wish, propose};
+pub use quote::{qualified, quoted};
+pub use script::script;
+pub use sound::sound;
+pub use sql::{
+    attach, create_concurrently, create_leaf, create_parent, drop_concurrently, inverse, reindex, statements, trimmings,
+};
+pub use state::{Half, State, state};

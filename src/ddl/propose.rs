@@ -1,0 +1,398 @@
+//! Findings to steps: what a finding wants done, judged against the others and the schema.
+
+use super::estimate::{self, Sizes};
+use super::naming::NameBook;
+use super::quote::quoted;
+use super::sql::{inverse, statements};
+use crate::model::finding::{Confidence, Finding};
+use crate::model::object::{Object, ObjectKind};
+use crate::model::plan::{
+    Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, PlanTarget, Step,
+};
+use crate::model::snapshot::{ForeignKey, Index, RelationKind, Snapshot, Tool};
+use crate::statement::index_text;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What a plan takes of a finding, of this run or of a report.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wish {
+    /// The finding.
+    pub finding: FindingRef,
+    /// The change its rule names, `drop_index`.
+    pub action: String,
+    /// What it is about.
+    pub object: Object,
+    /// What was found.
+    pub message: String,
+    /// What its rule advises.
+    pub advice: String,
+    /// When a DBA may ignore it.
+    pub caveats: Vec<String>,
+    /// The rule is not sure.
+    pub is_doubtful: bool,
+    /// The index that does the work of the one to drop.
+    pub keeper: Option<String>,
+}
+
+impl From<&Finding> for Wish {
+    fn from(finding: &Finding) -> Self {
+        let keeper = finding.evidence.iter().find(|fact| matches!(fact.name.as_str(), "duplicate_of" | "covered_by"));
+        Self {
+            finding: FindingRef {
+                rule: finding.rule.clone(),
+                object: finding.object.path(),
+                fingerprint: finding.fingerprint(),
+            },
+            action: finding.fix.action.clone(),
+            object: finding.object.clone(),
+            message: finding.message.clone(),
+            advice: finding.fix.text.clone(),
+            caveats: finding.caveats.clone(),
+            is_doubtful: finding.confidence == Confidence::Low,
+            keeper: keeper.and_then(|fact| fact.value.as_str()).map(str::to_owned),
+        }
+    }
+}
+
+/// The plan that mends what the findings name, in the database the snapshot was taken of.
+#[must_use]
+pub fn propose(wishes: &[Wish], snapshot: &Snapshot, tool: Tool) -> Plan {
+    let mut desk = Desk::of(snapshot);
+    for wish in wishes {
+        match desk.draft(wish) {
+            Ok((change, estimate)) => desk.add(wish, change, estimate),
+            Err(reason) => desk.leave(wish, &reason),
+        }
+    }
+    desk.keep_keepers();
+    desk.keep_foreign_keys_served();
+    desk.into_plan(snapshot, tool)
+}
+
+/// A change under way to a step.
+struct Draft<'a> {
+    change: Change,
+    estimate: Estimate,
+    wishes: Vec<&'a Wish>,
+}
+
+struct Desk<'a> {
+    snapshot: &'a Snapshot,
+    database: &'a str,
+    sizes: Sizes<'a>,
+    names: NameBook,
+    indexes: HashMap<(&'a str, &'a str), &'a Index>,
+    /// By order of doing, then table, object: a plan does not depend on the order of findings.
+    drafts: BTreeMap<(u8, Name, Name), Draft<'a>>,
+    left: BTreeSet<Left>,
+}
+
+type Drafted = Result<(Change, Estimate), String>;
+
+impl<'a> Desk<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let indexes = snapshot.indexes.iter().map(|index| ((index.schema.as_str(), index.name.as_str()), index));
+        Self {
+            snapshot,
+            database: &snapshot.target.database,
+            sizes: Sizes::of(snapshot),
+            names: NameBook::of(snapshot),
+            indexes: indexes.collect(),
+            drafts: BTreeMap::new(),
+            left: BTreeSet::new(),
+        }
+    }
+
+    fn add(&mut self, wish: &'a Wish, change: Change, estimate: Estimate) {
+        let place = (order(&change), change.table().clone(), change.object().clone());
+        self.drafts.entry(place).or_insert(Draft { change, estimate, wishes: Vec::new() }).wishes.push(wish);
+    }
+
+    fn leave(&mut self, wish: &Wish, reason: &str) {
+        let left = Left { finding: wish.finding.clone(), reason: reason.to_owned(), advice: wish.advice.clone() };
+        self.left.insert(left);
+    }
+
+    fn draft(&mut self, wish: &Wish) -> Drafted {
+        if wish.object.database.as_deref().is_some_and(|database| database != self.database) {
+            return Err(format!("it is in another database than {}: plan that one", self.database));
+        }
+        if wish.is_doubtful && wish.action != "none" {
+            return Err("the finding is of low confidence: look before you change anything".to_owned());
+        }
+        match (wish.action.as_str(), wish.object.kind) {
+            ("create_index", ObjectKind::ForeignKey) => self.serve_foreign_key(wish),
+            ("drop_index", ObjectKind::Index) => self.drop_index(wish),
+            ("reindex_index", ObjectKind::Index) => self.rebuild(wish),
+            ("analyze", ObjectKind::Table) => self.analyze(wish),
+            ("set_reloption", ObjectKind::Table) => self.reset_autovacuum(wish),
+            ("vacuum", _) => Err("VACUUM runs as long as it takes and needs nobody's plan: run it by hand".to_owned()),
+            ("set_setting", _) => {
+                Err("settings of the server are changed by whoever keeps its configuration".to_owned())
+            }
+            _ => Err("a person must decide what to change".to_owned()),
+        }
+    }
+
+    fn serve_foreign_key(&mut self, wish: &Wish) -> Drafted {
+        let is_it = |key: &&ForeignKey| {
+            Some(&key.schema) == wish.object.schema.as_ref()
+                && Some(&key.table) == wish.object.table.as_ref()
+                && key.name == wish.object.name
+        };
+        let key = self.snapshot.foreign_keys.iter().find(is_it).ok_or_else(gone)?;
+        let table = Name::new(&key.schema, &key.table);
+        let kind = self.sizes.relation(&table).ok_or_else(gone)?.kind;
+        let columns: Vec<String> = key.columns.iter().map(|column| quoted(column)).collect();
+        let leaves = self.leaves(&table)?;
+        let name = Name::new(&key.schema, &self.names.index(&key.schema, &key.table, &key.columns));
+        let leaves: Vec<Leaf> = leaves
+            .into_iter()
+            .map(|leaf| Leaf {
+                index: Name::new(&leaf.schema, &self.names.index(&leaf.schema, &leaf.name, &key.columns)),
+                table: leaf,
+            })
+            .collect();
+        let is_partitioned = kind == RelationKind::PartitionedTable;
+        let heaps: Vec<&Name> =
+            if is_partitioned { leaves.iter().map(|leaf| &leaf.table).collect() } else { vec![&table] };
+        let estimate = self.sizes.btree(&heaps, &key.columns);
+        let index = IndexForm {
+            name,
+            table: table.clone(),
+            using: format!("btree ({})", columns.join(", ")),
+            is_partitioned,
+            leaves,
+            ..IndexForm::default()
+        };
+        Ok((Change::CreateIndex(index), estimate))
+    }
+
+    /// Leaf partitions below a table, the newest first by name; none below a plain one.
+    fn leaves(&self, table: &Name) -> Result<Vec<Name>, String> {
+        let mut found = Vec::new();
+        let of = |row: &&crate::model::snapshot::Partition| {
+            row.parent_schema == table.schema && row.parent_name == table.name
+        };
+        for row in self.snapshot.partitions.iter().filter(of) {
+            let (Some(schema), Some(name)) = (&row.schema, &row.name) else { continue };
+            if !row.is_leaf {
+                return Err("its partitions are partitioned again: index those first, one by one".to_owned());
+            }
+            let leaf = Name::new(schema, name);
+            if self.sizes.relation(&leaf).is_none() {
+                return Err(format!("its partition {leaf} is a foreign table: an index must be made over there"));
+            }
+            found.push(leaf);
+        }
+        found.sort();
+        found.reverse();
+        Ok(found)
+    }
+
+    fn drop_index(&self, wish: &Wish) -> Drafted {
+        let index = self.index(wish)?;
+        if let Some(reason) = bound(index) {
+            return Err(reason);
+        }
+        if index.is_partitioned {
+            let lock = "DROP INDEX of a partitioned index locks the table and all its partitions against everything";
+            return Err(format!("{lock}: run it by hand in a quiet moment"));
+        }
+        Ok((Change::DropIndex(form(index)?), estimate::freed(index)))
+    }
+
+    fn rebuild(&self, wish: &Wish) -> Drafted {
+        let index = self.index(wish)?;
+        if is_leftover(index) {
+            return Ok((Change::DropIndex(form(index)?), estimate::freed(index)));
+        }
+        if index.is_exclusion {
+            return Err("REINDEX CONCURRENTLY does not do indexes of exclusion constraints".to_owned());
+        }
+        if index.is_unique && !index.is_valid {
+            return Err(
+                "it is unique and a build of it failed, most likely of duplicates: look for those first".to_owned()
+            );
+        }
+        Ok((Change::ReindexIndex { index: form(index)?, was_valid: index.is_valid }, self.sizes.rebuild(index)))
+    }
+
+    fn index(&self, wish: &Wish) -> Result<&'a Index, String> {
+        let schema = wish.object.schema.as_deref().unwrap_or_default();
+        self.indexes.get(&(schema, wish.object.name.as_str())).copied().ok_or_else(gone)
+    }
+
+    fn table(&self, wish: &Wish) -> Result<Name, String> {
+        let table = Name::new(wish.object.schema.as_deref().unwrap_or_default(), &wish.object.name);
+        self.sizes.relation(&table).map(|_| table).ok_or_else(gone)
+    }
+
+    fn analyze(&self, wish: &Wish) -> Drafted {
+        Ok((Change::Analyze { table: self.table(wish)? }, estimate::sampled()))
+    }
+
+    /// Where a table's own option keeps autovacuum from it.
+    fn reset_autovacuum(&self, wish: &Wish) -> Drafted {
+        const OPTION: &str = "autovacuum_enabled";
+        let table = self.table(wish)?;
+        let relation = self.sizes.relation(&table).ok_or_else(gone)?;
+        let set = relation.options.iter().find_map(|option| option.strip_prefix(OPTION)?.strip_prefix('='));
+        let Some(from) = set.filter(|_| wish.finding.rule == "autovacuum_disabled") else {
+            return Err("which value is right depends on the updates: a person must choose".to_owned());
+        };
+        let change = Change::SetReloption { table, option: OPTION.to_owned(), from: Some(from.to_owned()), to: None };
+        Ok((change, estimate::nothing()))
+    }
+
+    /// An index that is kept because it does the work of another one stays, whatever else was found.
+    fn keep_keepers(&mut self) {
+        let drops = self.drafts.values().filter(|draft| matches!(draft.change, Change::DropIndex(_)));
+        let keepers: BTreeSet<Name> = drops
+            .flat_map(|draft| {
+                draft
+                    .wishes
+                    .iter()
+                    .filter_map(|wish| wish.keeper.as_deref())
+                    .map(|keeper| Name::new(&draft.change.object().schema, keeper))
+            })
+            .collect();
+        self.spare(|index| keepers.contains(&index.name), "another index goes because this one does its work");
+    }
+
+    /// The last index that serves a foreign key stays.
+    fn keep_foreign_keys_served(&mut self) {
+        let dropped = |desk: &Self, index: &Index| {
+            let place = (DROP, Name::new(&index.schema, &index.table), Name::new(&index.schema, &index.name));
+            desk.drafts.contains_key(&place)
+        };
+        let mut by_table: HashMap<(&str, &str), Vec<&Index>> = HashMap::new();
+        for index in &self.snapshot.indexes {
+            by_table.entry((&index.schema, &index.table)).or_default().push(index);
+        }
+        let mut needed = BTreeSet::new();
+        for key in &self.snapshot.foreign_keys {
+            let own = by_table.get(&(key.schema.as_str(), key.table.as_str())).into_iter().flatten().copied();
+            let serving = own.filter(|index| leads_with(index, key));
+            let (go, stay): (Vec<&Index>, Vec<&Index>) = serving.partition(|index| dropped(self, index));
+            if stay.is_empty() {
+                needed.extend(go.first().map(|index| Name::new(&index.schema, &index.name)));
+            }
+        }
+        self.spare(|index| needed.contains(&index.name), "it is the last index that serves a foreign key");
+    }
+
+    fn spare(&mut self, is_spared: impl Fn(&IndexForm) -> bool, reason: &str) {
+        let is_spared = |change: &Change| matches!(change, Change::DropIndex(index) if is_spared(index));
+        let (spared, kept) =
+            std::mem::take(&mut self.drafts).into_iter().partition(|(_, draft)| is_spared(&draft.change));
+        self.drafts = kept;
+        for draft in BTreeMap::into_values(spared) {
+            for wish in draft.wishes {
+                self.leave(wish, reason);
+            }
+        }
+    }
+
+    fn into_plan(self, snapshot: &Snapshot, tool: Tool) -> Plan {
+        let dropped: BTreeSet<Name> = (self.drafts.values())
+            .filter(|draft| matches!(draft.change, Change::DropIndex(_)))
+            .map(|draft| draft.change.object().clone())
+            .collect();
+        let is_moot =
+            |change: &Change| matches!(change, Change::ReindexIndex { index, .. } if dropped.contains(&index.name));
+        let drafts = self.drafts.into_values().filter(|draft| !is_moot(&draft.change));
+        Plan {
+            plan_version: PLAN_VERSION,
+            tool,
+            captured_at: snapshot.captured_at,
+            target: PlanTarget {
+                name: snapshot.target.name.clone(),
+                database: snapshot.target.database.clone(),
+                system_identifier: snapshot.server.system_identifier.clone(),
+                server_version_num: snapshot.server.version_num,
+            },
+            steps: (1..).zip(drafts).map(|(id, draft)| step(id, draft)).collect(),
+            left: self.left.into_iter().collect(),
+        }
+    }
+}
+
+const DROP: u8 = 2;
+
+/// What comes first: gains, then repairs, then what frees room, then what is cheap.
+fn order(change: &Change) -> u8 {
+    match change {
+        Change::CreateIndex(_) => 0,
+        Change::ReindexIndex { .. } => 1,
+        Change::DropIndex(_) => DROP,
+        Change::SetReloption { .. } => 3,
+        Change::CreateStatistics(_) | Change::DropStatistics(_) => 4,
+        Change::Analyze { .. } => 5,
+    }
+}
+
+fn step(id: u32, draft: Draft<'_>) -> Step {
+    let mut wishes = draft.wishes;
+    wishes.sort_by(|a, b| a.finding.cmp(&b.finding));
+    let caveats: BTreeSet<&String> = wishes.iter().flat_map(|wish| &wish.caveats).collect();
+    let why: Vec<String> = wishes.iter().map(|wish| format!("{}: {}", wish.finding.rule, wish.message)).collect();
+    Step {
+        id,
+        statements: statements(&draft.change),
+        undo: inverse(&draft.change).map(|change| statements(&change)).unwrap_or_default(),
+        depends_on: Vec::new(),
+        why: why.join("; "),
+        caveats: caveats.into_iter().cloned().collect(),
+        findings: wishes.iter().map(|wish| wish.finding.clone()).collect(),
+        estimate: draft.estimate,
+        change: draft.change,
+    }
+}
+
+/// The index as its definition says.
+fn form(index: &Index) -> Result<IndexForm, String> {
+    let text =
+        index_text(&index.definition).ok_or("its definition could not be read, as its table was locked: plan again")?;
+    Ok(IndexForm {
+        name: Name::new(&index.schema, &index.name),
+        table: Name::new(&index.schema, &index.table),
+        is_unique: text.is_unique,
+        using: text.using,
+        predicate: text.predicate,
+        ..IndexForm::default()
+    })
+}
+
+/// Why an index may not be dropped.
+fn bound(index: &Index) -> Option<String> {
+    if let Some(constraint) = &index.constraint_name {
+        return Some(format!("it backs the constraint {constraint}"));
+    }
+    let reasons = [
+        (index.is_replica_identity, "it is the table's replica identity"),
+        (index.is_foreign_key_target, "foreign keys refer to the key it enforces"),
+        (index.is_partition, "it is part of an index of the partitioned table"),
+        (index.is_extension_member, "it belongs to an extension"),
+    ];
+    reasons.iter().find(|(holds, _)| *holds).map(|(_, reason)| (*reason).to_owned())
+}
+
+/// What REINDEX CONCURRENTLY or DROP INDEX CONCURRENTLY left behind: it can only go.
+fn is_leftover(index: &Index) -> bool {
+    let stem = index.name.trim_end_matches(|c: char| c.is_ascii_digit());
+    !index.is_valid && (!index.is_live || stem.ends_with("_ccnew") || stem.ends_with("_ccold"))
+}
+
+/// The index finds the rows that refer to a key.
+fn leads_with(index: &Index, key: &ForeignKey) -> bool {
+    index.is_valid
+        && index
+            .key_columns
+            .get(..key.columns.len())
+            .is_some_and(|leading| key.columns.iter().all(|column| leading.contains(column)))
+}
+
+fn gone() -> String {
+    "it is not there any more".to_owned()
+}

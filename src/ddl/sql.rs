@@ -1,0 +1,146 @@
+//! The SQL of each change, with the lock that each statement takes.
+//!
+//! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/locks_of_ddl.rs` asserts them.
+
+use super::quote::{literal, qualified, quoted};
+use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm};
+
+/// Conflicts with itself, VACUUM and other DDL; not with reading or writing rows.
+const SHARE_UPDATE_EXCLUSIVE: &str = "SHARE UPDATE EXCLUSIVE";
+/// Conflicts with writing rows.
+const SHARE: &str = "SHARE";
+/// Conflicts with everything.
+const ACCESS_EXCLUSIVE: &str = "ACCESS EXCLUSIVE";
+
+fn waiting(sql: String, on: &Name) -> Statement {
+    Statement { sql, class: LockClass::Waiting, lock: SHARE_UPDATE_EXCLUSIVE.to_owned(), on: on.clone() }
+}
+
+fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
+    Statement { sql, class: LockClass::Blocking, lock: lock.to_owned(), on: on.clone() }
+}
+
+/// All statements of a change, in order.
+#[must_use]
+pub fn statements(change: &Change) -> Vec<Statement> {
+    match change {
+        Change::CreateIndex(index) if index.is_partitioned => partitioned(index),
+        Change::CreateIndex(index) => [vec![create_concurrently(index)], trimmings(index)].concat(),
+        Change::DropIndex(index) if index.is_partitioned => {
+            vec![blocking(format!("DROP INDEX {}", qualified(&index.name)), ACCESS_EXCLUSIVE, &index.table)]
+        }
+        Change::DropIndex(index) => vec![drop_concurrently(&index.name, &index.table)],
+        Change::ReindexIndex { index, .. } => vec![reindex(index)],
+        Change::Analyze { table } => vec![waiting(format!("ANALYZE {}", qualified(table)), table)],
+        Change::CreateStatistics(form) => vec![create_statistics(form)],
+        Change::DropStatistics(form) => {
+            vec![blocking(format!("DROP STATISTICS {}", qualified(&form.name)), SHARE_UPDATE_EXCLUSIVE, &form.table)]
+        }
+        Change::SetReloption { table, option, to, .. } => vec![set_reloption(table, option, to.as_deref())],
+    }
+}
+
+/// The change that takes this one back; none where nothing is to be taken back.
+#[must_use]
+pub fn inverse(change: &Change) -> Option<Change> {
+    match change.clone() {
+        Change::CreateIndex(index) => Some(Change::DropIndex(index)),
+        Change::DropIndex(index) => Some(Change::CreateIndex(IndexForm { is_by_name: true, ..index })),
+        Change::ReindexIndex { .. } | Change::Analyze { .. } => None,
+        Change::CreateStatistics(form) => Some(Change::DropStatistics(form)),
+        Change::DropStatistics(form) => Some(Change::CreateStatistics(form)),
+        Change::SetReloption { table, option, from, to } => {
+            Some(Change::SetReloption { table, option, from: to, to: from })
+        }
+    }
+}
+
+/// `CREATE INDEX CONCURRENTLY` of an index on a plain table.
+#[must_use]
+pub fn create_concurrently(index: &IndexForm) -> Statement {
+    waiting(create(index, "CONCURRENTLY ", &index.name.name, &qualified(&index.table)), &index.table)
+}
+
+/// The parent of a partitioned index, invalid until each partition has its part.
+#[must_use]
+pub fn create_parent(index: &IndexForm) -> Statement {
+    let on = format!("ONLY {}", qualified(&index.table));
+    blocking(create(index, "", &index.name.name, &on), SHARE, &index.table)
+}
+
+/// The index of one leaf partition.
+#[must_use]
+pub fn create_leaf(index: &IndexForm, leaf: &Leaf) -> Statement {
+    waiting(create(index, "CONCURRENTLY ", &leaf.index.name, &qualified(&leaf.table)), &leaf.table)
+}
+
+/// Hangs the index of a partition under the parent's. Planning opens all indexes of a table, so
+/// queries of that partition queue behind it.
+#[must_use]
+pub fn attach(parent: &Name, child: &Name, table: &Name) -> Statement {
+    let sql = format!("ALTER INDEX {} ATTACH PARTITION {}", qualified(parent), qualified(child));
+    blocking(sql, &format!("{ACCESS_EXCLUSIVE} on the index"), table)
+}
+
+fn create(index: &IndexForm, how: &str, name: &str, on: &str) -> String {
+    let unique = if index.is_unique { "UNIQUE " } else { "" };
+    let tablespace = index.trimmings.tablespace.as_deref();
+    let tablespace = tablespace.map(|space| format!(" TABLESPACE {}", quoted(space))).unwrap_or_default();
+    let predicate = index.predicate.as_deref().map(|text| format!(" WHERE {text}")).unwrap_or_default();
+    let name = quoted(name);
+    format!("CREATE {unique}INDEX {how}{name} ON {on} USING {}{tablespace}{predicate}", index.using)
+}
+
+fn partitioned(index: &IndexForm) -> Vec<Statement> {
+    let mut all = vec![create_parent(index)];
+    for leaf in &index.leaves {
+        all.push(create_leaf(index, leaf));
+        all.push(attach(&index.name, &leaf.index, &leaf.table));
+    }
+    [all, trimmings(index)].concat()
+}
+
+/// `DROP INDEX CONCURRENTLY`.
+#[must_use]
+pub fn drop_concurrently(index: &Name, table: &Name) -> Statement {
+    waiting(format!("DROP INDEX CONCURRENTLY {}", qualified(index)), table)
+}
+
+/// `REINDEX INDEX CONCURRENTLY`.
+#[must_use]
+pub fn reindex(index: &IndexForm) -> Statement {
+    waiting(format!("REINDEX INDEX CONCURRENTLY {}", qualified(&index.name)), &index.table)
+}
+
+/// What makes an index whole after it was built.
+#[must_use]
+pub fn trimmings(index: &IndexForm) -> Vec<Statement> {
+    let name = qualified(&index.name);
+    let own = |sql| blocking(sql, &format!("{SHARE_UPDATE_EXCLUSIVE} on the index"), &index.table);
+    let comment = index.trimmings.comment.as_deref();
+    let comment = comment.map(|text| own(format!("COMMENT ON INDEX {name} IS {}", literal(text))));
+    let targets = index.trimmings.statistics.iter();
+    let targets = targets
+        .map(|(column, target)| own(format!("ALTER INDEX {name} ALTER COLUMN {column} SET STATISTICS {target}")));
+    let cluster = index.trimmings.is_clustered.then(|| {
+        let sql = format!("ALTER TABLE {} CLUSTER ON {}", qualified(&index.table), quoted(&index.name.name));
+        blocking(sql, SHARE_UPDATE_EXCLUSIVE, &index.table)
+    });
+    comment.into_iter().chain(targets).chain(cluster).collect()
+}
+
+fn create_statistics(form: &StatisticsForm) -> Statement {
+    let kinds = if form.kinds.is_empty() { String::new() } else { format!("({}) ", form.kinds.join(", ")) };
+    let columns: Vec<String> = form.columns.iter().map(|column| quoted(column)).collect();
+    let (name, table) = (qualified(&form.name), qualified(&form.table));
+    let sql = format!("CREATE STATISTICS {name} {kinds}ON {} FROM {table}", columns.join(", "));
+    blocking(sql, SHARE_UPDATE_EXCLUSIVE, &form.table)
+}
+
+fn set_reloption(table: &Name, option: &str, to: Option<&str>) -> Statement {
+    let action = match to {
+        Some(value) => format!("SET ({option} = {})", literal(value)),
+        None => format!("RESET ({option})"),
+    };
+    blocking(format!("ALTER TABLE {} {action}", qualified(table)), SHARE_UPDATE_EXCLUSIVE, table)
+}

@@ -1,0 +1,212 @@
+//! The catalog as a change finds it: rows of `sql/change_*.sql`.
+
+use crate::model::plan::{Name, Trimmings};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+/// What a change is judged against.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Catalog {
+    /// The tables of the change and their partitions, and whatever has a name that the change would take.
+    pub relations: Vec<SeenRelation>,
+    /// The indexes of those tables.
+    pub indexes: Vec<SeenIndex>,
+    /// Extended statistics of those tables.
+    pub statistics: Vec<SeenStatistics>,
+}
+
+impl Catalog {
+    /// A relation of whatever kind.
+    #[must_use]
+    pub fn relation(&self, name: &Name) -> Option<&SeenRelation> {
+        self.relations.iter().find(|row| row.schema == name.schema && row.name == name.name)
+    }
+
+    /// An index.
+    #[must_use]
+    pub fn index(&self, name: &Name) -> Option<&SeenIndex> {
+        self.indexes.iter().find(|row| row.schema == name.schema && row.name == name.name)
+    }
+
+    /// The partitions right below a table.
+    pub fn partitions(&self, parent: &Name) -> impl Iterator<Item = &SeenRelation> {
+        self.relations.iter().filter(|row| {
+            row.parent_schema.as_deref() == Some(&parent.schema) && row.parent_name.as_deref() == Some(&parent.name)
+        })
+    }
+}
+
+/// A relation: columns of `sql/change_relations.sql`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct SeenRelation {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// `pg_class.relkind`
+    pub kind: String,
+    /// Schema of the table it is a partition of.
+    pub parent_schema: Option<String>,
+    /// Name of the table it is a partition of.
+    pub parent_name: Option<String>,
+    /// We may do what its owner may.
+    pub is_owner: bool,
+    /// Its owner.
+    pub owner: String,
+    /// We may create in its schema.
+    pub may_create: bool,
+    /// Storage options, `fillfactor=85`.
+    pub options: Vec<String>,
+    /// Last ANALYZE, by hand or autovacuum.
+    pub analyzed_at: Option<DateTime<Utc>>,
+    /// The session that builds an index on it.
+    pub builder_pid: Option<i32>,
+    /// That session's application.
+    pub builder_application: Option<String>,
+}
+
+/// An index: columns of `sql/change_indexes.sql`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct SeenIndex {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// Table, in the same schema.
+    pub table: String,
+    /// `pg_get_indexdef()`
+    pub definition: String,
+    /// It is on a partitioned table.
+    pub is_partitioned: bool,
+    /// Usable by queries.
+    pub is_valid: bool,
+    /// Maintained by writes.
+    pub is_ready: bool,
+    /// Not being dropped.
+    pub is_live: bool,
+    /// Schema of the index it is attached to.
+    pub parent_schema: Option<String>,
+    /// Name of the index it is attached to.
+    pub parent_name: Option<String>,
+    /// The constraint it backs.
+    pub constraint_name: Option<String>,
+    /// Identifies rows for logical replication.
+    pub is_replica_identity: bool,
+    /// Its comment.
+    pub comment: Option<String>,
+    /// Its tablespace, where it is not the database's.
+    pub tablespace: Option<String>,
+    /// Columns with a statistics target of their own.
+    pub statistics_columns: Vec<i16>,
+    /// Those targets.
+    pub statistics_targets: Vec<i32>,
+    /// CLUSTER uses it.
+    pub is_clustered: bool,
+    /// Its size, in bytes.
+    pub bytes: i64,
+}
+
+impl SeenIndex {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        Name::new(&self.schema, &self.name)
+    }
+
+    /// Queries use it, and nothing is about to take it away.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.is_valid && self.is_ready && self.is_live
+    }
+
+    /// It is attached to that index.
+    #[must_use]
+    pub fn is_part_of(&self, parent: &Name) -> bool {
+        self.parent_schema.as_deref() == Some(&parent.schema) && self.parent_name.as_deref() == Some(&parent.name)
+    }
+
+    /// What its definition does not say.
+    #[must_use]
+    pub fn trimmings(&self) -> Trimmings {
+        let targets = self.statistics_targets.iter().copied();
+        Trimmings {
+            comment: self.comment.clone(),
+            tablespace: self.tablespace.clone(),
+            statistics: self.statistics_columns.iter().copied().zip(targets).collect(),
+            is_clustered: self.is_clustered,
+        }
+    }
+}
+
+/// An extended statistics object: columns of `sql/change_statistics.sql`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct SeenStatistics {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// Schema of its table.
+    pub table_schema: String,
+    /// Its table.
+    pub table: String,
+    /// `ndistinct`, `dependencies`, `mcv`, sorted.
+    pub kinds: Vec<String>,
+    /// Its columns.
+    pub columns: Vec<String>,
+}
+
+/// The server: the row of `sql/change_server.sql`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct SeenServer {
+    /// Version as a number, 160004.
+    pub version_num: i32,
+    /// Database.
+    pub database: String,
+    /// Our role.
+    pub role: String,
+    /// In recovery.
+    pub is_standby: bool,
+    /// Standbys and other receivers connected to it.
+    pub standbys: i64,
+    /// Its clock.
+    pub now: DateTime<Utc>,
+}
+
+/// A transaction that others wait for: columns of `sql/change_waits.sql` and `sql/change_blockers.sql`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Holder {
+    /// Its process; none or 0 for a prepared transaction.
+    pub pid: Option<i32>,
+    /// Its role.
+    pub role: Option<String>,
+    /// Its application.
+    pub application: Option<String>,
+    /// `active`, `idle in transaction`, `prepared`.
+    pub state: Option<String>,
+    /// Age of the transaction, in seconds.
+    pub seconds: Option<f64>,
+    /// Name of the prepared transaction.
+    pub prepared: Option<String>,
+}
+
+/// A receiver of WAL and how far it is behind: columns of `sql/change_replication.sql`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Behind {
+    /// Standby or slot.
+    pub what: String,
+    /// Replay lag, in seconds; none: caught up, or not ours to see.
+    pub lag_seconds: Option<f64>,
+    /// WAL kept for it, in bytes.
+    pub retained_bytes: Option<i64>,
+}
+
+/// Something an earlier command left behind: columns of `sql/change_leftovers.sql`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Leftover {
+    /// Schema.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// What is wrong with it.
+    pub state: String,
+}

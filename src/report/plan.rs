@@ -1,0 +1,127 @@
+//! A plan for people: each step with its reason, its SQL, what it locks and takes, and the way back.
+
+use super::{Style, escape};
+use crate::model::plan::{Estimate, Left, Plan, Statement, Step};
+use crate::model::units;
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// Narrower than this, a text is broken words; wider lines are hard to read.
+const WIDTHS: std::ops::RangeInclusive<u16> = 60..=140;
+
+/// Statements of one step that are shown; the files have all.
+const SHOWN: usize = 4;
+
+/// Writes the plan.
+pub fn write_plan(plan: &Plan, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let (steps, target) = (plan.steps.len(), &plan.target);
+    let plural = if steps == 1 { "" } else { "s" };
+    let head = format!(
+        "{steps} step{plural} for database {}, planned {}",
+        target.database,
+        plan.captured_at.format("%F %H:%M UTC")
+    );
+    writeln!(out, "{}", bold(&escape(&head), style))?;
+    for step in &plan.steps {
+        writeln!(out)?;
+        let name = format!("{}  {}", step.id, step.change.kind());
+        let object = format!("{}{}", step.change.object(), place(step));
+        writeln!(out, "{}  {}", bold(&name, style), escape(&object))?;
+        lines(&words(step), style, out)?;
+    }
+    left(&plan.left, style, out)
+}
+
+fn place(step: &Step) -> String {
+    let table = step.change.table();
+    if table == step.change.object() { String::new() } else { format!(" on {table}") }
+}
+
+fn bold(text: &str, style: Style) -> String {
+    if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+fn words(step: &Step) -> Vec<String> {
+    let mut words = vec![step.why.clone()];
+    words.extend(sql(&step.statements, ""));
+    words.push(price(step));
+    words.extend(sql(&step.undo, "undo: "));
+    words.extend(step.caveats.iter().map(|caveat| format!("not if: {caveat}")));
+    words
+}
+
+fn sql(statements: &[Statement], prefix: &str) -> Vec<String> {
+    let mut shown: Vec<String> =
+        statements.iter().take(SHOWN).map(|statement| format!("{prefix}{};", statement.sql)).collect();
+    if statements.len() > SHOWN {
+        shown.push(format!("{prefix}… and {} more statements", statements.len() - SHOWN));
+    }
+    shown
+}
+
+/// Locks, room and time.
+fn price(step: &Step) -> String {
+    let mut locks: Vec<String> = Vec::new();
+    for statement in &step.statements {
+        let lock = format!("{} ({})", statement.lock, statement.class.name());
+        if !locks.contains(&lock) {
+            locks.push(lock);
+        }
+    }
+    format!("locks: {}; {}", locks.join(", "), estimate(&step.estimate))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+fn estimate(estimate: &Estimate) -> String {
+    let size = |bytes: i64| units::bytes(bytes as f64);
+    let mut words = Vec::new();
+    match estimate.bytes {
+        0 => {}
+        freed if freed < 0 => words.push(format!("frees {}", size(-freed))),
+        taken => words.push(format!("takes at most about {}", size(taken))),
+    }
+    if estimate.peak_bytes > estimate.bytes.max(0) {
+        words.push(format!("needs at most {} while it runs", size(estimate.peak_bytes)));
+    }
+    if let Some(seconds) = estimate.seconds {
+        words.push(format!("about {} of work", units::millis(seconds * 1000.0)));
+    }
+    if words.is_empty() { estimate.basis.clone() } else { format!("{} ({})", words.join(", "), estimate.basis) }
+}
+
+/// Findings without a step, by reason.
+fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", bold("LEFT TO YOU", style))?;
+    let mut reasons: BTreeMap<&str, Vec<&Left>> = BTreeMap::new();
+    for one in left {
+        reasons.entry(&one.reason).or_default().push(one);
+    }
+    for (reason, left) in reasons {
+        writeln!(out, "  {}", escape(reason))?;
+        let told: Vec<String> = left
+            .iter()
+            .map(|left| format!("{}  {}  → {}", left.finding.rule, left.finding.object, left.advice))
+            .collect();
+        lines(&told, style, out)?;
+    }
+    Ok(())
+}
+
+/// Indented lines, wrapped; texts of the server are escaped here.
+fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
+    table.set_constraints([ColumnConstraint::Absolute(Width::Fixed(3))]);
+    for line in lines {
+        table.add_row([String::new(), escape(line)]);
+    }
+    for line in table.lines() {
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! Index definitions as texts: taken apart without being changed, and compared by what they say.
+
+use pg_query::protobuf::{IndexStmt, KeywordKind, Token};
+use pg_query::{DeparseOptions, NodeEnum, ParserOptions};
+
+/// A `CREATE INDEX` as `pg_get_indexdef()` prints it, in pieces of its own text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexText {
+    /// CREATE UNIQUE INDEX.
+    pub is_unique: bool,
+    /// From behind USING to WHERE: `btree (user_id) WITH (fillfactor='70')`.
+    pub using: String,
+    /// From behind WHERE.
+    pub predicate: Option<String>,
+}
+
+/// Takes a definition apart; none when the text is no such definition.
+#[must_use]
+pub fn index_text(definition: &str) -> Option<IndexText> {
+    let statement = parsed(definition)?;
+    let tokens = pg_query::scan(definition).ok()?.tokens;
+    let using = tokens.iter().find(|token| token.token == Token::Using as i32)?;
+    // A WHERE inside of an expression stands in parentheses, as all expressions do.
+    let mut depth = 0;
+    let predicate = tokens.iter().find(|token| {
+        depth += i32::from(token.token == Token::Ascii40 as i32) - i32::from(token.token == Token::Ascii41 as i32);
+        depth == 0 && token.token == Token::Where as i32 && token.start > using.start
+    });
+    let at = |position: i32| usize::try_from(position).ok();
+    let end = predicate.map_or(Some(definition.len()), |token| at(token.start))?;
+    Some(IndexText {
+        is_unique: statement.unique,
+        using: definition.get(at(using.end)?..end)?.trim().to_owned(),
+        predicate: predicate.and_then(|token| Some(definition.get(at(token.end)?..)?.trim().to_owned())),
+    })
+}
+
+/// Two definitions make the same index on the same table, whatever its name and however it is built.
+#[must_use]
+pub fn is_same_index(one: &str, other: &str) -> bool {
+    let (one, other) = (essence(one), essence(other));
+    one.is_some() && one == other
+}
+
+/// The definition without its name and the way it is built, written in one way.
+fn essence(definition: &str) -> Option<String> {
+    let mut statement = parsed(definition)?;
+    statement.idxname.clear();
+    statement.concurrent = false;
+    statement.if_not_exists = false;
+    if let Some(relation) = statement.relation.as_mut() {
+        // ON ONLY is how it is built, too.
+        relation.inh = true;
+    }
+    NodeEnum::IndexStmt(Box::new(statement)).deparse(DeparseOptions::default()).ok()
+}
+
+fn parsed(definition: &str) -> Option<IndexStmt> {
+    let mut parsed = pg_query::parse(definition, ParserOptions::DEFAULT).ok()?;
+    let only = if parsed.protobuf.stmts.len() == 1 { parsed.protobuf.stmts.pop()? } else { return None };
+    match only.stmt?.node? {
+        NodeEnum::IndexStmt(statement) => Some(*statement),
+        _ => None,
+    }
+}
+
+/// A name that must be quoted because it is a word of the grammar.
+#[must_use]
+pub fn is_keyword(name: &str) -> bool {
+    let is_word = |kind: i32| kind != KeywordKind::NoKeyword as i32 && kind != KeywordKind::UnreservedKeyword as i32;
+    pg_query::scan(name).is_ok_and(|scanned| scanned.tokens.iter().any(|token| is_word(token.keyword_kind)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_definition_comes_apart_and_keeps_its_text() {
+        let text = index_text(
+            "CREATE UNIQUE INDEX \"a USING b\" ON public.t USING btree (lower(name), ((x > 1))) INCLUDE (c) \
+             WITH (fillfactor='70') WHERE (note = 'WHERE'::text)",
+        )
+        .expect("a definition");
+        assert!(text.is_unique);
+        assert_eq!(text.using, "btree (lower(name), ((x > 1))) INCLUDE (c) WITH (fillfactor='70')");
+        assert_eq!(text.predicate.as_deref(), Some("(note = 'WHERE'::text)"));
+        assert_eq!(index_text("<locked: t_idx>"), None);
+        assert_eq!(index_text("select 1"), None);
+        assert_eq!(index_text(""), None);
+    }
+
+    #[test]
+    fn definitions_are_compared_by_what_they_say() {
+        let same = |other| is_same_index("CREATE INDEX a ON public.t USING btree (x, y DESC)", other);
+        assert!(same("create index concurrently b on public.t using btree (x, \"y\" desc)"));
+        assert!(!same("CREATE INDEX a ON public.t USING btree (x, y)"));
+        assert!(!same("CREATE INDEX a ON public.u USING btree (x, y DESC)"));
+        assert!(!same("CREATE UNIQUE INDEX a ON public.t USING btree (x, y DESC)"));
+        assert!(!same("CREATE INDEX a ON public.t USING btree (x, y DESC) WHERE (x > 1)"));
+        assert!(!same("<locked: a>"));
+        assert!(!is_same_index("<locked: a>", "<locked: a>"));
+    }
+
+    #[test]
+    fn keywords_are_known() {
+        assert!(is_keyword("user") && is_keyword("order") && is_keyword("between"));
+        assert!(!is_keyword("orders") && !is_keyword("name") && !is_keyword("data"));
+    }
+}
