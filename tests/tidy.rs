@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("apply", &["model", "progress", "statement", "ddl", "postgres"]),
     ("store", &["model", "rules", "compare", "ddl"]),
     ("demo", &["model", "progress", "postgres"]),
-    ("report", &["model"]),
+    ("report", &["model", "compare"]),
     (
         "cli",
         &[

@@ -1,6 +1,6 @@
 //! What can be typed. Settings made of it are in `settings`.
 
-use super::change_args::{ApplyArgs, PlanArgs};
+use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -62,6 +62,8 @@ pub(super) enum Command {
     Plan(Box<PlanArgs>),
     /// Carry a plan out so that it cannot hurt: retried, watched, journaled, resumable
     Apply(Box<ApplyArgs>),
+    /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
+    Verify(VerifyArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it

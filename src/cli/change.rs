@@ -4,12 +4,13 @@ use super::args::Shared;
 use super::change_args::ChangeArgs;
 use super::config::Config;
 use super::progress_bar::Bar;
-use super::{connection, exit, interrupt, output, settings};
+use super::{connection, exit, interrupt, output, settings, verify};
 use crate::apply::{self, Crew, Header, Journal, Run, Scout, Settings, StepEnd};
 use crate::ddl::{Limits, Preflight, Site, State, preflight, state};
 use crate::model::plan::{Plan, Step};
 use crate::postgres::Target;
 use crate::report::{escape, write_plan};
+use crate::store::write_snapshot;
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -77,7 +78,9 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
             steps: steps.iter().map(|step| step.id).collect(),
             undoes: job.undoes.map(str::to_owned),
         };
+        let before = verify::before(&folder, &header.run);
         let journal = Journal::begin(&folder, header)?;
+        keep_before(shared, job.target, &before).await;
         work(shared, &mut crew, job.plan, &steps, &settings, journal, None).await
     })
 }
@@ -107,6 +110,17 @@ pub(super) fn resume(shared: &Shared, config: &Config, target: &Target, run: &Ru
         let journal = Journal::reopen(&run.path)?;
         work(shared, &mut crew, plan, &steps, &settings, journal, Some(run)).await
     })
+}
+
+/// Keeps what `verify` will compare with. A change does not fail for want of it.
+async fn keep_before(shared: &Shared, target: &Target, path: &Path) {
+    let kept = match connection::read(shared, target).await {
+        Ok(snapshot) => write_snapshot(path, &snapshot).map_err(anyhow::Error::from),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = kept {
+        eprintln!("warning: no snapshot of before is kept, so `pgassay verify` cannot compare: {error:#}");
+    }
 }
 
 async fn work(

@@ -1,6 +1,6 @@
 //! What can be typed of the commands that change a server.
 
-use super::args::{LimitArgs, RuleChoice, TARGET_HELP};
+use super::args::{FormatArg, LimitArgs, RuleChoice, TARGET_HELP};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -89,6 +89,33 @@ pub(super) struct RunArgs {
     pub(super) run: Option<String>,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay verify plan.json shop
+  pgassay verify plan.json shop --min-calls 1000 --format json
+
+Exit codes: 0 nothing harmful, 1 a change did harm, 2 could not run.")]
+pub(super) struct VerifyArgs {
+    /// The plan that was applied from this machine
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: PathBuf,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Judge by this later snapshot instead of the server as it is now
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub(super) from: Option<PathBuf>,
+    /// Calls on the table since the change below which nothing is said of it
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
+    pub(super) min_calls: i64,
+    /// Format on standard output: table or json
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: FormatArg,
+    /// Where the journals are [default: pgassay in the XDG state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
 }
 
 /// How a change is carried out.

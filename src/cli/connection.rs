@@ -4,9 +4,9 @@ use super::args::{LimitArgs, Shared};
 use super::config::Config;
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
-use crate::collect::{Access, collect};
+use crate::collect::{Access, Scope, collect};
 use crate::model::snapshot::{CustomFacet, Snapshot, Tool};
-use crate::postgres::{Surroundings, Target};
+use crate::postgres::{Limits, Surroundings, Target};
 use anyhow::Result;
 use std::path::PathBuf;
 
@@ -65,6 +65,16 @@ fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> 
 /// The server to change: the typed target, with no standbys and no other databases.
 pub(super) fn target_of(config: &Config, typed: Option<&str>) -> Result<Target> {
     Ok(aim(config, typed, &LimitArgs::default())?.target)
+}
+
+/// Reads a snapshot with the limits and the scope of an audit that says nothing of them.
+pub(super) async fn read(shared: &Shared, target: &Target) -> Result<Snapshot> {
+    let bar = Bar::new(shared, "reading");
+    let run = std::process::id().to_string();
+    let access = Access { target, name: &target.database, limits: Limits::default(), run: &run };
+    let snapshot = collect(access, &Scope::default(), tool(), &bar).await;
+    bar.clear();
+    Ok(snapshot?)
 }
 
 /// Reads a snapshot of the typed target.

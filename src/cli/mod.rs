@@ -18,6 +18,7 @@ mod rules;
 mod runs;
 mod settings;
 mod snapshot;
+mod verify;
 
 use anyhow::{Result, anyhow};
 use args::{Cli, Command};
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Snapshot(args) => snapshot::run(&cli.shared, &args),
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
+        Command::Verify(args) => verify::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -8,6 +8,7 @@ mod gitlab;
 mod json;
 mod junit;
 mod markdown;
+mod measured;
 mod plan;
 mod sarif;
 mod table;
@@ -15,6 +16,7 @@ mod words;
 
 pub use escape::escape;
 pub use json::report_schema;
+pub use measured::write_measured;
 pub use plan::write_plan;
 
 use crate::model::verdict::Verdict;

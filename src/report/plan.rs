@@ -38,7 +38,7 @@ fn place(step: &Step) -> String {
     if table == step.change.object() { String::new() } else { format!(" on {table}") }
 }
 
-fn bold(text: &str, style: Style) -> String {
+pub(super) fn bold(text: &str, style: Style) -> String {
     if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
@@ -112,7 +112,7 @@ fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Indented lines, wrapped; texts of the server are escaped here.
-fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
