@@ -7,6 +7,7 @@
 //! Everything after `collect` is a pure function of the snapshot, the rules and the settings, so a
 //! run can be replayed from a file. One folder is one layer; `tests/tidy.rs` checks who may use whom.
 
+pub mod advise;
 pub mod apply;
 pub mod audit;
 pub mod cli;

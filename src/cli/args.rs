@@ -1,5 +1,6 @@
 //! What can be typed. Settings made of it are in `settings`.
 
+use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
@@ -58,6 +59,8 @@ pub(super) enum Command {
     Audit(Box<AuditArgs>),
     /// Collect only, into a file that `audit --from` judges later
     Snapshot(SnapshotArgs),
+    /// Say which indexes the workload should have, and prove it with the planner
+    Advise(Box<AdviseArgs>),
     /// Turn findings into an ordered change of the database, with locks, price and way back
     Plan(Box<PlanArgs>),
     /// Carry a plan out so that it cannot hurt: retried, watched, journaled, resumable

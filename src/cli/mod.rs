@@ -2,6 +2,8 @@
 //! the standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the streams are")]
 
+mod advise;
+mod advise_args;
 mod apply;
 mod args;
 mod audit;
@@ -67,6 +69,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Audit(args) => audit::run(&cli.shared, &args),
         Command::Snapshot(args) => snapshot::run(&cli.shared, &args),
+        Command::Advise(args) => advise::run(&cli.shared, &args),
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),

@@ -13,6 +13,8 @@ mod samples;
 mod sessions;
 mod statements;
 
+pub use plans::column_types;
+
 use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
 use crate::postgres::{Limits, Load, ReadError, Reader, Target, pick};
 use crate::progress::Progress;

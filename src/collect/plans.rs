@@ -109,7 +109,8 @@ fn chosen<'a>(snapshot: &'a Snapshot, is_superuser: bool, database: &str, top: u
 }
 
 /// Types of columns by name, where all relations that have one by that name agree.
-fn column_types(snapshot: &Snapshot, database: &str) -> BTreeMap<String, String> {
+#[must_use]
+pub fn column_types(snapshot: &Snapshot, database: &str) -> BTreeMap<String, String> {
     let mut types: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for column in snapshot.columns.iter().filter(|column| column.database == database) {
         types.entry(&column.name).or_default().insert(&column.type_name);

@@ -6,6 +6,7 @@
 mod conninfo;
 mod error;
 mod files;
+mod pinned;
 mod queries;
 mod reader;
 mod row;
@@ -17,6 +18,7 @@ mod writer;
 pub use conninfo::{Params, parse as parse_params};
 pub use error::{ConnectError, ReadError, TargetError};
 pub use files::Surroundings;
+pub use pinned::{Pinned, TextRow};
 pub use queries::{QUERIES, Query, Since, pick};
 pub use reader::{Limits, Load, MARKER, Reader};
 pub use scratch::{Scratch, ScratchError};

@@ -318,7 +318,12 @@ impl Reader {
         }
     }
 
-    async fn session(&self) -> Result<Object, ConnectError> {
+    /// The settings of a session that stays ours: as for a transaction, and for good.
+    pub(super) fn settle(&self) -> String {
+        settings(self.limits, self.begin.contains("pg_stat_statements.track"), false)
+    }
+
+    pub(super) async fn session(&self) -> Result<Object, ConnectError> {
         use deadpool_postgres::PoolError;
         let seconds = self.connect_timeout.as_secs_f64();
         self.pool.get().await.map_err(|error| match error {
@@ -370,6 +375,10 @@ fn pool(target: &Target, config: Config, is_plain: bool, limits: Limits) -> Resu
 /// local to it: a plain `SET` would not survive a transaction pooler and would change somebody else's
 /// session. One SELECT sets them all and bears our marker, so that it is not taken for the workload.
 fn begin(limits: Limits, is_hidden: bool) -> String {
+    format!("begin read only; {}", settings(limits, is_hidden, true))
+}
+
+fn settings(limits: Limits, is_hidden: bool, is_local: bool) -> String {
     let (statement, lock) =
         (limits.statement_timeout.as_millis().to_string(), limits.lock_timeout.as_millis().to_string());
     let mut settings = vec![
@@ -388,11 +397,11 @@ fn begin(limits: Limits, is_hidden: bool) -> String {
         settings.push(("pg_stat_statements.track", "none"));
     }
     let calls: Vec<String> =
-        settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', true)")).collect();
+        settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', {is_local})")).collect();
     // Bytes of an SQL_ASCII database come as they are: asked for in UTF8 the server refuses what is none.
     let encoding = "pg_catalog.set_config('client_encoding', case pg_catalog.current_setting('server_encoding') \
-                    when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end, true)";
-    format!("begin read only; select {MARKER} {}, {encoding}", calls.join(", "))
+                    when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end";
+    format!("select {MARKER} {}, {encoding}, {is_local})", calls.join(", "))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod analyse;
 mod bound;
+mod condition;
 mod custom;
 mod index;
 mod redact;
@@ -11,6 +12,7 @@ mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
+pub use condition::{Compared, Comparison, Ordered, PlanColumn, columns, comparisons, sort_key};
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use index::{IndexText, index_text, is_keyword, is_same_index};
 pub use redact::redact;

@@ -4,6 +4,10 @@
 //! `EXPLAIN EXECUTE` asked with NULLs under `plan_cache_mode = force_generic_plan`. Each question is a
 //! read-only transaction of its own.
 
+mod hypopg;
+
+pub use hypopg::{Hypopg, Probe};
+
 use crate::model::snapshot::Plan;
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{Repaired, redact, repair};
@@ -33,6 +37,27 @@ pub async fn plan(
     question: Question<'_>,
     column_type: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Plan {
+    let (plan, unplannable, error) = match planned(reader, major, question, column_type).await {
+        Ok((_, plan)) => (Some(plan), None, None),
+        Err((code, words)) => (None, Some(code.to_owned()), Some(words)),
+    };
+    Plan {
+        database: question.database.to_owned(),
+        fingerprint: question.fingerprint.to_owned(),
+        search_path: question.search_path.to_owned(),
+        plan,
+        unplannable,
+        error,
+    }
+}
+
+/// The statement as the server takes it, and its plan; or why there is none, as a code and in words.
+async fn planned(
+    reader: &Reader,
+    major: i32,
+    question: Question<'_>,
+    column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<(Repaired, Value), (&'static str, String)> {
     let mut casts = BTreeMap::new();
     let mut outcome = Err(("not_plannable", "the parser refused the text".to_owned()));
     for _ in 0..ATTEMPTS {
@@ -46,8 +71,7 @@ pub async fn plan(
         match reader.explain(&script(&repaired, major), question.search_path).await {
             Ok(mut plan) => {
                 redact_plan(&mut plan);
-                outcome = Ok(plan);
-                break;
+                return Ok((repaired, plan));
             }
             Err(error) => {
                 let untyped = untyped_parameter(&error).filter(|number| !casts.contains_key(number));
@@ -57,18 +81,7 @@ pub async fn plan(
             }
         }
     }
-    let (plan, unplannable, error) = match outcome {
-        Ok(plan) => (Some(plan), None, None),
-        Err((code, words)) => (None, Some(code.to_owned()), Some(words)),
-    };
-    Plan {
-        database: question.database.to_owned(),
-        fingerprint: question.fingerprint.to_owned(),
-        search_path: question.search_path.to_owned(),
-        plan,
-        unplannable,
-        error,
-    }
+    outcome
 }
 
 /// Parts of a plan that are expressions: they show literals of views, policies and constraints.

@@ -1,0 +1,17 @@
+//! Which indexes a workload should have: candidates from what its plans ask, costs from the planner, and
+//! a choice for all statements together within a budget.
+//!
+//! Pure but for the oracle it is given. Must not know servers, files or the clock.
+
+mod candidate;
+mod choose;
+mod explore;
+mod oracle;
+mod search;
+mod workload;
+
+pub use candidate::{Candidate, Id, MAX_WIDTH, Pool};
+pub use choose::Bounds;
+pub use oracle::{Answer, Question, WhatIf};
+pub use search::{Found, Task, search};
+pub use workload::{Key, Query, Uses, Weigh, Workload, workload};

@@ -1,0 +1,171 @@
+//! The search: explore each statement, choose for all, ask the planner about the choice, look around it,
+//! choose again, until nothing moves.
+
+use super::candidate::{Candidate, Id, MAX_WIDTH, Pool};
+use super::choose::{Bounds, Chooser};
+use super::explore::explore;
+use super::oracle::{Memory, Question, WhatIf};
+use super::workload::{Query, Uses};
+use std::collections::BTreeSet;
+
+/// Choices are refined this many times at most.
+const ROUNDS: usize = 12;
+
+/// What a search is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// The statements.
+    pub queries: &'a [Query],
+    /// What a unit of each one's cost is worth.
+    pub weights: &'a [f64],
+    /// Bounds of the choice.
+    pub bounds: Bounds,
+    /// Questions to the planner at most.
+    pub max_calls: usize,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// The chosen indexes.
+    pub chosen: BTreeSet<Id>,
+    /// Cost of each statement without them and with them, and which of them it uses; none where the planner
+    /// refused it.
+    pub costs: Vec<Option<(f64, f64, Vec<Id>)>>,
+    /// Questions that went to the planner.
+    pub calls: usize,
+}
+
+/// Searches. The pool holds all candidates afterwards.
+pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found {
+    let mut memory = Memory::new(oracle, task.queries.len());
+    explore(task.queries, pool, &mut memory);
+    let bases = ask_all(&task, &BTreeSet::new(), pool, &mut memory);
+    let costs: Vec<f64> = bases.iter().map(|answer| answer.as_ref().map_or(0.0, |(cost, _)| *cost)).collect();
+    let mut chosen = BTreeSet::new();
+    let mut seen: Vec<BTreeSet<Id>> = Vec::new();
+    for _ in 0..ROUNDS {
+        let next = settle(&task, &costs, &seen, pool, &mut memory);
+        if seen.contains(&next) {
+            chosen = next;
+            break;
+        }
+        seen.push(next.clone());
+        chosen = next;
+        if memory.calls >= task.max_calls {
+            break;
+        }
+        look_around(&task, &chosen, pool, &mut memory);
+    }
+    let after = ask_all(&task, &chosen, pool, &mut memory);
+    let costs = bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
+    Found { chosen, costs, calls: memory.calls }
+}
+
+/// Chooses, asks for the true costs of the choice, and chooses again while they change it.
+fn settle(
+    task: &Task<'_>,
+    bases: &[f64],
+    known: &[BTreeSet<Id>],
+    pool: &mut Pool,
+    memory: &mut Memory<'_>,
+) -> BTreeSet<Id> {
+    let mut tried: Vec<BTreeSet<Id>> = Vec::new();
+    loop {
+        memory.learn_sizes(pool);
+        let recent = &known[known.len().saturating_sub(1)..];
+        let (next, _) = Chooser::new(pool, task.bounds, task.weights, bases, memory, &[]).choose(recent);
+        if tried.contains(&next) || tried.len() >= ROUNDS {
+            return next;
+        }
+        ask_all(task, &next, pool, memory);
+        tried.push(next);
+    }
+}
+
+/// The part of a set that is on a statement's tables.
+fn relevant(query: &Query, set: &BTreeSet<Id>, pool: &Pool) -> Vec<Id> {
+    set.iter().copied().filter(|id| query.tables.contains_key(&pool.get(*id).table)).collect()
+}
+
+fn ask_all(
+    task: &Task<'_>,
+    set: &BTreeSet<Id>,
+    pool: &mut Pool,
+    memory: &mut Memory<'_>,
+) -> Vec<Option<(f64, Vec<Id>)>> {
+    let questions: Vec<Question> = (task.queries.iter().enumerate())
+        .map(|(number, query)| Question { query: number, alive: relevant(query, set, pool) })
+        .collect();
+    memory.ask(pool, &questions).into_iter().map(|answer| answer.map(|answer| (answer.cost, answer.used))).collect()
+}
+
+/// Asks about indexes like the chosen ones: wider, narrower, and merged with others of the same leading
+/// column, each in the place of the one it is like.
+fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) {
+    let answers = ask_all(task, chosen, pool, memory);
+    let mut questions: BTreeSet<(usize, Vec<Id>)> = BTreeSet::new();
+    for id in chosen {
+        let users: Vec<usize> = (answers.iter().enumerate())
+            .filter(|(_, answer)| answer.as_ref().is_some_and(|(_, used)| used.contains(id)))
+            .map(|(query, _)| query)
+            .collect();
+        for candidate in neighbours(*id, &users, task, chosen, pool) {
+            let Some(new) = pool.add(candidate) else { continue };
+            for query in profiting(new, task, pool, memory) {
+                let mut alive: BTreeSet<Id> = relevant(&task.queries[query], chosen, pool).into_iter().collect();
+                alive.remove(id);
+                alive.insert(new);
+                questions.insert((query, alive.into_iter().collect()));
+            }
+        }
+    }
+    let room = task.max_calls.saturating_sub(memory.calls);
+    let questions: Vec<Question> =
+        questions.into_iter().take(room).map(|(query, alive)| Question { query, alive }).collect();
+    memory.ask(pool, &questions);
+}
+
+fn neighbours(id: Id, users: &[usize], task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &Pool) -> BTreeSet<Candidate> {
+    let own = pool.get(id);
+    let mut found = BTreeSet::new();
+    if own.keys.len() > 1 {
+        let keys = own.keys[..own.keys.len() - 1].to_vec();
+        found.insert(Candidate { table: own.table.clone(), keys });
+    }
+    let wanted: Vec<&Uses> = users.iter().filter_map(|query| task.queries[*query].tables.get(&own.table)).collect();
+    for uses in &wanted {
+        found.extend(uses.relevant().iter().filter_map(|column| own.widened(column)));
+        if uses.needed.len() <= MAX_WIDTH {
+            found.extend(uses.needed.iter().filter_map(|column| own.widened(column)));
+        }
+    }
+    for other in chosen.iter().map(|id| pool.get(*id)).filter(|other| *other != own && other.table == own.table) {
+        if other.leading() == own.leading() {
+            found.extend(merged(own, other));
+        }
+    }
+    found
+}
+
+/// All columns of the one, then those of the other.
+fn merged(one: &Candidate, other: &Candidate) -> Option<Candidate> {
+    let mut all = one.clone();
+    for key in &other.keys {
+        if !all.keys.iter().any(|own| own.column == key.column) {
+            if all.keys.len() >= MAX_WIDTH {
+                return None;
+            }
+            all.keys.push(key.clone());
+        }
+    }
+    (all.keys.len() > one.keys.len()).then_some(all)
+}
+
+/// Statements that some plan served by an index of the same table and leading column.
+fn profiting(id: Id, task: &Task<'_>, pool: &Pool, memory: &Memory<'_>) -> Vec<usize> {
+    let own = pool.get(id);
+    let is_alike = |other: &Id| pool.get(*other).table == own.table && pool.get(*other).leading() == own.leading();
+    let profits = |query: &usize| memory.records(*query).iter().any(|record| record.used.iter().any(is_alike));
+    (0..task.queries.len()).filter(profits).collect()
+}

@@ -1,0 +1,217 @@
+//! HypoPG: indexes that only the planner sees, in a session of ours and gone with it. Never creates the
+//! extension. Each session holds its own hypothetical indexes, so that several share the questions.
+
+use super::{Question as Statement, planned};
+use crate::advise::{Answer, Candidate, Id, Pool, Question, WhatIf};
+use crate::ddl::{qualified, quoted};
+use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
+use crate::statement::Repaired;
+use futures_util::future::join_all;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use tokio::runtime::Handle;
+
+/// A statement that can be asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// search_path to resolve its names by.
+    search_path: String,
+    /// The messages that explain it, before and after nothing.
+    explain: String,
+}
+
+/// The planner of a server with HypoPG.
+#[derive(Debug)]
+pub struct Hypopg {
+    sessions: Vec<Session>,
+    probes: Vec<Probe>,
+    runtime: Handle,
+}
+
+/// A session and the hypothetical indexes in it.
+#[derive(Debug)]
+struct Session {
+    pinned: Pinned,
+    /// Schema of the extension, quoted.
+    schema: String,
+    alive: BTreeMap<Id, u32>,
+    search_path: String,
+}
+
+impl Hypopg {
+    /// Opens sessions for the questions. `schema` is where the extension lives. To be used from a thread that
+    /// may block, within `runtime`.
+    pub async fn connect(
+        reader: &Reader,
+        sessions: usize,
+        schema: &str,
+        probes: Vec<Probe>,
+        runtime: Handle,
+    ) -> Result<Self, ReadError> {
+        let mut all = Vec::new();
+        for _ in 0..sessions.max(1) {
+            let pinned = reader.pin().await?;
+            // Before 16 the question is a prepared statement: its plan must not depend on the NULLs it is given.
+            pinned.ask(&format!("select {MARKER} pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)")).await?;
+            all.push(Session { pinned, schema: quoted(schema), alive: BTreeMap::new(), search_path: String::new() });
+        }
+        Ok(Self { sessions: all, probes, runtime })
+    }
+
+    /// A statement as it is asked about; or why it cannot be.
+    pub async fn probe(
+        reader: &Reader,
+        major: i32,
+        statement: Statement<'_>,
+        column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<Probe, (&'static str, String)> {
+        let (repaired, _) = planned(reader, major, statement, column_type).await?;
+        Ok(Probe { search_path: statement.search_path.to_owned(), explain: script(&repaired, major) })
+    }
+}
+
+/// One message that explains a statement with no regard to the values of its parameters.
+fn script(Repaired { sql, params }: &Repaired, major: i32) -> String {
+    if major >= 16 {
+        return format!("explain {MARKER} (generic_plan, format json) {sql}");
+    }
+    if *params == 0 {
+        return format!("explain {MARKER} (format json) {sql}");
+    }
+    let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
+    format!(
+        "prepare {MARKER} pgassay_question as {sql}; explain {MARKER} (format json) execute pgassay_question({nulls}); \
+         deallocate {MARKER} pgassay_question"
+    )
+}
+
+impl WhatIf for Hypopg {
+    fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
+        let share = questions.len().div_ceil(self.sessions.len()).max(1);
+        let (probes, runtime) = (&self.probes, self.runtime.clone());
+        let portions = self.sessions.iter_mut().zip(questions.chunks(share));
+        let asked = portions.map(|(session, portion)| session.ask_all(pool, probes, portion));
+        runtime.block_on(join_all(asked)).into_iter().flatten().collect()
+    }
+
+    fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
+        let share = candidates.len().div_ceil(self.sessions.len()).max(1);
+        let runtime = self.runtime.clone();
+        let portions = self.sessions.iter_mut().zip(candidates.chunks(share));
+        let measured = portions.map(|(session, portion)| session.measure(portion));
+        runtime.block_on(join_all(measured)).into_iter().flatten().collect()
+    }
+}
+
+/// `CREATE INDEX` without a name, as HypoPG takes it.
+fn definition(candidate: &Candidate) -> String {
+    let keys: Vec<String> = (candidate.keys.iter())
+        .map(|key| {
+            let order = if key.is_descending { " DESC" } else { "" };
+            let nulls = match (key.is_descending, key.nulls_first) {
+                (true, false) => " NULLS LAST",
+                (false, true) => " NULLS FIRST",
+                _ => "",
+            };
+            format!("{}{order}{nulls}", quoted(&key.column))
+        })
+        .collect();
+    format!("CREATE INDEX ON {} USING btree ({})", qualified(&candidate.table), keys.join(", "))
+}
+
+fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+impl Session {
+    async fn ask_all(&mut self, pool: &Pool, probes: &[Probe], questions: &[Question]) -> Vec<Option<Answer>> {
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            let answer = self.ask(pool, &probes[question.query], &question.alive).await;
+            if answer.is_none() {
+                self.forget().await;
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+
+    /// One message: away with what is not asked about, in with what is, explain.
+    async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<Answer> {
+        let wanted: BTreeSet<Id> = alive.iter().copied().collect();
+        let gone: Vec<Id> = self.alive.keys().filter(|id| !wanted.contains(id)).copied().collect();
+        let new: Vec<Id> = wanted.iter().filter(|id| !self.alive.contains_key(id)).copied().collect();
+        let mut message = String::new();
+        for id in &gone {
+            let oid = self.alive.remove(id)?;
+            message.push_str(&format!("select {MARKER} {}.hypopg_drop_index({oid}); ", self.schema));
+        }
+        for id in &new {
+            let sql = literal(&definition(pool.get(*id)));
+            message.push_str(&format!("select {MARKER} indexrelid from {}.hypopg_create_index({sql}); ", self.schema));
+        }
+        if self.search_path != probe.search_path {
+            let path = literal(&probe.search_path);
+            message.push_str(&format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false); "));
+            self.search_path.clone_from(&probe.search_path);
+        }
+        message.push_str(&probe.explain);
+        let results = self.pinned.ask(&message).await.ok()?;
+        let created = results.get(gone.len()..gone.len() + new.len())?;
+        for (id, rows) in new.iter().zip(created) {
+            self.alive.insert(*id, number(rows)?);
+        }
+        answer(results.iter().rev().find(|rows| !rows.is_empty())?, &self.alive)
+    }
+
+    /// After an error nobody knows which indexes are there.
+    async fn forget(&mut self) {
+        self.alive.clear();
+        self.search_path.clear();
+        let reset = format!("select {MARKER} {}.hypopg_reset()", self.schema);
+        let _ = self.pinned.ask(&reset).await;
+    }
+
+    async fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
+        let schema = &self.schema;
+        let mut sizes = Vec::new();
+        for candidate in candidates {
+            let sql = literal(&definition(candidate));
+            let message = format!(
+                "select {MARKER} {schema}.hypopg_relation_size(indexrelid), indexrelid from {schema}.hypopg_create_index({sql})"
+            );
+            let rows = self.pinned.ask(&message).await.ok().and_then(|mut results| results.pop());
+            let cells = rows.as_ref().and_then(|rows| rows.first());
+            let cell = |at: usize| cells.and_then(|row| row.get(at)).and_then(Option::as_deref);
+            sizes.push(cell(0).and_then(|text| text.parse().ok()).unwrap_or(i64::MAX / 4096));
+            if let Some(oid) = cell(1) {
+                let _ = self.pinned.ask(&format!("select {MARKER} {schema}.hypopg_drop_index({oid})")).await;
+            }
+        }
+        sizes
+    }
+}
+
+fn number(rows: &[TextRow]) -> Option<u32> {
+    rows.first()?.first()?.as_deref()?.parse().ok()
+}
+
+/// Cost and used indexes of an EXPLAIN.
+fn answer(rows: &[TextRow], alive: &BTreeMap<Id, u32>) -> Option<Answer> {
+    let text: String = rows.iter().filter_map(|row| row.first()?.as_deref()).collect::<Vec<_>>().join("\n");
+    let plan: Value = serde_json::from_str(&text).ok()?;
+    let root = plan.get(0)?.get("Plan")?;
+    let mut names = BTreeSet::new();
+    indexes(root, &mut names);
+    let is_used = |oid: &u32| names.iter().any(|name| name.starts_with(&format!("<{oid}>")));
+    let used = alive.iter().filter(|(_, oid)| is_used(oid)).map(|(id, _)| *id).collect();
+    Some(Answer { cost: root.get("Total Cost")?.as_f64()?, used })
+}
+
+fn indexes<'p>(node: &'p Value, names: &mut BTreeSet<&'p str>) {
+    names.extend(node.get("Index Name").and_then(Value::as_str));
+    for child in node.get("Plans").and_then(Value::as_array).into_iter().flatten() {
+        indexes(child, names);
+    }
+}
+
