@@ -179,8 +179,9 @@ impl<'a> Chooser<'a> {
 
     fn step(&self, choice: &Choice) -> Option<Choice> {
         let outs: Vec<Option<Id>> = std::iter::once(None).chain(choice.set.iter().copied().map(Some)).collect();
-        let ins: Vec<Option<Id>> =
-            std::iter::once(None).chain(self.serves.keys().filter(|id| !choice.set.contains(id)).copied().map(Some)).collect();
+        let ins: Vec<Option<Id>> = std::iter::once(None)
+            .chain(self.serves.keys().filter(|id| !choice.set.contains(id)).copied().map(Some))
+            .collect();
         let mut best: Option<Choice> = None;
         for out in &outs {
             for into in &ins {

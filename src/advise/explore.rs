@@ -113,7 +113,8 @@ impl<'a> Explorer<'a> {
         for (table, uses) in self.tables {
             for seed in self.seeds(table, width - 1, pool) {
                 let seed = pool.get(seed).clone();
-                let needed = uses.needed.iter().map(String::as_str).filter(|_| uses.needed.len() <= super::candidate::MAX_WIDTH);
+                let needed =
+                    uses.needed.iter().map(String::as_str).filter(|_| uses.needed.len() <= super::candidate::MAX_WIDTH);
                 let columns: BTreeSet<&str> = uses.relevant().into_iter().chain(needed).collect();
                 let wider: Vec<Candidate> = columns.iter().filter_map(|column| seed.widened(column)).collect();
                 found.extend(wider.into_iter().filter_map(|candidate| pool.add(candidate)));

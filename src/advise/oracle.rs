@@ -100,9 +100,8 @@ impl<'a> Memory<'a> {
         if let Some(answer) = self.exact.get(question) {
             return Some(answer.clone());
         }
-        let between = |record: &&Record| {
-            is_subset(&record.used, &question.alive) && is_subset(&question.alive, &record.alive)
-        };
+        let between =
+            |record: &&Record| is_subset(&record.used, &question.alive) && is_subset(&question.alive, &record.alive);
         let record = self.records[question.query].iter().find(between)?;
         Some(Some(Answer { cost: record.cost, used: record.used.clone() }))
     }

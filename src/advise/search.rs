@@ -58,7 +58,8 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
         look_around(&task, &chosen, pool, &mut memory);
     }
     let after = ask_all(&task, &chosen, pool, &mut memory);
-    let costs = bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
+    let costs =
+        bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
     Found { chosen, costs, calls: memory.calls }
 }
 

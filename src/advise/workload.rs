@@ -111,12 +111,7 @@ pub fn workload(snapshot: &Snapshot) -> Workload {
     workload
 }
 
-fn query(
-    plan: &Plan,
-    root: &Value,
-    statement: &Statement,
-    relations: &HashMap<(&str, &str), &Relation>,
-) -> Query {
+fn query(plan: &Plan, root: &Value, statement: &Statement, relations: &HashMap<(&str, &str), &Relation>) -> Query {
     let mut reading = Reading { relations, aliases: BTreeMap::new(), tables: BTreeMap::new() };
     reading.name(root);
     reading.read(root);

@@ -396,8 +396,10 @@ fn settings(limits: Limits, is_hidden: bool, is_local: bool) -> String {
     if is_hidden {
         settings.push(("pg_stat_statements.track", "none"));
     }
-    let calls: Vec<String> =
-        settings.iter().map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', {is_local})")).collect();
+    let calls: Vec<String> = settings
+        .iter()
+        .map(|(name, value)| format!("pg_catalog.set_config('{name}', '{value}', {is_local})"))
+        .collect();
     // Bytes of an SQL_ASCII database come as they are: asked for in UTF8 the server refuses what is none.
     let encoding = "pg_catalog.set_config('client_encoding', case pg_catalog.current_setting('server_encoding') \
                     when 'SQL_ASCII' then 'SQL_ASCII' else 'UTF8' end";

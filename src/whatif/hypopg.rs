@@ -52,7 +52,9 @@ impl Hypopg {
         for _ in 0..sessions.max(1) {
             let pinned = reader.pin().await?;
             // Before 16 the question is a prepared statement: its plan must not depend on the NULLs it is given.
-            pinned.ask(&format!("select {MARKER} pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)")).await?;
+            pinned
+                .ask(&format!("select {MARKER} pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)"))
+                .await?;
             all.push(Session { pinned, schema: quoted(schema), alive: BTreeMap::new(), search_path: String::new() });
         }
         Ok(Self { sessions: all, probes, runtime })
@@ -214,4 +216,3 @@ fn indexes<'p>(node: &'p Value, names: &mut BTreeSet<&'p str>) {
         indexes(child, names);
     }
 }
-

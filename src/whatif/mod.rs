@@ -4,8 +4,10 @@
 //! `EXPLAIN EXECUTE` asked with NULLs under `plan_cache_mode = force_generic_plan`. Each question is a
 //! read-only transaction of its own.
 
+mod consult;
 mod hypopg;
 
+pub use consult::{ConsultError, Consultation, Consulted, consult};
 pub use hypopg::{Hypopg, Probe};
 
 use crate::model::snapshot::Plan;

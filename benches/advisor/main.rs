@@ -1,0 +1,120 @@
+//! What the advice for a workload is worth, at several budgets, in the planner's own cost of the workload's
+//! real statements: a printed table, never a test.
+//!
+//! - `PGASSAY_ADVISOR_DSN` names a server with the workload in `pg_stat_statements`, HypoPG and the data
+//! - `PGASSAY_ADVISOR_QUERIES` names a folder with the same statements with their constants, one `.sql` each
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::cast_precision_loss, reason = "a table for people")]
+#![allow(missing_docs, reason = "a program, and no library")]
+
+use pgassay::advise::{Bounds, Question, Weigh, WhatIf};
+use pgassay::collect::{Access, Scope, collect, column_types};
+use pgassay::model::snapshot::{Snapshot, Statement, StatementCounters, Tool};
+use pgassay::postgres::{Limits, Reader, Surroundings, Target};
+use pgassay::progress::Silent;
+use pgassay::whatif::{Consultation, Consulted, Hypopg, Probe, consult, plan};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Bytes; none is no bound.
+const BUDGETS: [Option<i64>; 5] =
+    [Some(250_000_000), Some(500_000_000), Some(1_000_000_000), Some(2_000_000_000), None];
+
+fn main() -> ExitCode {
+    let (dsn, folder) = (std::env::var("PGASSAY_ADVISOR_DSN"), std::env::var("PGASSAY_ADVISOR_QUERIES"));
+    let (true, Ok(dsn), Ok(folder)) = (std::env::args().any(|word| word == "--bench"), dsn, folder) else {
+        return ExitCode::SUCCESS;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    match runtime.block_on(measure(&dsn, Path::new(&folder))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
+    let target = Target::resolve(dsn, &Surroundings::default())?;
+    let reader = Reader::connect(&target, Limits::default(), "bench").await?;
+    let access = Access { target: &target, name: "bench", limits: Limits::default(), run: "bench" };
+    let scope = Scope { plans: 500, ..Scope::default() };
+    let normalised = collect(access, &scope, Tool::default(), &Silent).await?;
+    let literal = with_constants(&reader, &normalised, folder).await?;
+    println!(
+        "{:>8} {:>12} {:>12} {:>8} {:>8} {:>8} {:>7}",
+        "budget", "texts", "cost after", "indexes", "MB", "asked", "s"
+    );
+    for budget in BUDGETS {
+        for (name, snapshot) in [("normalised", &normalised), ("constants", &literal)] {
+            let began = Instant::now();
+            let advice = advise(&reader, snapshot, budget).await?;
+            let seconds = began.elapsed().as_secs_f64();
+            let cost = worth(&reader, &literal, &advice).await?;
+            let bytes: i64 = advice.found.chosen.iter().map(|id| advice.pool.bytes(*id)).sum();
+            let budget = budget.map_or_else(|| "none".to_owned(), |bytes| format!("{}", bytes / 1_000_000));
+            println!(
+                "{budget:>8} {name:>12} {:>12.3} {:>8} {:>8} {:>8} {seconds:>7.1}",
+                cost / 1e6,
+                advice.found.chosen.len(),
+                bytes / 1_000_000,
+                advice.found.calls
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fallible<Consulted> {
+    let consultation = Consultation {
+        weigh: Weigh::Calls,
+        bounds: Bounds { budget_bytes: budget, max_per_table: 50, least_gain: 0.0 },
+        sessions: 2,
+        max_calls: 3_000,
+    };
+    let types = column_types(snapshot, &snapshot.target.database);
+    Ok(consult(reader, snapshot, consultation, &|name: &str| types.get(name).cloned()).await?)
+}
+
+/// The snapshot with the statements of a folder for its workload.
+async fn with_constants(reader: &Reader, snapshot: &Snapshot, folder: &Path) -> Fallible<Snapshot> {
+    let mut literal = Snapshot { statements: Vec::new(), plans: Vec::new(), ..snapshot.clone() };
+    let mut files: Vec<_> = std::fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
+    files.sort();
+    for file in files {
+        let text = std::fs::read_to_string(&file)?.trim().trim_end_matches(';').to_owned();
+        let fingerprint = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let question = question(snapshot, &fingerprint, &text);
+        literal.plans.push(plan(reader, snapshot.server.major(), question, &|_: &str| None).await);
+        let counters = StatementCounters { calls: 1, total_exec_time_ms: 1.0, ..StatementCounters::default() };
+        let database = snapshot.target.database.clone();
+        literal.statements.push(Statement { fingerprint, text, database, counters, ..Statement::default() });
+    }
+    Ok(literal)
+}
+
+fn question<'a>(snapshot: &'a Snapshot, fingerprint: &'a str, text: &'a str) -> pgassay::whatif::Question<'a> {
+    pgassay::whatif::Question { database: &snapshot.target.database, fingerprint, text, search_path: "public" }
+}
+
+/// Summed cost of the real statements with the chosen indexes.
+async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Fallible<f64> {
+    let mut probes: Vec<Probe> = Vec::new();
+    for statement in &literal.statements {
+        let question = question(literal, &statement.fingerprint, &statement.text);
+        let probe = Hypopg::probe(reader, literal.server.major(), question, &|_: &str| None).await;
+        probes.push(probe.map_err(|(code, words)| format!("{}: {code}: {words}", statement.fingerprint))?);
+    }
+    let alive: Vec<_> = advice.found.chosen.iter().copied().collect();
+    let questions: Vec<Question> = (0..probes.len()).map(|query| Question { query, alive: alive.clone() }).collect();
+    let schema = literal.extensions.iter().find(|row| row.name == "hypopg").map_or("public", |row| &row.schema);
+    let mut oracle = Hypopg::connect(reader, 1, schema, probes, Handle::current()).await?;
+    let pool = &advice.pool;
+    let answers = tokio::task::block_in_place(|| oracle.ask(pool, &questions));
+    Ok(answers.into_iter().flatten().map(|answer| answer.cost).sum())
+}
