@@ -14,6 +14,8 @@ pub mod compare;
 pub mod demo;
 pub mod facts;
 pub mod model;
+#[cfg(test)]
+mod mutants;
 pub mod partition;
 pub mod postgres;
 pub mod progress;

@@ -178,7 +178,24 @@ fn holds_password(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const WHOLE: &str = "\
+targets:
+  shop: {url: 'postgres://auditor@db1/shop?sslmode=verify-full', replicas: ['host=db2 user=auditor']}
+connection: {jobs: 2, statement_timeout: 15s, top: 100, plans: 0, databases: [shop, crm], sample: 10s}
+rules:
+  paths: [ops/rules]
+  only: [index, slow_query]
+  profile: static
+  schemas: ['app_*']
+  params: {slow_query.min_mean_ms: 500, unused_index.min_bytes: 1GiB}
+  severity: {deep_offset: info}
+audit: {format: json, min_severity: info, fail_on: warning, baseline: b.json, fail_on_new: true}
+waivers:
+  - {rule: unused_index, object: 'public.*', reason: year-end, until: 2027-01-31, owner: data}
+";
 
     fn refused(text: &str) -> String {
         Config::parse("pgassay.yaml", text).expect_err("refused").to_string()
@@ -192,6 +209,7 @@ mod tests {
         )
         .expect("a config");
         assert_eq!(config.waivers.len(), 1);
+        assert!(Config::parse("pgassay.yaml", WHOLE).is_ok());
         assert!(config.target("shop").is_ok());
         assert!(config.target("other").expect_err("unknown").to_string().contains("it names shop"));
     }
@@ -199,6 +217,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_config_makes_it_panic(text in "(targets|rules|waivers|audit|connection|params|url|jobs|until|[-:{}\\[\\]\",.*&!|> \n0-9a-z]){0,40}") {
+            let _ = Config::parse("pgassay.yaml", &text);
+        }
+
+        #[test]
+        fn no_damage_to_a_config_makes_it_panic(text in mutants(vec![WHOLE.to_owned()])) {
             let _ = Config::parse("pgassay.yaml", &text);
         }
     }

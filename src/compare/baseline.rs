@@ -156,7 +156,13 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const REPORT: &str = r#"{"schema_version": 1, "captured_at": "2026-06-15T12:00:00Z",
+        "target": {"database": "shop", "databases": ["shop", "crm"], "system_identifier": "7312345678901234567"},
+        "summary": {"min_severity": "info"}, "findings": [{"rule": "unused_index", "severity": "warning",
+        "object": {"database": "shop"}, "fingerprint": "0f", "waived": {"reason": "r", "until": null}}]}"#;
 
     fn refused(json: &str) -> String {
         Baseline::parse(json.as_bytes()).expect_err("refused")
@@ -169,12 +175,18 @@ mod tests {
         assert!(refused(r#"{"schema_version": 2}"#).starts_with("report version 2, this program compares with 1"));
         assert!(refused(r#"{"schema_version": 1}"#).starts_with("damaged report: missing field"));
         assert!(refused("[]").starts_with("no JSON report"));
+        assert!(Baseline::parse(REPORT.as_bytes()).is_ok());
     }
 
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Baseline::parse(&bytes);
+        }
+
+        #[test]
+        fn no_report_makes_it_panic(text in mutants(vec![REPORT.to_owned()])) {
+            let _ = Baseline::parse(text.as_bytes());
         }
     }
 }
