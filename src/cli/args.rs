@@ -252,6 +252,9 @@ pub(super) struct SnapshotArgs {
     /// The file; `.json` is written plain, anything else compressed with zstd
     #[arg(long, short, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Rule packs whose SELECTs are read too: a file or folder; repeatable
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
 }
