@@ -98,6 +98,11 @@ fn a_baseline_gates_only_what_is_new() {
     let said = desk.audit(&["--config", "ops/pgassay.yaml"]);
     assert_eq!(said.code, 1, "{}", said.out);
     assert!(said.out.contains("  (new)\n") && said.out.contains(": 1 new, 0 gone"), "{}", said.out);
+    report["target"]["system_identifier"] = "1".into();
+    desk.write("other.json", &report.to_string());
+    let said = desk.audit(&["--baseline", "other.json", "--fail-on-new"]);
+    assert_eq!(said.err, "baseline other.json: it is of another cluster; findings are compared by rule and object\n");
+    assert!(said.out.contains(", of another cluster: 1 new, 0 gone"), "{}", said.out);
     report["target"]["databases"] = vec!["crm"].into();
     report["target"]["database"] = "crm".into();
     desk.write("crm.json", &report.to_string()).write("snapshot.json", "{\"format_version\": 1}");

@@ -29,6 +29,12 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if let Some((path, baseline)) = &baseline {
         let refused = |message| anyhow!("baseline {}: {message}", path.display());
         baseline.mark(&mut verdict, gates_new_only).map_err(refused)?;
+        if verdict.baseline.is_some_and(|compared| compared.is_of_other_cluster) && !shared.quiet {
+            eprintln!(
+                "baseline {}: it is of another cluster; findings are compared by rule and object",
+                path.display()
+            );
+        }
     }
     output::write(shared, &verdict, format, &files)?;
     Ok(verdict.exit_code())
