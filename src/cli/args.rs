@@ -132,7 +132,7 @@ pub(super) struct AuditArgs {
         "statement_timeout", "lock_timeout", "connect_timeout",
     ])]
     pub(super) from: Option<PathBuf>,
-    /// Keep the snapshot
+    /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Format on standard output [default: table]

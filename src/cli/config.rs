@@ -3,7 +3,8 @@
 use super::args::Profile;
 use crate::model::finding::Severity;
 use crate::rules::{ParamValue, Problem, Waiver};
-use anyhow::{Context, Result, bail};
+use crate::store::read_text;
+use anyhow::{Result, anyhow, bail};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -102,7 +103,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
             None => return Ok(Self::default()),
         };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()))?;
+        let text = read_text(&path).map_err(|error| anyhow!("config {error}"))?;
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         config.rules.paths.iter_mut().chain(&mut config.audit.baseline).for_each(|path| *path = folder.join(&*path));
@@ -151,7 +152,7 @@ impl Config {
     pub(super) fn problem(&self, path: &[&str], word: &str, message: String) -> anyhow::Error {
         match &self.origin {
             Some((file, text)) => Problem::at(file, text, path, Some(word), message).into(),
-            None => anyhow::anyhow!(message),
+            None => anyhow!(message),
         }
     }
 
@@ -160,7 +161,9 @@ impl Config {
         match self.targets.get(name) {
             Some(target) => Ok(target),
             None if self.targets.is_empty() => {
-                bail!("`{name}` is no URL and no key=value pair, and the config names no targets")
+                bail!(
+                    "`{name}` is no URL and no key=value pair, and the config names no targets: for a database, dbname={name}; for a host, host={name}"
+                )
             }
             None => {
                 let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();

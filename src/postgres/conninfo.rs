@@ -144,7 +144,7 @@ fn parse_pairs(text: &str) -> Result<Params, TargetError> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let (keyword, after) = rest.split_once('=').ok_or_else(|| {
-            TargetError("a target is a URL, keyword=value pairs, or a name from the config".to_owned())
+            TargetError("a target is a URL (postgres://…), key=value pairs, or a name from the config".to_owned())
         })?;
         let (value, after) = read_value(after.trim_start())?;
         params.insert(keyword.trim().to_owned(), value);

@@ -1,5 +1,9 @@
 //! Files: snapshots, baselines, rule packs and their fixtures.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 mod baseline;
 mod rules;
 mod snapshot;
@@ -18,8 +22,16 @@ pub struct StoreError {
     pub message: String,
 }
 
+/// The text of a file that a person wrote.
+pub fn read_text(path: &Path) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => StoreError::new(path, "no text: it is not UTF-8"),
+        _ => StoreError::new(path, error),
+    })
+}
+
 impl StoreError {
-    fn new(file: &std::path::Path, message: impl std::fmt::Display) -> Self {
+    fn new(file: &Path, message: impl std::fmt::Display) -> Self {
         Self { file: file.display().to_string(), message: message.to_string() }
     }
 }
