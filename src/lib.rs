@@ -17,6 +17,8 @@ pub mod ddl;
 pub mod demo;
 pub mod facts;
 pub mod model;
+#[cfg(test)]
+mod mutants;
 pub mod partition;
 pub mod postgres;
 pub mod progress;

@@ -98,6 +98,11 @@ fn a_baseline_gates_only_what_is_new() {
     let said = desk.audit(&["--config", "ops/pgassay.yaml"]);
     assert_eq!(said.code, 1, "{}", said.out);
     assert!(said.out.contains("  (new)\n") && said.out.contains(": 1 new, 0 gone"), "{}", said.out);
+    report["target"]["system_identifier"] = "1".into();
+    desk.write("other.json", &report.to_string());
+    let said = desk.audit(&["--baseline", "other.json", "--fail-on-new"]);
+    assert_eq!(said.err, "baseline other.json: it is of another cluster; findings are compared by rule and object\n");
+    assert!(said.out.contains(", of another cluster: 1 new, 0 gone"), "{}", said.out);
     report["target"]["databases"] = vec!["crm"].into();
     report["target"]["database"] = "crm".into();
     desk.write("crm.json", &report.to_string()).write("snapshot.json", "{\"format_version\": 1}");
@@ -147,16 +152,31 @@ fn a_full_disk_is_told() {
 #[test]
 fn usage_errors_exit_with_2_and_name_the_next_step() {
     let desk = Desk::new();
+    fs::create_dir(desk.folder.path().join("empty")).unwrap();
+    fs::write(desk.folder.path().join("binary"), [0xff, 0xfe, 0]).unwrap();
+    desk.write("list.yaml", "rules: [1]\n");
     for (args, told) in [
+        (vec!["audit", "--rules", "empty"], "empty: no rule files (*.yaml) there"),
+        (vec!["rules", "check", "binary"], "binary: no text: it is not UTF-8"),
+        (vec!["audit", "--config", "binary"], "config binary: no text: it is not UTF-8"),
+        (vec!["audit", "--config", "list.yaml"], "list.yaml:1:8: rules: invalid type: sequence, expected a map"),
+        (vec!["audit", "--output", "json=", "host=x"], "--output json=: write FORMAT=FILE"),
+        (vec!["audit", "mysql://db/x"], "a target is a URL (postgres://…), key=value pairs, or a name"),
         (vec!["audit", "--frm", "x"], "tip: a similar argument exists: '--from'"),
         (vec!["audit", "nowhere"], "`nowhere` is no URL and no key=value pair, and the config names no targets"),
         (vec!["audit", "--from", "none.zst"], "none.zst: No such file or directory"),
-        (vec!["audit", "--only", "indx"], "no rule, area or tag `indx` — did you mean `index`?"),
+        (
+            vec!["audit", "--only", "indx"],
+            "no rule, area or tag `indx` (`pgassay rules list` shows all) — did you mean `index`?",
+        ),
         (
             vec!["audit", "--param", "slow_query.min_mean=5"],
             "rule `slow_query` has no parameter `min_mean`; its own: min_calls, min_mean_ms",
         ),
-        (vec!["audit", "--param", "slow_qery.min_mean_ms=5"], "no rule `slow_qery` — did you mean `slow_query`?"),
+        (
+            vec!["audit", "--param", "slow_qery.min_mean_ms=5"],
+            "no rule `slow_qery` (`pgassay rules list` shows all) — did you mean `slow_query`?",
+        ),
         (vec!["audit", "--param", "slow_query.min_mean_ms=5parsec"], "\"parsec\" is not a unit of ms"),
         (vec!["audit", "--param", "x"], "write RULE.PARAM=VALUE"),
         (
@@ -180,6 +200,14 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         assert!(said.err.contains(told), "{args:?}\n  wanted: {told}\n  said: {}", said.err);
         assert_eq!(said.out, "", "{args:?}");
     }
+}
+
+#[test]
+fn a_schema_that_is_not_there_is_told() {
+    let desk = Desk::new();
+    let said = desk.audit(&["--schema", "shop,shpo,s*"]);
+    assert_eq!(said.err, "--schema shpo: no schema of that name has a table\n");
+    assert_eq!(desk.audit(&["--schema", "shpo", "--quiet"]).err, "");
 }
 
 #[test]
@@ -245,7 +273,7 @@ waivers:
         ),
         (
             "rules:\n  severity: {slow_querry: info}\n",
-            "pgassay.yaml:2:14: no rule `slow_querry` — did you mean `slow_query`?",
+            "pgassay.yaml:2:14: no rule `slow_querry` (`pgassay rules list` shows all) — did you mean `slow_query`?",
         ),
         (
             "waivers:\n  - {rule: nope, object: x, reason: y, until: null, owner: null}\n",

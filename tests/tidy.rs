@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Room, and the rooms it may use. What is not said here is forbidden.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("mutants", &[]),
     ("progress", &[]),
     ("statement", &["model"]),
     ("partition", &["model", "statement"]),

@@ -144,7 +144,7 @@ pub(super) struct AuditArgs {
         "statement_timeout", "lock_timeout", "connect_timeout",
     ])]
     pub(super) from: Option<PathBuf>,
-    /// Keep the snapshot
+    /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
     /// Format on standard output [default: table]
@@ -264,6 +264,9 @@ pub(super) struct SnapshotArgs {
     /// The file; `.json` is written plain, anything else compressed with zstd
     #[arg(long, short, value_name = "FILE")]
     pub(super) output: PathBuf,
+    /// Rule packs whose SELECTs are read too: a file or folder; repeatable
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
 }

@@ -6,6 +6,8 @@ use super::settings::Loaded;
 use super::{connection, output, settings};
 use crate::audit::judge;
 use crate::compare::Baseline;
+use crate::model::snapshot::Snapshot;
+use crate::rules::matches_glob;
 use crate::store::{read_baseline, read_snapshot, write_snapshot};
 use anyhow::{Result, anyhow};
 use std::path::{Path, PathBuf};
@@ -25,13 +27,28 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;
     }
+    for glob in unmatched(&judging.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
+        eprintln!("--schema {glob}: no schema of that name has a table");
+    }
     let mut verdict = judge(&snapshot, &library, &judging, connection::tool());
     if let Some((path, baseline)) = &baseline {
         let refused = |message| anyhow!("baseline {}: {message}", path.display());
         baseline.mark(&mut verdict, gates_new_only).map_err(refused)?;
+        if verdict.baseline.is_some_and(|compared| compared.is_of_other_cluster) && !shared.quiet {
+            eprintln!(
+                "baseline {}: it is of another cluster; findings are compared by rule and object",
+                path.display()
+            );
+        }
     }
     output::write(shared, &verdict, format, &files)?;
     Ok(verdict.exit_code())
+}
+
+/// Schemas asked for of which nothing is there to judge: most likely misspelt.
+fn unmatched<'a>(globs: &'a [String], snapshot: &Snapshot) -> Vec<&'a String> {
+    let is_there = |glob: &&String| snapshot.relations.iter().any(|relation| matches_glob(glob, &relation.schema));
+    globs.iter().filter(|glob| !is_there(glob)).collect()
 }
 
 /// The baseline of the flag, else of the config, and its name. Read before the server is, so that a

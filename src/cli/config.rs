@@ -3,7 +3,8 @@
 use super::args::Profile;
 use crate::model::finding::Severity;
 use crate::rules::{ParamValue, Problem, Waiver};
-use anyhow::{Context, Result, bail};
+use crate::store::read_text;
+use anyhow::{Result, anyhow, bail};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -118,7 +119,7 @@ impl Config {
             None if Path::new(DEFAULT_FILE).exists() => PathBuf::from(DEFAULT_FILE),
             None => return Ok(Self::default()),
         };
-        let text = std::fs::read_to_string(&path).with_context(|| format!("config {}", path.display()))?;
+        let text = read_text(&path).map_err(|error| anyhow!("config {error}"))?;
         let mut config = Self::parse(&path.display().to_string(), &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let paths = config.rules.paths.iter_mut().chain(&mut config.audit.baseline).chain(&mut config.change.state);
@@ -168,7 +169,7 @@ impl Config {
     pub(super) fn problem(&self, path: &[&str], word: &str, message: String) -> anyhow::Error {
         match &self.origin {
             Some((file, text)) => Problem::at(file, text, path, Some(word), message).into(),
-            None => anyhow::anyhow!(message),
+            None => anyhow!(message),
         }
     }
 
@@ -177,7 +178,9 @@ impl Config {
         match self.targets.get(name) {
             Some(target) => Ok(target),
             None if self.targets.is_empty() => {
-                bail!("`{name}` is no URL and no key=value pair, and the config names no targets")
+                bail!(
+                    "`{name}` is no URL and no key=value pair, and the config names no targets: for a database, dbname={name}; for a host, host={name}"
+                )
             }
             None => {
                 let known: Vec<&str> = self.targets.keys().map(String::as_str).collect();
@@ -195,7 +198,24 @@ fn holds_password(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const WHOLE: &str = "\
+targets:
+  shop: {url: 'postgres://auditor@db1/shop?sslmode=verify-full', replicas: ['host=db2 user=auditor']}
+connection: {jobs: 2, statement_timeout: 15s, top: 100, plans: 0, databases: [shop, crm], sample: 10s}
+rules:
+  paths: [ops/rules]
+  only: [index, slow_query]
+  profile: static
+  schemas: ['app_*']
+  params: {slow_query.min_mean_ms: 500, unused_index.min_bytes: 1GiB}
+  severity: {deep_offset: info}
+audit: {format: json, min_severity: info, fail_on: warning, baseline: b.json, fail_on_new: true}
+waivers:
+  - {rule: unused_index, object: 'public.*', reason: year-end, until: 2027-01-31, owner: data}
+";
 
     fn refused(text: &str) -> String {
         Config::parse("pgassay.yaml", text).expect_err("refused").to_string()
@@ -209,6 +229,7 @@ mod tests {
         )
         .expect("a config");
         assert_eq!(config.waivers.len(), 1);
+        assert!(Config::parse("pgassay.yaml", WHOLE).is_ok());
         assert!(config.target("shop").is_ok());
         assert!(config.target("other").expect_err("unknown").to_string().contains("it names shop"));
     }
@@ -216,6 +237,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_config_makes_it_panic(text in "(targets|rules|waivers|audit|connection|params|url|jobs|until|[-:{}\\[\\]\",.*&!|> \n0-9a-z]){0,40}") {
+            let _ = Config::parse("pgassay.yaml", &text);
+        }
+
+        #[test]
+        fn no_damage_to_a_config_makes_it_panic(text in mutants(vec![WHOLE.to_owned()])) {
             let _ = Config::parse("pgassay.yaml", &text);
         }
     }

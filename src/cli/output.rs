@@ -74,7 +74,10 @@ fn write_file(path: &Path, verdict: &Verdict, format: FormatArg, style: Style) -
 /// Reads `json=report.json`.
 pub(super) fn parse_outputs(texts: &[String]) -> Result<Vec<(FormatArg, PathBuf)>> {
     let parse = |text: &String| {
-        let (format, file) = text.split_once('=').ok_or_else(|| anyhow!("--output {text}: write FORMAT=FILE"))?;
+        let (format, file) = text
+            .split_once('=')
+            .filter(|(_, file)| !file.is_empty())
+            .ok_or_else(|| anyhow!("--output {text}: write FORMAT=FILE"))?;
         let format = <FormatArg as clap::ValueEnum>::from_str(format, false)
             .map_err(|_| anyhow!("--output {text}: the format should be {}", FormatArg::names()))?;
         Ok((format, PathBuf::from(file)))

@@ -47,7 +47,7 @@ fn show(config: &Config, id: &str, packs: &[PathBuf]) -> Result<u8> {
     let library = settings::library(config, packs)?.library;
     let (rule, _) = library.find(id).ok_or_else(|| {
         let hint = suggest(id, library.rules.iter().map(|rule| rule.form.id.as_str()));
-        anyhow!("no rule `{id}`{hint}; `pgassay rules list` shows all")
+        anyhow!("no rule `{id}` (`pgassay rules list` shows all){hint}")
     })?;
     print(&page(rule))?;
     Ok(exit::OK)
@@ -61,9 +61,6 @@ fn check(paths: &[PathBuf]) -> Result<u8> {
         sources.extend(rule_sources(path)?);
     }
     let count = sources.len() - built_in;
-    if count == 0 {
-        bail!("no rule files there");
-    }
     settings::load(sources)?;
     let verb = if count == 1 { "file is" } else { "files are" };
     print(&format!("{count} rule {verb} sound\n"))?;

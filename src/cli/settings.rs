@@ -139,7 +139,7 @@ pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library)
                     .into_iter()
                     .chain(rule.form.tags.iter().map(String::as_str))
             });
-            bail!("no rule, area or tag `{word}`{}; `pgassay rules list` shows all", suggest(word, words));
+            bail!("no rule, area or tag `{word}` (`pgassay rules list` shows all){}", suggest(word, words));
         }
     }
     Ok(selection)

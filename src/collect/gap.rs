@@ -16,7 +16,11 @@ pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, ro
         Some("55P03") => "another session locks what is read: try again, or raise --lock-timeout".to_owned(),
         Some("57P01" | "57P02" | "57P03") => "the server is going down: try again when it is back".to_owned(),
         None => "see whether the server still answers, then try again".to_owned(),
-        Some(_) => "please report this with the server's version".to_owned(),
+        Some("42P01" | "42703" | "42883" | "42804") => {
+            "the server lacks what PostgreSQL of its version has: please report this with its `select version()`"
+                .to_owned()
+        }
+        Some(_) => "please report this with the server's `select version()`".to_owned(),
     };
     Gap {
         facet,

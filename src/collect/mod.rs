@@ -16,7 +16,7 @@ mod statements;
 pub use plans::column_types;
 
 use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
-use crate::postgres::{Limits, Load, ReadError, Reader, Target, pick};
+use crate::postgres::{ConnectError, Limits, Load, ReadError, Reader, Target, pick};
 use crate::progress::Progress;
 use gap::{gap_of, unreachable, visibility_gaps};
 use serde::Deserialize;
@@ -91,7 +91,7 @@ struct Collector<'a> {
 pub enum CollectError {
     /// No connection.
     #[error(transparent)]
-    Connect(#[from] crate::postgres::ConnectError),
+    Connect(#[from] ConnectError),
     /// The server did not say what it is.
     #[error("cannot read {place}: {error}")]
     Read {
@@ -136,7 +136,7 @@ pub async fn collect(
     database.fill(&mut snapshot);
     collector.other_databases(&reader, access, scope, &mut snapshot).await;
     statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
-    plans::fill(&collector, &reader, scope.plans, &mut snapshot).await;
+    plans::fill(&collector, &reader, access, scope.plans, &mut snapshot).await;
     custom::fill(&collector, &reader, &scope.custom, &mut snapshot).await;
     snapshot.server = collector.server.clone();
     nodes::fill(access, scope, &mut snapshot).await?;
@@ -220,19 +220,13 @@ impl Collector<'_> {
                 .map(|database| database.name.clone())
                 .collect(),
         };
-        // At most --jobs connections at a time: the first pool keeps one.
-        let limits = Limits { jobs: access.limits.jobs.saturating_sub(1).max(1), ..access.limits };
         let others: Vec<&String> = wanted.iter().filter(|name| **name != self.server.database).collect();
         if !others.is_empty() {
             first.rest().await;
         }
         for name in others {
-            let target = access.target.clone().with_database(name);
-            match Reader::connect(&target, limits, access.run).await {
-                Ok(mut reader) => {
-                    if self.server.is_superuser {
-                        reader.stay_out_of_statements();
-                    }
+            match self.enter(access, name).await {
+                Ok(reader) => {
                     database::read(self, &reader, name).await.fill(snapshot);
                     snapshot.audited.push(name.clone());
                 }
@@ -240,5 +234,16 @@ impl Collector<'_> {
             }
             first.rest().await;
         }
+    }
+
+    /// Another database, while the first pool keeps one of the --jobs connections.
+    async fn enter(&self, access: Access<'_>, database: &str) -> Result<Reader, ConnectError> {
+        let target = access.target.clone().with_database(database);
+        let limits = Limits { jobs: access.limits.jobs.saturating_sub(1).max(1), ..access.limits };
+        let mut reader = Reader::connect(&target, limits, access.run).await?;
+        if self.server.is_superuser {
+            reader.stay_out_of_statements();
+        }
+        Ok(reader)
     }
 }

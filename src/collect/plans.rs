@@ -1,44 +1,70 @@
 //! Generic plans of the statements with the largest totals, for the rules that look into plans.
 
-use super::Collector;
+use super::{Access, Collector};
 use crate::model::object::identifier;
-use crate::model::snapshot::{Facet, Gap, Relation, Role, Snapshot, Statement, StatementKind};
-use crate::postgres::Reader;
+use crate::model::snapshot::{Facet, Gap, Plan, Relation, Role, Snapshot, Statement, StatementKind};
+use crate::postgres::{ConnectError, Reader};
 use crate::whatif::{Question, plan};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Explains the `top` statements of the database the reader is connected to.
-pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, top: usize, snapshot: &mut Snapshot) {
+/// Explains the `top` statements of all audited databases, each in its own.
+pub(super) async fn fill(
+    collector: &Collector<'_>,
+    first: &Reader,
+    access: Access<'_>,
+    top: usize,
+    snapshot: &mut Snapshot,
+) {
     if top == 0 {
         collector.gap(not_asked()).await;
         return;
     }
     collector.progress.started("plans");
-    let database = snapshot.target.database.clone();
-    let types = column_types(snapshot, &database);
-    let wanted = chosen(snapshot, collector.server.is_superuser, &database, top);
+    let wanted = chosen(snapshot, collector.server.is_superuser, top);
     let (readable, closed): (Vec<&Statement>, Vec<&Statement>) =
         wanted.into_iter().partition(|statement| may_read(statement, &snapshot.relations));
     let mut plans = Vec::new();
-    for statement in readable {
-        let search_path = search_path(statement, &snapshot.roles, &snapshot.relations);
-        let question = Question {
-            database: &database,
-            fingerprint: &statement.fingerprint,
-            text: &statement.text,
-            search_path: &search_path,
-        };
-        let column_type = |name: &str| types.get(name).cloned();
-        plans.push(plan(reader, collector.server.major(), question, &column_type).await);
+    for database in &snapshot.audited {
+        let own: Vec<&Statement> = readable.iter().copied().filter(|row| row.database == *database).collect();
+        if *database == collector.server.database {
+            plans.extend(explained(collector, first, database, &own, snapshot).await);
+        } else if !own.is_empty() {
+            first.rest().await;
+            match collector.enter(access, database).await {
+                Ok(reader) => plans.extend(explained(collector, &reader, database, &own, snapshot).await),
+                Err(error) => collector.gap(closed_since(database, &error)).await,
+            }
+        }
     }
     if !closed.is_empty() {
         collector.gap(not_readable(closed.len(), plans.len(), &collector.server.role)).await;
     }
-    for other in snapshot.audited.iter().filter(|name| **name != database) {
-        collector.gap(elsewhere(other)).await;
-    }
     snapshot.plans = plans;
     collector.progress.finished("plans");
+}
+
+/// Asks for the plans of statements of one database.
+async fn explained(
+    collector: &Collector<'_>,
+    reader: &Reader,
+    database: &str,
+    statements: &[&Statement],
+    snapshot: &Snapshot,
+) -> Vec<Plan> {
+    let types = column_types(snapshot, database);
+    let column_type = |name: &str| types.get(name).cloned();
+    let mut plans = Vec::new();
+    for statement in statements {
+        let search_path = search_path(statement, &snapshot.roles, &snapshot.relations);
+        let question = Question {
+            database,
+            fingerprint: &statement.fingerprint,
+            text: &statement.text,
+            search_path: &search_path,
+        };
+        plans.push(plan(reader, collector.server.major(), question, &column_type).await);
+    }
+    plans
 }
 
 /// Every relation that the statement names and that is known here may be read by the role. Asking for the
@@ -81,18 +107,20 @@ fn not_asked() -> Gap {
     }
 }
 
-/// Plans are asked for over the first database's sessions only.
-fn elsewhere(database: &str) -> Gap {
+/// A database that could be read a moment ago.
+fn closed_since(database: &str, error: &ConnectError) -> Gap {
     Gap {
         database: Some(database.to_owned()),
-        reason: "only statements of the first database are explained".to_owned(),
-        remedy: format!("audit {} by itself", identifier(database)),
+        reason: format!("no statement of it was explained: {}", error.cause),
+        sqlstate: error.sqlstate.clone(),
+        remedy: error.next.clone(),
+        is_failure: true,
         ..not_asked()
     }
 }
 
 /// Statements that have plans the role may see, by total time. A text that was cut cannot be planned.
-fn chosen<'a>(snapshot: &'a Snapshot, is_superuser: bool, database: &str, top: usize) -> Vec<&'a Statement> {
+fn chosen(snapshot: &Snapshot, is_superuser: bool, top: usize) -> Vec<&Statement> {
     // EXPLAIN needs the privileges of the statement: a reading role would only fill the server's log.
     let may = |kind: StatementKind| match kind {
         StatementKind::Select => true,
@@ -100,10 +128,12 @@ fn chosen<'a>(snapshot: &'a Snapshot, is_superuser: bool, database: &str, top: u
         _ => is_superuser,
     };
     let is_whole = |row: &&Statement| may(row.kind) && !row.text.ends_with(" …");
-    let mut own: Vec<&Statement> =
-        snapshot.statements.iter().filter(|row| row.database == database).filter(is_whole).collect();
+    let mut own: Vec<&Statement> = snapshot.statements.iter().filter(is_whole).collect();
     let total = |row: &Statement| row.counters.total_exec_time_ms;
-    own.sort_by(|a, b| total(b).total_cmp(&total(a)).then_with(|| a.fingerprint.cmp(&b.fingerprint)));
+    own.sort_by(|a, b| {
+        let names = (&a.database, &a.fingerprint).cmp(&(&b.database, &b.fingerprint));
+        total(b).total_cmp(&total(a)).then(names)
+    });
     own.truncate(top);
     own
 }

@@ -96,14 +96,18 @@ impl Baseline {
     }
 
     /// Marks each finding as new or not, and counts those that are gone. Refuses where comparing would
-    /// mislead: another server, another database, or severities that the baseline does not show.
+    /// mislead: another database, or severities that the baseline does not show.
     pub fn mark(&self, verdict: &mut Verdict, gates_new_only: bool) -> Result<(), String> {
         self.fits(verdict)?;
         for finding in verdict.findings.iter_mut().chain(&mut verdict.hidden) {
             finding.new = Some(self.is_new(finding));
         }
-        let gone = self.gone(verdict);
-        verdict.baseline = Some(Compared { captured_at: self.captured_at, gone, gates_new_only });
+        verdict.baseline = Some(Compared {
+            captured_at: self.captured_at,
+            is_of_other_cluster: self.is_of_other_cluster(verdict),
+            gone: self.gone(verdict),
+            gates_new_only,
+        });
         Ok(())
     }
 
@@ -113,13 +117,6 @@ impl Baseline {
             let known: Vec<&str> = self.databases.iter().map(String::as_str).collect();
             return Err(format!("it is of database {}, this run of {other}: compare like with like", known.join(", ")));
         }
-        if let (Some(then), Some(now)) = (&self.system_identifier, &verdict.server.system_identifier)
-            && then != now
-        {
-            return Err(format!(
-                "it is of another server (system identifier {then}, here {now}): make a baseline of this one"
-            ));
-        }
         if verdict.min_severity < self.min_severity {
             return Err(format!(
                 "it shows findings from {} up, this run from {} up: give both the same --min-severity",
@@ -128,6 +125,12 @@ impl Baseline {
             ));
         }
         Ok(())
+    }
+
+    /// Where both are known; a role may not be allowed to ask.
+    fn is_of_other_cluster(&self, verdict: &Verdict) -> bool {
+        let here = verdict.server.system_identifier.as_ref();
+        self.system_identifier.as_ref().zip(here).is_some_and(|(then, now)| then != now)
     }
 
     /// Not there, or less there. What a waiver accepted is new once nothing accepts it any more, or
@@ -156,7 +159,13 @@ impl Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const REPORT: &str = r#"{"schema_version": 1, "captured_at": "2026-06-15T12:00:00Z",
+        "target": {"database": "shop", "databases": ["shop", "crm"], "system_identifier": "7312345678901234567"},
+        "summary": {"min_severity": "info"}, "findings": [{"rule": "unused_index", "severity": "warning",
+        "object": {"database": "shop"}, "fingerprint": "0f", "waived": {"reason": "r", "until": null}}]}"#;
 
     fn refused(json: &str) -> String {
         Baseline::parse(json.as_bytes()).expect_err("refused")
@@ -169,12 +178,18 @@ mod tests {
         assert!(refused(r#"{"schema_version": 2}"#).starts_with("report version 2, this program compares with 1"));
         assert!(refused(r#"{"schema_version": 1}"#).starts_with("damaged report: missing field"));
         assert!(refused("[]").starts_with("no JSON report"));
+        assert!(Baseline::parse(REPORT.as_bytes()).is_ok());
     }
 
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = Baseline::parse(&bytes);
+        }
+
+        #[test]
+        fn no_report_makes_it_panic(text in mutants(vec![REPORT.to_owned()])) {
+            let _ = Baseline::parse(text.as_bytes());
         }
     }
 }

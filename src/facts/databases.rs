@@ -69,7 +69,7 @@ pub(super) fn table(snapshot: &Snapshot) -> Table {
                 limit_used_pct: (limit > 0).then(|| 100.0 * connections as f64 / limit as f64),
                 rollback_pct: (ended > 0).then(|| 100.0 * database.rollbacks as f64 / ended as f64),
                 database,
-                bytes_touched: touched * snapshot.server.block_bytes,
+                bytes_touched: touched.saturating_mul(snapshot.server.block_bytes),
                 cache_hit_pct,
                 database_stats_age_days: Since::new(database.stats_reset, snapshot).days(snapshot.captured_at),
                 freeze_max_age: freeze_max_age.unwrap_or(200_000_000.0) as i64,

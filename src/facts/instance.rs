@@ -65,7 +65,7 @@ pub(super) fn wal(snapshot: &Snapshot) -> Table {
     build::table(
         "wal",
         snapshot.wal.iter().map(|wal| {
-            let images = wal.full_page_images.map(|images| (images * snapshot.server.block_bytes) as f64);
+            let images = wal.full_page_images.map(|images| images.saturating_mul(snapshot.server.block_bytes) as f64);
             let share =
                 images.zip(wal.bytes.filter(|bytes| *bytes > 0)).map(|(images, bytes)| 100.0 * images / bytes as f64);
             let ago = |at: DateTime<Utc>| (snapshot.captured_at - at).num_milliseconds() as f64 / 1000.0;

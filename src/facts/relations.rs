@@ -31,9 +31,9 @@ pub(super) struct RelationRow {
     estimated_bloat_bytes: Option<f64>,
     /// The same as a share of its size. {pct | estimated_bloat_bytes ÷ bytes}
     estimated_bloat_pct: Option<f64>,
-    /// A VACUUM of it is under way. {bool | pg_stat_progress_vacuum}
+    /// A VACUUM of it, or of a leaf, is under way. {bool | pg_stat_progress_vacuum}
     is_being_vacuumed: bool,
-    /// Age of its last VACUUM, by hand or not; none when none is recorded. {days | last_vacuum, last_autovacuum}
+    /// Age of its last VACUUM, by hand or not, the youngest of its leaves; none when none is recorded. {days | last_vacuum, last_autovacuum}
     vacuumed_days_ago: Option<f64>,
     /// Rows read by one sequential scan on average; none without scans. A parallel worker counts as a scan. {tuples | seq_tup_read ÷ seq_scan}
     tuples_per_seq_scan: Option<f64>,
@@ -47,9 +47,9 @@ pub(super) struct RelationRow {
     has_primary_key: bool,
     /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
     has_other_key: bool,
-    /// ANALYZE has made statistics of at least one column that the role may see. {bool | pg_stats}
+    /// ANALYZE has made statistics of at least one column that the role may see; of a partitioned table those of the whole. {bool | pg_stats}
     has_column_statistics: bool,
-    /// ANALYZE has been recorded since the counters' last reset. {bool | last_analyze, last_autoanalyze}
+    /// ANALYZE has been recorded since the counters' last reset; of a partitioned table one of itself, as autovacuum analyzes only its leaves. {bool | last_analyze, last_autoanalyze}
     is_analyzed: bool,
 }
 
@@ -106,9 +106,18 @@ fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
         sum.live_tuples += leaf.live_tuples;
         sum.dead_tuples += leaf.dead_tuples;
         sum.modified_since_analyze += leaf.modified_since_analyze;
+        sum.inserted_since_vacuum += leaf.inserted_since_vacuum;
+        sum.vacuums += leaf.vacuums;
+        sum.autovacuums += leaf.autovacuums;
+        // ANALYZE is a matter of the parent's own: it alone makes statistics of the whole.
+        sum.last_vacuum = sum.last_vacuum.max(leaf.last_vacuum);
+        sum.last_autovacuum = sum.last_autovacuum.max(leaf.last_autovacuum);
+        sum.last_seq_scan = sum.last_seq_scan.max(leaf.last_seq_scan);
+        sum.last_index_scan = sum.last_index_scan.max(leaf.last_index_scan);
         sum.heap_blocks_read += leaf.heap_blocks_read;
         sum.heap_blocks_hit += leaf.heap_blocks_hit;
         sum.frozen_xid_age = sum.frozen_xid_age.max(leaf.frozen_xid_age);
+        sum.min_mxid_age = sum.min_mxid_age.max(leaf.min_mxid_age);
     }
     // A month not yet filled says nothing: it must not silence the others.
     let known = leaves.iter().filter_map(|leaf| leaf.estimated_rows);
@@ -153,7 +162,7 @@ fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
     let (estimated_bloat_bytes, estimated_bloat_pct) = bloat(lookup, workers);
-    let vacuumed = own.last_vacuum.max(own.last_autovacuum);
+    let vacuumed = relation.last_vacuum.max(relation.last_autovacuum);
     RelationRow {
         hot_pct: (relation.updated > 0).then(|| 100.0 * relation.hot_updated as f64 / relation.updated as f64),
         index_count: lookup.indexes(key).len(),
@@ -165,8 +174,8 @@ fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
         estimated_bloat_bytes,
         estimated_bloat_pct,
         is_being_vacuumed: snapshot.progress.iter().any(|row| {
-            row.command == "VACUUM"
-                && (row.schema.as_deref(), row.relation.as_deref()) == (Some(&own.schema), Some(&own.name))
+            let of = (row.schema.as_deref(), row.relation.as_deref());
+            row.command == "VACUUM" && workers.iter().any(|leaf| of == (Some(&leaf.schema), Some(&leaf.name)))
         }),
         vacuumed_days_ago: vacuumed.map(|at| (snapshot.captured_at - at).num_seconds() as f64 / 86_400.0),
         leaf_count: leaves.len(),

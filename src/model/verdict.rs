@@ -130,6 +130,8 @@ pub const REPORT_VERSION: u32 = 1;
 pub struct Compared {
     /// When the server was read for the baseline.
     pub captured_at: DateTime<Utc>,
+    /// The baseline's server has another system identifier, as one that is made anew for each run of CI.
+    pub is_of_other_cluster: bool,
     /// Findings of the baseline that are not there any more, of rules that ran.
     pub gone: usize,
     /// Only new findings count for the gate.

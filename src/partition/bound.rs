@@ -40,7 +40,14 @@ fn moment(text: &str) -> Option<DateTime<Utc>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const BOUNDS: [&str; 3] = [
+        "FOR VALUES FROM ('2026-01-01 00:00:00+00', 5) TO ('2026-02-01 00:00:00+05:30', MINVALUE)",
+        "FOR VALUES FROM (MINVALUE) TO ('infinity'::timestamp with time zone)",
+        "FOR VALUES WITH (modulus 4, remainder 1)",
+    ];
 
     fn ends(bound: &str, key_type: &str) -> Option<(String, String)> {
         slice(bound, &[key_type.to_owned()]).map(|slice| (slice.from.to_rfc3339(), slice.to.to_rfc3339()))
@@ -70,6 +77,11 @@ mod tests {
             let types = ["date".to_owned()];
             let _ = slice(&bound, &types);
             let _ = slice(&format!("FOR VALUES FROM ('{from}') TO (MAXVALUE)"), &types);
+        }
+
+        #[test]
+        fn no_damage_to_a_bound_makes_it_panic(bound in mutants(BOUNDS.map(str::to_owned).to_vec())) {
+            let _ = slice(&bound, &["timestamp with time zone".to_owned()]);
         }
     }
 

@@ -144,7 +144,7 @@ fn parse_pairs(text: &str) -> Result<Params, TargetError> {
     let mut rest = text.trim_start();
     while !rest.is_empty() {
         let (keyword, after) = rest.split_once('=').ok_or_else(|| {
-            TargetError("a target is a URL, keyword=value pairs, or a name from the config".to_owned())
+            TargetError("a target is a URL (postgres://…), key=value pairs, or a name from the config".to_owned())
         })?;
         let (value, after) = read_value(after.trim_start())?;
         params.insert(keyword.trim().to_owned(), value);
@@ -171,7 +171,14 @@ fn read_value(text: &str) -> Result<(String, &str), TargetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::mutants;
     use proptest::prelude::*;
+
+    const TARGETS: [&str; 3] = [
+        "postgres://u:p%40ss@db1:5433,[::1]:5432,%2Frun%2Fpg/shop?sslmode=verify-full&application_name=a%20b",
+        "host=db1,/run/pg port=5432,5433 dbname='a b' user=u\\\\ password='it\\'s' sslmode=prefer",
+        "postgresql:///db?host=/run/pg&keepalives=1&connect_timeout=10",
+    ];
 
     fn read(text: &str) -> Vec<String> {
         parse(text).expect("params").into_iter().map(|(keyword, value)| format!("{keyword}={value}")).collect()
@@ -212,6 +219,11 @@ mod tests {
         fn never_panics(text in ".{0,200}") {
             let _ = parse(&text);
             let _ = parse(&format!("postgres://{text}"));
+        }
+
+        #[test]
+        fn no_target_makes_it_panic(text in mutants(TARGETS.map(str::to_owned).to_vec())) {
+            let _ = parse(&text);
         }
 
         #[test]

@@ -30,7 +30,7 @@ pub struct ConnectError {
 pub struct ReadError {
     /// What happened.
     pub message: String,
-    /// The server's error code, when it answered.
+    /// The server's error code, when it answered; `datatype_mismatch` where its answer could not be read.
     pub sqlstate: Option<String>,
 }
 
@@ -39,6 +39,14 @@ impl ReadError {
         let sqlstate = error.code().map(|code| code.code().to_owned());
         let message = error.as_db_error().map_or_else(|| deepest(error), |db| db.message().to_owned());
         Self { message, sqlstate }
+    }
+
+    /// A row that is not as PostgreSQL documents it. Stands under `datatype_mismatch`, as if the server had said so.
+    pub(super) fn of_row(error: &serde::de::value::Error) -> Self {
+        Self {
+            message: format!("unexpected row: {error}"),
+            sqlstate: Some(SqlState::DATATYPE_MISMATCH.code().to_owned()),
+        }
     }
 
     /// The connection is gone: nothing more can be read over it.

@@ -143,7 +143,7 @@ impl Reader {
                 });
             }
         };
-        let read = |row| row::read(row).map_err(|error| ReadError { message: error.to_string(), sqlstate: None });
+        let read = |row| row::read(row).map_err(|error| ReadError::of_row(&error));
         rows.iter().map(read).collect()
     }
 
@@ -157,8 +157,7 @@ impl Reader {
         match answer.unwrap_or_else(|_| Err(late())) {
             Ok(rows) => {
                 session.batch_execute("commit").await.map_err(|error| ReadError::of(&error))?;
-                let read =
-                    |row| row::read(row).map_err(|error| ReadError { message: error.to_string(), sqlstate: None });
+                let read = |row| row::read(row).map_err(|error| ReadError::of_row(&error));
                 rows.iter().map(read).collect()
             }
             Err(error) => {

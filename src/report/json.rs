@@ -81,6 +81,8 @@ struct Summary {
     new: Option<usize>,
     /// Findings of the baseline that are not there any more; null without one.
     gone: Option<usize>,
+    /// The baseline is of a server with another system identifier, as one made anew for each run of CI; null without one.
+    other_cluster: Option<bool>,
     rules: RuleCounts,
     /// Entries of pg_stat_statements.
     statements: Statements,
@@ -265,6 +267,7 @@ fn summary(verdict: &Verdict) -> Summary {
         min_severity: verdict.min_severity,
         new: verdict.new_count(),
         gone: verdict.baseline.map(|baseline| baseline.gone),
+        other_cluster: verdict.baseline.map(|baseline| baseline.is_of_other_cluster),
         rules: RuleCounts {
             passed: verdict.rules_that("passed"),
             found: verdict.rules_that("found"),

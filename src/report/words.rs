@@ -46,7 +46,8 @@ pub(super) fn comparison(verdict: &Verdict) -> Option<String> {
     let since = baseline.captured_at.format("%Y-%m-%d %H:%M UTC");
     let (new, gone) = (verdict.new_count().unwrap_or(0), baseline.gone);
     let gate = if baseline.gates_new_only { "; only new ones can fail the run" } else { "" };
-    Some(format!("compared with the baseline of {since}: {new} new, {gone} gone{gate}"))
+    let whose = if baseline.is_of_other_cluster { ", of another cluster" } else { "" };
+    Some(format!("compared with the baseline of {since}{whose}: {new} new, {gone} gone{gate}"))
 }
 
 /// Which server.

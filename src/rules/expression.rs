@@ -103,3 +103,28 @@ pub(crate) fn describe(error: &Error) -> String {
         None => error.kind().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+    use crate::mutants::mutants;
+    use proptest::prelude::*;
+
+    const EXPRESSION: &str =
+        "scans == 0 and (last_scan is none or bytes >= min_bytes * 1.5) and name not in ['a', \"b\"]";
+    const TEMPLATE: &str = "{{ bytes|bytes }} of {{ [columns|join(', '), 'x'][0] }}{% if scans > 0 %}, {{ 100 * scans // calls }}{% endif %}";
+
+    proptest! {
+        #[test]
+        fn no_expression_makes_it_panic(text in mutants(vec![EXPRESSION.to_owned(), TEMPLATE.to_owned()])) {
+            let _ = names(&text, false);
+            let _ = names(&text, true);
+        }
+    }
+
+    #[test]
+    fn the_sound_ones_are_read() {
+        assert_eq!(names(EXPRESSION, false).expect("names"), ["bytes", "last_scan", "min_bytes", "name", "scans"]);
+        assert_eq!(names(TEMPLATE, true).expect("names"), ["bytes", "calls", "columns", "scans"]);
+    }
+}

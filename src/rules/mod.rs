@@ -24,3 +24,4 @@ pub use params::{Overrides, ParamForm, Quantity as ParamValue};
 pub use position::{Problem, suggest};
 pub use stub::stub;
 pub use waiver::Waiver;
+pub(crate) use waiver::matches_glob;

@@ -116,6 +116,6 @@ fn verify_param(path: &str, quantity: &Quantity, rules: &[Rule]) -> Result<(), S
 fn find<'a>(id: &str, rules: &'a [Rule]) -> Result<&'a Rule, String> {
     rules.iter().find(|rule| rule.is_called(id)).ok_or_else(|| {
         let hint = suggest(id, rules.iter().map(|rule| rule.form.id.as_str()));
-        format!("no rule `{id}`{hint}; `pgassay rules list` shows all")
+        format!("no rule `{id}` (`pgassay rules list` shows all){hint}")
     })
 }

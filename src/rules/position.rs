@@ -29,7 +29,12 @@ impl Problem {
     pub fn of_yaml(file: &str, error: &serde_yaml::Error) -> Self {
         let (line, column) = error.location().map_or((1, 1), |place| (place.line(), place.column()));
         let text = error.to_string();
-        let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        let message = text.split(" at line ").next().unwrap_or(&text);
+        // The name of a struct of ours says nothing to whoever wrote the file.
+        let message = match message.split_once("expected struct ") {
+            Some((before, _)) => format!("{before}expected a map"),
+            None => message.to_owned(),
+        };
         Self { file: file.to_owned(), line, column, message }
     }
 

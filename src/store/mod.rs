@@ -1,5 +1,9 @@
 //! Files: snapshots, baselines, plans, rule packs and their fixtures.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 mod baseline;
 mod plan;
 mod rules;
@@ -22,6 +26,14 @@ pub struct StoreError {
     pub file: String,
     /// What is wrong, and what to do.
     pub message: String,
+}
+
+/// The text of a file that a person wrote.
+pub fn read_text(path: &Path) -> Result<String, StoreError> {
+    fs::read_to_string(path).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => StoreError::new(path, "no text: it is not UTF-8"),
+        _ => StoreError::new(path, error),
+    })
 }
 
 impl StoreError {

@@ -57,8 +57,17 @@ fn parse(json: &[u8]) -> Result<Snapshot, String> {
 mod tests {
     use super::*;
     use crate::model::snapshot::Tool;
+    use crate::model::snapshot::{Relation, Statement};
+    use crate::mutants::mutants;
     use chrono::DateTime;
     use proptest::prelude::*;
+
+    fn small() -> String {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        snapshot.relations = vec![Relation::default()];
+        snapshot.statements = vec![Statement::default()];
+        serde_json::to_string(&snapshot).expect("JSON")
+    }
 
     #[test]
     fn what_is_written_is_read_compressed_and_plain() {
@@ -89,6 +98,11 @@ mod tests {
             let path = folder.path().join("s");
             std::fs::write(&path, framed).expect("written");
             let _ = read_snapshot(&path);
+        }
+
+        #[test]
+        fn no_damage_to_a_snapshot_makes_it_panic(text in mutants(vec![small()])) {
+            let _ = parse(text.as_bytes());
         }
     }
 }

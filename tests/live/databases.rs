@@ -3,6 +3,8 @@
 
 use crate::support::{CORNER, Report, Yard, ask, busy, corner, entries, logging, newest, oldest, with_statements};
 use pgassay::demo::{Binaries, Cluster, SUPERUSER};
+use pgassay::model::snapshot::Plan;
+use pgassay::store::read_snapshot;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn databases_of_the_oldest() {
@@ -26,7 +28,10 @@ async fn street(yard: &Yard, binaries: &Binaries) -> Cluster {
     admin.execute("revoke connect on database closed from public").await.expect("closed");
     let other = cluster.session("Other Shop", SUPERUSER, "setup").await.expect("a session");
     other.execute("create table public.log (line text); insert into public.log values ('a')").await.expect("a table");
-    other.execute("select line from public.log where line = 'b'").await.expect("a query");
+    other
+        .execute("grant select on public.log to auditor; select line from public.log where line = 'b'")
+        .await
+        .expect("a query");
     other.close().await;
     ask(&cluster).await;
     cluster
@@ -52,6 +57,11 @@ async fn each_is_audited(binaries: &Binaries) {
     let closed: Vec<_> = all.gaps().into_iter().filter(|gap| gap.facet == "databases").collect();
     assert!(matches!(closed.as_slice(), [gap] if gap.remedy.contains("grant connect")), "{closed:?}");
     assert!(all.judged() > audit(&[]).judged(), "statements of both were read");
+    yard.pgassay(&["snapshot", &dsn, "--all-databases", "-o", "all.json"]).run().expect(0);
+    let snapshot = read_snapshot(&yard.path().join("all.json")).expect("a snapshot");
+    let plans = snapshot.plans.iter().filter(|plan| plan.database == "Other Shop");
+    let root = |plan: &Plan| plan.plan.as_ref().map(|root| root["Relation Name"].to_string());
+    assert_eq!(plans.map(root).collect::<Vec<_>>(), [Some("\"log\"".to_owned())], "explained where its table is");
 
     assert_eq!(without_key(&audit(&["--database", "Other Shop"])), ["Other Shop public.log"]);
     let both = audit(&["--database", CORNER, "--database", "Other Shop"]);

@@ -10,6 +10,7 @@ mod databases;
 mod demo;
 mod encodings;
 mod extension;
+mod forks;
 mod healthy;
 mod locks;
 mod loss;

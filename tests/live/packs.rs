@@ -174,9 +174,12 @@ async fn a_useful_pack_finds_what_it_is_for() {
         let kept = yard.path().join("kept.json.zst");
         let audit = yard.audit(&[&dsn, "--rules", &pack, "--only", "row_triggers", "--format", "json"]);
         let report = audit.arg("--save").arg(kept.to_str().expect("UTF-8")).run().expect(0).report();
-        let again =
-            yard.audit(&["--from", "kept.json.zst", "--rules", &pack, "--only", "row_triggers", "--format", "json"]);
-        for report in [report, again.run().expect(0).report()] {
+        yard.pgassay(&["snapshot", &dsn, "--rules", &pack, "-o", "only_read.json"]).run().expect(0);
+        let again = |file: &str| {
+            let args = ["--from", file, "--rules", &pack, "--only", "row_triggers", "--format", "json"];
+            yard.audit(&args).run().expect(0).report()
+        };
+        for report in [report, again("kept.json.zst"), again("only_read.json")] {
             let findings = report.0["findings"].as_array().expect("findings");
             let [finding] = findings.as_slice() else { panic!("one table has three: {findings:?}") };
             assert_eq!(finding["object"]["path"], "shop.orders");

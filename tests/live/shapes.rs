@@ -175,6 +175,47 @@ async fn a_tree_is_found_once() {
     }
 }
 
+/// Autovacuum works on leaves: VACUUM of them is the tree's, while ANALYZE of them says nothing of the whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tree_is_maintained_by_its_leaves_but_for_analyze() {
+    for binaries in [oldest(), newest()] {
+        let yard = Yard::open();
+        let (cluster, admin) = open(&yard, &binaries).await;
+        admin.execute(FOUND).await.expect("made");
+        admin.close().await;
+        let admin = cluster.session(CORNER, SUPERUSER, "later").await.expect("a session");
+        until(&admin, COUNTED).await;
+        let eager: Vec<&str> =
+            ["never_vacuumed.min_rows=1", "never_vacuumed.min_stats_age_days=0", "never_vacuumed.min_ratio=0"]
+                .iter()
+                .flat_map(|param| ["--param", *param])
+                .chain(["--only", "never_analyzed,never_vacuumed,stale_statistics"])
+                .collect();
+        let of_tree = || -> Vec<String> {
+            found(&audit(&yard, &cluster, CORNER, &eager))
+                .into_iter()
+                .filter(|one| one.contains("public.tree"))
+                .collect()
+        };
+        assert_eq!(of_tree(), ["never_analyzed public.tree", "never_vacuumed public.tree"]);
+        let leaves = "do $$ declare leaf text; begin
+            for leaf in select relname from pg_class where relname like 'tree%' and relkind = 'r' loop
+              execute format('analyze public.%I', leaf);
+            end loop;
+          end $$";
+        admin.execute(leaves).await.expect("analyzed");
+        admin.execute("vacuum public.tree_2020_1_0").await.expect("vacuumed");
+        until(
+            &admin,
+            "select count(*) = 1 from pg_stat_user_tables where last_vacuum is not null and relname like 'tree%'",
+        )
+        .await;
+        assert_eq!(of_tree(), ["never_analyzed public.tree"]);
+        admin.execute("analyze public.tree").await.expect("analyzed");
+        assert_eq!(of_tree(), [""; 0]);
+    }
+}
+
 /// An index that is being built, or built anew, is invalid and no fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_index_half_built() {

@@ -115,15 +115,31 @@ fn the_wrong_report_is_refused() {
     let mut now = today();
     now.databases.push("crm".to_owned());
     assert_eq!(refused(&mut now), "it is of database shop, this run of crm: compare like with like");
-    let mut now = today();
-    now.server.system_identifier = Some("1".to_owned());
-    assert!(refused(&mut now).starts_with("it is of another server (system identifier "));
     assert_eq!(now.new_count(), None, "nothing is marked");
-    now.server.system_identifier = None;
-    assert_eq!(baseline.mark(&mut now, true), Ok(()), "a role that may not ask is no other server");
     let narrow = of(&verdict_of(&shop(), &Settings { min_severity: Severity::Warning, ..settings() }));
     let told = "it shows findings from warning up, this run from info up: give both the same --min-severity";
     assert_eq!(narrow.mark(&mut today(), true), Err(told.to_owned()));
+}
+
+/// As in CI, where each run has a server made anew.
+#[test]
+fn a_baseline_of_another_cluster_is_taken_and_said() {
+    let is_other = |identifier: Option<&str>| {
+        let mut now = today();
+        now.server.system_identifier = identifier.map(str::to_owned);
+        let now = compared(&today(), now);
+        assert_eq!((new(&now), now.exit_code()), (vec![], 0));
+        let report: Value = serde_json::from_str(&rendered(&now, Format::Json)).expect("JSON");
+        let is_other = report["summary"]["other_cluster"].as_bool().expect("known");
+        for format in [Format::Table, Format::Markdown] {
+            assert_eq!(rendered(&now, format).contains(" UTC, of another cluster: 0 new, 0 gone"), is_other);
+        }
+        is_other
+    };
+    let own = today().server.system_identifier;
+    assert!(is_other(Some("1")));
+    assert!(!is_other(own.as_deref()));
+    assert!(!is_other(None), "a role that may not ask is no other cluster");
 }
 
 #[test]
@@ -140,4 +156,5 @@ fn the_json_report_counts_and_marks() {
     assert_eq!(report["findings"][1]["new"], false);
     let report: Value = serde_json::from_str(&rendered(&today(), Format::Json)).expect("JSON");
     assert!(report["summary"]["new"].is_null() && report["summary"]["gone"].is_null());
+    assert!(report["summary"]["other_cluster"].is_null());
 }
