@@ -1,12 +1,20 @@
 //! Which of the candidates together: the greatest saving within the budget, by what is known of each
 //! statement's configurations. No planner here: thousands of sets are weighed in a moment.
+//!
+//! A knapsack whose items need each other. A price on bytes makes it free of the budget (Lagrange): from
+//! several prices a set is grown and changed by single moves; what fits is then filled up and changed
+//! within the budget.
 
 use super::candidate::{Id, Pool};
-use super::oracle::Memory;
+use super::oracle::{Memory, is_subset};
+use crate::model::plan::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Moves of a search that have come to nothing end it; so does this many.
-const MOVES: usize = 400;
+/// Prices that are tried to meet a budget.
+const PRICES: usize = 14;
+
+/// Moves of one search at most.
+const MOVES: usize = 300;
 
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,7 +27,7 @@ pub struct Bounds {
     pub least_gain: f64,
 }
 
-/// A statement's configurations: the indexes each needs, and the cost with them.
+/// A statement's configurations, the cheapest first: the indexes each needs, and the cost with them.
 struct Options {
     weight: f64,
     base: f64,
@@ -29,186 +37,236 @@ struct Options {
 /// A set under change, with the cost of each statement.
 #[derive(Clone)]
 struct Choice {
-    set: BTreeSet<Id>,
+    has: Vec<bool>,
     bytes: i64,
     costs: Vec<f64>,
+    /// Weighted cost of all statements, and of writes.
     total: f64,
+}
+
+/// What a set is worth: its total and the price of its bytes.
+#[allow(clippy::cast_precision_loss, reason = "a price")]
+fn worth(total: f64, bytes: i64, price: f64) -> f64 {
+    total + price * bytes as f64
 }
 
 pub(super) struct Chooser<'a> {
     pool: &'a Pool,
     bounds: Bounds,
-    /// What each index costs writes, in the unit of the total.
-    writes: &'a [f64],
     options: Vec<Options>,
+    /// Candidates that some configuration needs.
+    ids: Vec<Id>,
     /// Statements by the indexes that serve them.
     serves: BTreeMap<Id, Vec<usize>>,
+    base: f64,
 }
 
 impl<'a> Chooser<'a> {
-    pub(super) fn new(
-        pool: &'a Pool,
-        bounds: Bounds,
-        weights: &[f64],
-        bases: &[f64],
-        memory: &Memory<'_>,
-        writes: &'a [f64],
-    ) -> Self {
+    pub(super) fn new(pool: &'a Pool, bounds: Bounds, weights: &[f64], bases: &[f64], memory: &Memory<'_>) -> Self {
         let mut options = Vec::new();
         let mut serves: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
         for (query, (weight, base)) in weights.iter().zip(bases).enumerate() {
-            let mut best: BTreeMap<Vec<Id>, f64> = BTreeMap::new();
-            for record in memory.records(query).iter().filter(|record| record.cost < *base) {
-                let known = best.entry(record.used.clone()).or_insert(record.cost);
-                *known = known.min(record.cost);
-            }
-            let mut configs: Vec<(Vec<Id>, f64)> = best.into_iter().collect();
-            configs.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.len().cmp(&b.0.len())));
+            let configs = configs(query, *base, memory);
             for id in configs.iter().flat_map(|(ids, _)| ids).collect::<BTreeSet<_>>() {
                 serves.entry(*id).or_default().push(query);
             }
             options.push(Options { weight: *weight, base: *base, configs });
         }
-        Self { pool, bounds, writes, options, serves }
+        let base = options.iter().map(|option| option.weight * option.base).sum();
+        Self { pool, bounds, options, ids: serves.keys().copied().collect(), serves, base }
     }
 
-    /// The best set found from several beginnings.
-    pub(super) fn choose(&self, known: &[BTreeSet<Id>]) -> (BTreeSet<Id>, f64) {
-        let powers = [1.0, 0.7, 0.4, 0.0];
-        let grown = powers.iter().map(|power| self.grow(self.empty(), *power));
-        let kept = known.iter().map(|set| self.of(set));
+    /// The best set found, from several beginnings and from sets that were good before.
+    pub(super) fn choose(&self, known: &[BTreeSet<Id>]) -> BTreeSet<Id> {
         let mut best: Option<Choice> = None;
-        for choice in grown.chain(kept) {
-            let choice = self.improve(choice);
+        let mut consider = |choice: Choice| {
+            let choice = self.improve(choice, 0.0, self.bounds.budget_bytes);
             if best.as_ref().is_none_or(|best| choice.total < best.total - 1e-9) {
                 best = Some(choice);
             }
+        };
+        for start in self.priced() {
+            consider(start);
         }
-        best.map_or((BTreeSet::new(), 0.0), |best| (best.set, best.total))
+        for set in known {
+            consider(self.of(set));
+        }
+        best.map(|best| self.ids.iter().copied().filter(|id| best.has[*id as usize]).collect()).unwrap_or_default()
+    }
+
+    /// Sets at several prices of a byte: that of the budget is found by halving.
+    fn priced(&self) -> Vec<Choice> {
+        let Some(budget) = self.bounds.budget_bytes else {
+            return vec![self.improve(self.empty(), 0.0, None)];
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a price")]
+        let (mut low, mut high) = (0.0, self.base / budget.max(1) as f64);
+        let mut fitting = vec![self.empty()];
+        for _ in 0..PRICES {
+            let price = if low > 0.0 { f64::sqrt(low * high) } else { high / 16.0 };
+            let choice = self.improve(self.empty(), price, None);
+            if choice.bytes <= budget {
+                high = price;
+                fitting.push(choice);
+            } else {
+                low = price;
+            }
+        }
+        // The dearest are far from the budget.
+        fitting.split_off(fitting.len().saturating_sub(4))
     }
 
     fn empty(&self) -> Choice {
-        let costs: Vec<f64> = self.options.iter().map(|option| option.base).collect();
-        let total = self.options.iter().map(|option| option.weight * option.base).sum();
-        Choice { set: BTreeSet::new(), bytes: 0, costs, total }
+        Choice {
+            has: vec![false; self.pool.len()],
+            bytes: 0,
+            costs: self.options.iter().map(|option| option.base).collect(),
+            total: self.base,
+        }
     }
 
     fn of(&self, set: &BTreeSet<Id>) -> Choice {
         let mut choice = self.empty();
         for id in set {
-            self.change(&mut choice, None, Some(*id));
+            self.flip(&mut choice, *id);
         }
         choice
     }
 
-    fn cost(&self, query: usize, set: &BTreeSet<Id>) -> f64 {
+    fn cost(&self, query: usize, has: &[bool]) -> f64 {
         let option = &self.options[query];
-        let fits = option.configs.iter().find(|(ids, _)| ids.iter().all(|id| set.contains(id)));
+        let fits = option.configs.iter().find(|(ids, _)| ids.iter().all(|id| has[*id as usize]));
         fits.map_or(option.base, |(_, cost)| *cost)
     }
 
-    fn write(&self, id: Id) -> f64 {
-        self.writes.get(id as usize).copied().unwrap_or(0.0)
-    }
-
-    /// Takes one index out and puts another in.
-    fn change(&self, choice: &mut Choice, out: Option<Id>, into: Option<Id>) {
-        if let Some(id) = out {
-            choice.set.remove(&id);
-            choice.bytes -= self.pool.bytes(id);
-            choice.total -= self.write(id);
-        }
-        if let Some(id) = into {
-            choice.set.insert(id);
-            choice.bytes += self.pool.bytes(id);
-            choice.total += self.write(id);
-        }
-        for id in out.into_iter().chain(into) {
-            for query in self.serves.get(&id).into_iter().flatten() {
-                let cost = self.cost(*query, &choice.set);
-                choice.total += self.options[*query].weight * (cost - choice.costs[*query]);
-                choice.costs[*query] = cost;
-            }
+    /// Puts an index in, or takes it out.
+    fn flip(&self, choice: &mut Choice, id: Id) {
+        let is_in = !choice.has[id as usize];
+        choice.has[id as usize] = is_in;
+        choice.bytes += if is_in { self.pool.bytes(id) } else { -self.pool.bytes(id) };
+        for query in self.serves.get(&id).into_iter().flatten() {
+            let cost = self.cost(*query, &choice.has);
+            choice.total += self.options[*query].weight * (cost - choice.costs[*query]);
+            choice.costs[*query] = cost;
         }
     }
 
-    fn fits(&self, choice: &Choice) -> bool {
-        let has_room = self.bounds.budget_bytes.is_none_or(|budget| choice.bytes <= budget);
-        let mut tables: BTreeMap<&crate::model::plan::Name, usize> = BTreeMap::new();
-        for id in &choice.set {
-            *tables.entry(&self.pool.get(*id).table).or_default() += 1;
+    /// What the total and the bytes would be after flipping these.
+    fn tried(&self, choice: &mut Choice, ids: &[Id]) -> (f64, i64) {
+        for id in ids {
+            choice.has[*id as usize] = !choice.has[*id as usize];
         }
-        has_room && tables.values().all(|count| *count <= self.bounds.max_per_table)
+        let mut total = choice.total;
+        let queries: BTreeSet<usize> = ids.iter().filter_map(|id| self.serves.get(id)).flatten().copied().collect();
+        for query in queries {
+            total += self.options[query].weight * (self.cost(query, &choice.has) - choice.costs[query]);
+        }
+        let mut bytes = choice.bytes;
+        for id in ids {
+            bytes += if choice.has[*id as usize] { self.pool.bytes(*id) } else { -self.pool.bytes(*id) };
+            choice.has[*id as usize] = !choice.has[*id as usize];
+        }
+        (total, bytes)
     }
 
-    /// Adds configurations as long as one is worth it; bytes count to this power.
-    fn grow(&self, mut choice: Choice, power: f64) -> Choice {
-        let base = self.empty().total.max(f64::MIN_POSITIVE);
-        loop {
-            let mut best: Option<(f64, Choice)> = None;
-            for option in &self.options {
-                for (ids, _) in &option.configs {
-                    let mut next = choice.clone();
-                    for id in ids.iter().filter(|id| !choice.set.contains(id)) {
-                        self.change(&mut next, None, Some(*id));
-                    }
-                    let gain = choice.total - next.total;
-                    let is_worth = gain > self.bounds.least_gain * base && self.fits(&next);
-                    #[allow(clippy::cast_precision_loss, reason = "a rank")]
-                    let rank = gain / ((next.bytes - choice.bytes).max(1) as f64).powf(power);
-                    if is_worth && best.as_ref().is_none_or(|(other, _)| rank > *other) {
-                        best = Some((rank, next));
-                    }
-                }
-            }
-            match best {
-                Some((_, next)) => choice = next,
-                None => return choice,
-            }
+    fn fits(&self, choice: &Choice, ids: &[Id], bytes: i64, budget: Option<i64>) -> bool {
+        if budget.is_some_and(|budget| bytes > budget) {
+            return false;
         }
+        let adds = |table: &Name| {
+            ids.iter().filter(|id| !choice.has[**id as usize] && self.pool.get(**id).table == *table).count()
+        };
+        ids.iter().filter(|id| !choice.has[**id as usize]).all(|id| {
+            let table = &self.pool.get(*id).table;
+            let there = self.ids.iter().filter(|other| {
+                choice.has[**other as usize] && !ids.contains(other) && self.pool.get(**other).table == *table
+            });
+            there.count() + adds(table) <= self.bounds.max_per_table
+        })
     }
 
-    /// Adds, drops and swaps single indexes, and takes one out to grow anew, until nothing is gained.
-    fn improve(&self, mut choice: Choice) -> Choice {
+    /// The best move at a time: a configuration put in, an index taken out, one for another; then one taken
+    /// out and the room filled anew. Until nothing is gained.
+    fn improve(&self, mut choice: Choice, price: f64, budget: Option<i64>) -> Choice {
         for _ in 0..MOVES {
-            let Some(next) = self.step(&choice).or_else(|| self.regrow(&choice)) else { break };
-            choice = next;
+            if let Some(ids) = self.best_move(&mut choice, price, budget) {
+                ids.iter().for_each(|id| self.flip(&mut choice, *id));
+            } else if let Some(next) = self.refilled(&choice, price, budget) {
+                choice = next;
+            } else {
+                break;
+            }
         }
         choice
     }
 
-    fn step(&self, choice: &Choice) -> Option<Choice> {
-        let outs: Vec<Option<Id>> = std::iter::once(None).chain(choice.set.iter().copied().map(Some)).collect();
-        let ins: Vec<Option<Id>> = std::iter::once(None)
-            .chain(self.serves.keys().filter(|id| !choice.set.contains(id)).copied().map(Some))
-            .collect();
-        let mut best: Option<Choice> = None;
-        for out in &outs {
-            for into in &ins {
-                let mut next = choice.clone();
-                self.change(&mut next, *out, *into);
-                let limit = best.as_ref().map_or(choice.total, |best| best.total);
-                if next.total < limit - self.bounds.least_gain * 1e-6 - 1e-9 && self.fits(&next) {
-                    best = Some(next);
-                }
+    fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<Id>> {
+        let now = worth(choice.total, choice.bytes, price);
+        let least = self.bounds.least_gain * self.base;
+        let mut best: Option<(f64, Vec<Id>)> = None;
+        for ids in self.moves(choice) {
+            let (total, bytes) = self.tried(choice, &ids);
+            let adds = ids.iter().filter(|id| !choice.has[**id as usize]).count();
+            #[allow(clippy::cast_precision_loss, reason = "a few")]
+            let gain = now - worth(total, bytes, price) - least * adds as f64;
+            // Within a budget what saves most for its bytes comes first.
+            let extra = (bytes - choice.bytes).max(1);
+            #[allow(clippy::cast_precision_loss, reason = "a rank")]
+            let rank = if budget.is_some() && extra > 1 { gain / extra as f64 } else { gain };
+            let is_better = best.as_ref().is_none_or(|(other, _)| rank > *other);
+            if gain > 1e-6 * self.base.max(1.0) * 1e-3 && is_better && self.fits(choice, &ids, bytes, budget) {
+                best = Some((rank, ids));
             }
         }
-        best
+        best.map(|(_, ids)| ids)
     }
 
-    fn regrow(&self, choice: &Choice) -> Option<Choice> {
-        let mut best: Option<Choice> = None;
-        for out in &choice.set {
-            let mut next = choice.clone();
-            self.change(&mut next, Some(*out), None);
-            for power in [1.0, 0.4] {
-                let grown = self.grow(next.clone(), power);
-                let limit = best.as_ref().map_or(choice.total, |best| best.total);
-                if grown.total < limit - 1e-9 {
-                    best = Some(grown);
+    fn moves(&self, choice: &Choice) -> Vec<Vec<Id>> {
+        let mut moves: BTreeSet<Vec<Id>> = BTreeSet::new();
+        let there: Vec<Id> = self.ids.iter().copied().filter(|id| choice.has[*id as usize]).collect();
+        for (option, cost) in self.options.iter().zip(&choice.costs) {
+            for (ids, _) in option.configs.iter().take_while(|(_, better)| better < cost) {
+                let missing: Vec<Id> = ids.iter().copied().filter(|id| !choice.has[*id as usize]).collect();
+                for out in there.iter().filter(|id| missing.len() <= 2 && !ids.contains(id)) {
+                    moves.insert([missing.clone(), vec![*out]].concat());
                 }
+                moves.insert(missing);
             }
         }
-        best
+        moves.extend(there.iter().map(|id| vec![*id]));
+        moves.into_iter().collect()
     }
+
+    fn refilled(&self, choice: &Choice, price: f64, budget: Option<i64>) -> Option<Choice> {
+        budget?;
+        let now = worth(choice.total, choice.bytes, price);
+        let mut best: Option<(f64, Choice)> = None;
+        for out in self.ids.iter().filter(|id| choice.has[**id as usize]) {
+            let mut next = choice.clone();
+            self.flip(&mut next, *out);
+            while let Some(ids) = self.best_move(&mut next, price, budget) {
+                ids.iter().for_each(|id| self.flip(&mut next, *id));
+            }
+            let then = worth(next.total, next.bytes, price);
+            if then < now - 1e-9 * self.base && best.as_ref().is_none_or(|(other, _)| then < *other) {
+                best = Some((then, next));
+            }
+        }
+        best.map(|(_, next)| next)
+    }
+}
+
+/// What is known of a statement, but for what a smaller set does as well.
+fn configs(query: usize, base: f64, memory: &Memory<'_>) -> Vec<(Vec<Id>, f64)> {
+    let mut best: BTreeMap<&[Id], f64> = BTreeMap::new();
+    for record in memory.records(query).iter().filter(|record| record.cost < base) {
+        let known = best.entry(&record.used).or_insert(record.cost);
+        *known = known.min(record.cost);
+    }
+    let mut all: Vec<(Vec<Id>, f64)> = best.into_iter().map(|(ids, cost)| (ids.to_vec(), cost)).collect();
+    all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.len().cmp(&b.0.len())).then(a.0.cmp(&b.0)));
+    let dominated: Vec<bool> = (all.iter().enumerate())
+        .map(|(at, (ids, _))| all[..at].iter().any(|(other, _)| is_subset(other, ids)))
+        .collect();
+    all.into_iter().zip(dominated).filter(|(_, is_dominated)| !is_dominated).map(|(config, _)| config).collect()
 }

@@ -75,7 +75,7 @@ fn settle(
     loop {
         memory.learn_sizes(pool);
         let recent = &known[known.len().saturating_sub(1)..];
-        let (next, _) = Chooser::new(pool, task.bounds, task.weights, bases, memory, &[]).choose(recent);
+        let next = Chooser::new(pool, task.bounds, task.weights, bases, memory).choose(recent);
         if tried.contains(&next) || tried.len() >= ROUNDS {
             return next;
         }

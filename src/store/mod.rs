@@ -1,9 +1,5 @@
 //! Files: snapshots, baselines, plans, rule packs and their fixtures.
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::Path;
-
 mod baseline;
 mod plan;
 mod rules;
@@ -15,7 +11,7 @@ pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 /// A file that cannot be used, and why.
