@@ -27,7 +27,7 @@ pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<u8> {
         Some(path) => read_snapshot(path)?,
         None => {
             let custom = settings::library(&config, &[])?.custom;
-            connection::snapshot_of(shared, &config, args.target.as_deref(), &LimitArgs::default(), custom)?
+            connection::snapshot_of(shared, &config, args.target.as_deref(), &LimitArgs::default(), None, custom)?
         }
     };
     if before.server.system_identifier != after.server.system_identifier
