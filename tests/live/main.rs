@@ -27,4 +27,5 @@ mod statements;
 mod targets;
 mod tls;
 mod transactions;
+mod verify;
 mod waits;
