@@ -75,6 +75,30 @@ impl Stage {
     }
 }
 
+/// A wish of somebody's.
+fn wish(action: &str, kind: ObjectKind, name: &str) -> Wish {
+    Wish {
+        finding: FindingRef {
+            rule: "a_rule".to_owned(),
+            object: format!("shop.{name}"),
+            fingerprint: "0123456789abcdef".to_owned(),
+        },
+        action: action.to_owned(),
+        object: Object {
+            kind,
+            database: Some(CORNER.to_owned()),
+            schema: Some("shop".to_owned()),
+            name: name.to_owned(),
+            ..Object::default()
+        },
+        message: "somebody said so".to_owned(),
+        advice: String::new(),
+        caveats: Vec::new(),
+        is_doubtful: false,
+        keeper: None,
+    }
+}
+
 /// The one change of an outcome.
 fn only(outcome: &Value) -> &Value {
     assert_eq!(outcome["runs"].as_array().map(Vec::len), Some(1), "{outcome}");
@@ -144,27 +168,7 @@ async fn the_loss_of_an_index_that_was_used_is_harm_and_can_be_taken_back() {
         stage.work(60).await;
         let snapshot = audit(&stage.dsn(), &shop_settings()).await.snapshot;
         // What no rule would wish for.
-        let wish = Wish {
-            finding: FindingRef {
-                rule: "unused_index".to_owned(),
-                object: "shop.orders_note_idx".to_owned(),
-                fingerprint: "0123456789abcdef".to_owned(),
-            },
-            action: "drop_index".to_owned(),
-            object: Object {
-                kind: ObjectKind::Index,
-                database: Some(CORNER.to_owned()),
-                schema: Some("shop".to_owned()),
-                name: "orders_note_idx".to_owned(),
-                table: Some("orders".to_owned()),
-                ..Object::default()
-            },
-            message: "somebody said so".to_owned(),
-            advice: String::new(),
-            caveats: Vec::new(),
-            is_doubtful: false,
-            keeper: None,
-        };
+        let wish = wish("drop_index", ObjectKind::Index, "orders_note_idx");
         let plan = propose(&[wish], &snapshot, Tool::default());
         pgassay::store::write_plan(&stage.yard.path().join("plan.json"), &plan).expect("written");
         stage.apply("plan.json");
@@ -188,4 +192,27 @@ async fn the_loss_of_an_index_that_was_used_is_harm_and_can_be_taken_back() {
         let (code, outcome) = stage.verify("plan.json", &[]);
         assert_eq!((code, only(&outcome)["effect"].as_str()), (Some(0), Some("missing")), "{outcome:#}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_applied_in_parts_is_measured_run_by_run() {
+    let stage = Stage::set(&newest()).await;
+    stage.work(10).await;
+    let snapshot = audit(&stage.dsn(), &shop_settings()).await.snapshot;
+    let wishes =
+        [wish("drop_index", ObjectKind::Index, "orders_note_idx"), wish("analyze", ObjectKind::Table, "users")];
+    let plan = propose(&wishes, &snapshot, Tool::default());
+    pgassay::store::write_plan(&stage.yard.path().join("plan.json"), &plan).expect("written");
+    let dsn = stage.dsn();
+    for step in ["2", "1"] {
+        stage.yard.pgassay(&["apply", "plan.json", &dsn, "--state", "state", "--step", step, "--yes"]).run().expect(0);
+    }
+    // Run names of one second are ordered by process; either is a part.
+    let (code, outcome) = stage.verify("plan.json", &[]);
+    let runs = outcome["runs"].as_array().expect("runs");
+    let mut steps: Vec<_> = runs.iter().map(|run| (run["changes"].clone(), run["run"].clone())).collect();
+    assert_eq!((code, steps.len()), (Some(0), 2), "{outcome:#}");
+    steps.sort_by_key(|(changes, _)| changes[0]["step"].as_u64());
+    let kinds: Vec<_> = steps.iter().map(|(changes, _)| (changes[0]["kind"].as_str(), changes[1].is_null())).collect();
+    assert_eq!(kinds, [(Some("drop_index"), true), (Some("analyze"), true)], "{outcome:#}");
 }
