@@ -1,6 +1,9 @@
 //! The binary from outside, without a server: exit codes, both streams, errors, files.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
+#[path = "cli/change.rs"]
+mod change;
+
 use assert_cmd::Command;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -336,6 +339,12 @@ fn every_command_helps_with_two_examples() {
         vec!["rules", "new"],
         vec!["rules", "fields"],
         vec!["rules", "schema"],
+        vec!["plan"],
+        vec!["apply"],
+        vec!["apply", "status"],
+        vec!["apply", "resume"],
+        vec!["apply", "undo"],
+        vec!["verify"],
     ] {
         let mut args = command.clone();
         args.push("--help");
@@ -359,8 +368,13 @@ fn completions_and_manual_are_made() {
 #[test]
 fn the_schemas_are_published() {
     let desk = Desk::new();
-    for (flag, file) in [("", "rule"), ("--report", "report"), ("--snapshot", "snapshot"), ("--config-file", "config")]
-    {
+    for (flag, file) in [
+        ("", "rule"),
+        ("--report", "report"),
+        ("--snapshot", "snapshot"),
+        ("--plan", "plan"),
+        ("--config-file", "config"),
+    ] {
         let mut args = vec!["rules", "schema"];
         args.extend((!flag.is_empty()).then_some(flag));
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("docs/schema/{file}.json"));

@@ -6,6 +6,8 @@
 mod baseline;
 #[path = "report/formats.rs"]
 mod formats;
+#[path = "report/plans.rs"]
+mod plans;
 
 use pgassay::audit::{Settings, field_index, judge};
 use pgassay::model::finding::Severity;

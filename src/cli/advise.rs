@@ -14,7 +14,7 @@ use anyhow::Result;
 
 pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, Vec::new())?;
+    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, None, Vec::new())?;
     let target = connection::target_of(&config, args.target.as_deref())?;
     let budget = args.budget.as_deref().map(|text| settings::bytes("budget", text)).transpose()?;
     let consultation = Consultation {

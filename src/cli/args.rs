@@ -15,12 +15,12 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "\
 Examples:
-  pgassay demo                                    see it work on a throwaway server
-  pgassay audit postgres://auditor@db1/shop       audit a server; it is only read
-  pgassay plan postgres://owner@db1/shop          what would mend it, and at what price
+  pgassay demo                               see it work, on a throwaway server
+  pgassay audit postgres://auditor@db1/shop  audit a server; it is only read
+  pgassay plan postgres://owner@db1/shop     what would mend it, at what price
 
-Exit codes: 0 clean or done, 1 findings at or above --fail-on, 2 could not run, 3 incomplete,
-4 change refused, 5 change stopped half-way."
+Exit codes: 0 clean or done, 1 findings at or above --fail-on, 2 could not run,
+3 incomplete, 4 change refused, 5 change stopped half-way."
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(super) enum Command {
     Advise(Box<AdviseArgs>),
     /// Turn findings into an ordered change of the database, with locks, price and way back
     Plan(Box<PlanArgs>),
-    /// Carry a plan out so that it cannot hurt: retried, watched, journaled, resumable
+    /// Carry a plan out: retried, watched, journaled; resume and undo it
     Apply(Box<ApplyArgs>),
     /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
@@ -112,18 +112,23 @@ pub(super) struct LimitArgs {
     /// Statements that are explained, never run, by total time; 0: none [default: 50]
     #[arg(long, value_name = "N", help_heading = "Scope")]
     pub(super) plans: Option<u32>,
-    /// Audit this database of the server instead of the target's; repeatable
-    #[arg(long, value_name = "NAME", help_heading = "Scope", conflicts_with = "all_databases")]
-    pub(super) database: Vec<String>,
-    /// Audit every database the role may connect to, templates left out
-    #[arg(long, help_heading = "Scope")]
-    pub(super) all_databases: bool,
     /// Read a standby's own counters too, so that what only it uses counts; repeatable
     #[arg(long, value_name = "DSN", help_heading = "Scope")]
     pub(super) replica: Vec<String>,
     /// Watch active sessions for this time, for the rules about waits
     #[arg(long, value_name = "TIME", help_heading = "Scope")]
     pub(super) sample: Option<String>,
+}
+
+/// Which databases of the server: of commands that read several in one run.
+#[derive(Debug, Default, Args)]
+pub(super) struct DatabaseArgs {
+    /// Read this database of the server instead of the target's; repeatable
+    #[arg(long, value_name = "NAME", help_heading = "Scope", conflicts_with = "all_databases")]
+    pub(super) database: Vec<String>,
+    /// Read every database the role may connect to, templates left out
+    #[arg(long, help_heading = "Scope")]
+    pub(super) all_databases: bool,
 }
 
 pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
@@ -169,6 +174,8 @@ pub(super) struct AuditArgs {
     pub(super) choice: RuleChoice,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) databases: DatabaseArgs,
 }
 
 /// Which rules run, and how.
@@ -269,6 +276,8 @@ pub(super) struct SnapshotArgs {
     pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) limits: LimitArgs,
+    #[command(flatten)]
+    pub(super) databases: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]
@@ -335,7 +344,7 @@ pub(super) enum RulesCommand {
         facet: Option<String>,
     },
     /// Print a JSON Schema: of rule files, or of what a flag names
-    #[command(after_help = "Examples:\n  pgassay rules schema > rule.schema.json\n  pgassay rules schema --report")]
+    #[command(after_help = "Examples:\n  pgassay rules schema > rule.schema.json\n  pgassay rules schema --plan")]
     Schema {
         /// Of the JSON report
         #[arg(long, group = "what")]
@@ -346,6 +355,9 @@ pub(super) enum RulesCommand {
         /// Of snapshots
         #[arg(long, group = "what")]
         snapshot: bool,
+        /// Of plans
+        #[arg(long, group = "what")]
+        plan: bool,
     },
 }
 

@@ -22,7 +22,14 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
-        None => connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, custom)?,
+        None => connection::snapshot_of(
+            shared,
+            &config,
+            args.target.as_deref(),
+            &args.limits,
+            Some(&args.databases),
+            custom,
+        )?,
     };
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;

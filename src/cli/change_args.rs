@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   pgassay plan shop -o plan.json --sql plan.sql
-  pgassay audit shop --format json > report.json; pgassay plan shop --from-report report.json --only index")]
+  pgassay plan shop --from-report report.json --only index --dry-run")]
 pub(super) struct PlanArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,

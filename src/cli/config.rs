@@ -155,12 +155,15 @@ impl Config {
     /// Numbers are held to what the flags allow.
     fn check_numbers(&self, file: &str, text: &str) -> Result<(), Problem> {
         let own = &self.connection;
-        let refuse = |key: &str, words: &str| Problem::at(file, text, &["connection", key], None, words.to_owned());
+        let refuse = |path: &[&str], words: &str| Err(Problem::at(file, text, path, None, words.to_owned()));
         if own.jobs.is_some_and(|jobs| !(1..=64).contains(&jobs)) {
-            return Err(refuse("jobs", "jobs should be between 1 and 64"));
+            return refuse(&["connection", "jobs"], "jobs should be between 1 and 64");
         }
         if own.top == Some(0) {
-            return Err(refuse("top", "top should be at least 1"));
+            return refuse(&["connection", "top"], "top should be at least 1");
+        }
+        if self.change.parallel_workers.is_some_and(|workers| workers > 64) {
+            return refuse(&["change", "parallel_workers"], "parallel_workers should be between 0 and 64");
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! From what was typed to a snapshot of a server.
 
-use super::args::{LimitArgs, Shared};
+use super::args::{DatabaseArgs, LimitArgs, Shared};
 use super::config::Config;
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
@@ -45,18 +45,18 @@ struct Aim {
     replicas: Vec<Target>,
 }
 
-fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> {
+fn aim(config: &Config, typed: Option<&str>, replicas: &[String], databases: &DatabaseArgs) -> Result<Aim> {
     let around = surroundings();
     let text = typed.map(str::to_owned).or_else(|| std::env::var("DATABASE_URL").ok()).unwrap_or_default();
     let is_name = !text.is_empty() && !text.contains("://") && !text.contains('=');
     let named = if is_name { Some(config.target(&text)?) } else { None };
     let mut target = Target::resolve(named.map_or(text.as_str(), |target| &target.url), &around)?;
-    let first = limits.database.first().or(config.connection.databases.first());
-    if let Some(database) = first.filter(|_| !limits.all_databases) {
+    let first = databases.database.first().or(config.connection.databases.first());
+    if let Some(database) = first.filter(|_| !databases.all_databases) {
         target = target.with_database(database);
     }
     let listed = named.map_or(&[][..], |target| &target.replicas);
-    let replicas = if limits.replica.is_empty() { listed } else { &limits.replica };
+    let replicas = if replicas.is_empty() { listed } else { replicas };
     let replicas = replicas.iter().map(|text| Target::resolve(text, &around)).collect::<Result<_, _>>()?;
     let name = if is_name { text } else { target.database.clone() };
     Ok(Aim { target, name, replicas })
@@ -64,7 +64,11 @@ fn aim(config: &Config, typed: Option<&str>, limits: &LimitArgs) -> Result<Aim> 
 
 /// The server to change: the typed target, with no standbys and no other databases.
 pub(super) fn target_of(config: &Config, typed: Option<&str>) -> Result<Target> {
-    Ok(aim(config, typed, &LimitArgs::default())?.target)
+    let target = aim(config, typed, &[], &DatabaseArgs::default())?.target;
+    Ok(match settings::connect_timeout(config, &LimitArgs::default())? {
+        Some(timeout) => target.with_connect_timeout(timeout),
+        None => target,
+    })
 }
 
 /// Reads a snapshot with the limits and the scope of an audit that says nothing of them.
@@ -77,16 +81,21 @@ pub(super) async fn read(shared: &Shared, target: &Target) -> Result<Snapshot> {
     Ok(snapshot?)
 }
 
-/// Reads a snapshot of the typed target.
+/// Reads a snapshot of the typed target; of its one database where `databases` is none.
 pub(super) fn snapshot_of(
     shared: &Shared,
     config: &Config,
     typed: Option<&str>,
     args: &LimitArgs,
+    databases: Option<&DatabaseArgs>,
     custom: Vec<CustomFacet>,
 ) -> Result<Snapshot> {
-    let Aim { target, name, replicas } = aim(config, typed, args)?;
+    let alone = DatabaseArgs::default();
+    let Aim { target, name, replicas } = aim(config, typed, &args.replica, databases.unwrap_or(&alone))?;
     let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
+    if let Some(databases) = databases {
+        scope.databases = settings::databases(config, databases);
+    }
     let patient = |target: Target| match connect_timeout {
         Some(timeout) => target.with_connect_timeout(timeout),
         None => target,

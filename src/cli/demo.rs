@@ -96,13 +96,15 @@ fn next_steps(kept: Option<&Kept>) -> String {
         Some(Kept { audit, admin, folder, process }) => {
             let folder = folder.display();
             text.push_str(&format!(
-                "  mend something:   psql \"{admin}\"\n  \
+                "  plan changes:     pgassay plan \"{audit}\" --config {folder}/pgassay.yaml -o {folder}/plan.json\n  \
+                 carry them out:   pgassay apply {folder}/plan.json \"{admin}\"\n  \
+                 or mend by hand:  psql \"{admin}\"\n  \
                  audit it again:   pgassay audit \"{audit}\" --config {folder}/pgassay.yaml\n  \
                  stop and remove:  kill -INT {process}; sleep 1; rm -rf {folder}\n"
             ));
         }
         None => text.push_str(
-            "  pgassay demo --keep             leave the server running, mend something, audit it again\n  \
+            "  pgassay demo --keep             leave the server running, plan and apply, audit it again\n  \
              pgassay audit postgres://…      your own server; it is only read\n",
         ),
     }

@@ -9,14 +9,18 @@ use super::{connection, exit, output, settings};
 use crate::audit::judge;
 use crate::ddl::{Wish, propose, script};
 use crate::model::plan::Plan;
-use crate::report::write_plan as write_report;
-use crate::store::{read_snapshot, read_wishes, write_plan, write_text};
-use anyhow::Result;
+use crate::model::verdict::RuleStatus;
+use crate::report::{escape, write_plan as write_report};
+use crate::store::{Wishes, read_snapshot, read_wishes, write_plan, write_text};
+use anyhow::{Result, bail};
 use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let plan = plan(shared, &config, args)?;
+    let Made { plan, failed } = plan(shared, &config, args)?;
+    for what in &failed {
+        eprintln!("warning: {}: what it would have shown is not in this plan", escape(what));
+    }
     if let Some(path) = &args.output {
         write_plan(path, &plan)?;
     }
@@ -33,7 +37,7 @@ pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     let may_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
     let carries_out = args.change.yes || args.change.dry_run || (may_ask && !writes_only && args.from.is_none());
     if !carries_out || plan.steps.is_empty() {
-        return Ok(exit::OK);
+        return Ok(if failed.is_empty() { exit::OK } else { exit::INCOMPLETE });
     }
     let target = connection::target_of(&config, args.target.as_deref())?;
     change::carry_out(
@@ -44,24 +48,43 @@ pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     )
 }
 
-fn plan(shared: &Shared, config: &Config, args: &PlanArgs) -> Result<Plan> {
+/// A plan, and what could not be looked at for it.
+struct Made {
+    plan: Plan,
+    failed: Vec<String>,
+}
+
+fn plan(shared: &Shared, config: &Config, args: &PlanArgs) -> Result<Made> {
     let Loaded { library, custom } = settings::library(config, &args.choice.rules)?;
     let judging = settings::settings(config, &args.choice, &library, None, None)?;
     let named = args.from_report.as_deref().map(read_wishes).transpose()?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
-        None => connection::snapshot_of(shared, config, args.target.as_deref(), &args.limits, custom)?,
+        None => connection::snapshot_of(shared, config, args.target.as_deref(), &args.limits, None, custom)?,
     };
+    let gaps = snapshot.gaps.iter().filter(|gap| gap.is_failure);
+    let mut failed: Vec<String> = gaps.map(|gap| format!("{} not read ({})", gap.facet.name(), gap.reason)).collect();
     let wishes = match named {
-        Some(wishes) => {
-            let takes =
-                |wish: &Wish| library.find(&wish.finding.rule).is_none_or(|(rule, _)| judging.selection.takes(rule));
+        Some(Wishes { wishes, system_identifier }) => {
+            let (then, now) = (system_identifier, snapshot.server.system_identifier.as_ref());
+            if then.is_some() && now.is_some() && then.as_ref() != now {
+                bail!("--from-report: the report is of another server (system_identifier)");
+            }
+            let takes = |wish: &Wish| {
+                let rule = library.find(&wish.finding.rule);
+                rule.is_none_or(|(rule, _)| judging.selection.takes(rule))
+                    && judging.selection.takes_schema(wish.object.schema.as_deref())
+            };
             wishes.into_iter().filter(takes).collect()
         }
         None => {
             let verdict = judge(&snapshot, &library, &judging, connection::tool());
+            failed.extend(verdict.rules.iter().filter_map(|rule| match &rule.status {
+                RuleStatus::Failed(reason) => Some(format!("rule {} failed ({reason})", rule.id)),
+                _ => None,
+            }));
             verdict.open().map(Wish::from).collect::<Vec<_>>()
         }
     };
-    Ok(propose(&wishes, &snapshot, connection::tool()))
+    Ok(Made { plan: propose(&wishes, &snapshot, connection::tool()), failed })
 }

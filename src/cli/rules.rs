@@ -5,6 +5,7 @@ use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
 use crate::facts::facts;
+use crate::model::plan::Plan;
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::table::Table;
 use crate::report::report_schema;
@@ -25,7 +26,7 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema { report, config_file, snapshot } => schema(*report, *config_file, *snapshot),
+        RulesCommand::Schema { report, config_file, snapshot, plan } => schema(*report, *config_file, *snapshot, *plan),
     }
 }
 
@@ -165,11 +166,12 @@ fn describe(table: &Table, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn schema(report: bool, config_file: bool, snapshot: bool) -> Result<u8> {
-    let schema = match (report, config_file, snapshot) {
+fn schema(report: bool, config_file: bool, snapshot: bool, plan: bool) -> Result<u8> {
+    let schema = match (report, config_file, snapshot, plan) {
         (true, ..) => report_schema(),
-        (_, true, _) => schemars::schema_for!(Config).as_value().clone(),
-        (_, _, true) => schemars::schema_for!(Snapshot).as_value().clone(),
+        (_, true, ..) => schemars::schema_for!(Config).as_value().clone(),
+        (_, _, true, _) => schemars::schema_for!(Snapshot).as_value().clone(),
+        (.., true) => schemars::schema_for!(Plan).as_value().clone(),
         _ => schemars::schema_for!(RuleForm).as_value().clone(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;

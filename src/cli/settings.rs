@@ -1,6 +1,6 @@
 //! Flags laid over the config: what a command runs with.
 
-use super::args::{FailOnArg, FormatArg, LimitArgs, Profile, RuleChoice, SeverityArg};
+use super::args::{DatabaseArgs, FailOnArg, FormatArg, LimitArgs, Profile, RuleChoice, SeverityArg};
 use super::config::Config;
 use crate::audit::{Settings, field_index};
 use crate::collect::{Databases, Scope};
@@ -197,23 +197,34 @@ pub(super) fn limits(
             .unwrap_or(standard.statement_timeout),
         lock_timeout: time(&args.lock_timeout, &own.lock_timeout, "lock-timeout")?.unwrap_or(standard.lock_timeout),
     };
-    let named = if args.database.is_empty() { &own.databases } else { &args.database };
-    let databases = match (args.all_databases || (own.all_databases && args.database.is_empty()), named.as_slice()) {
-        (true, _) => Databases::All,
-        (false, []) => Databases::Connected,
-        (false, names) => Databases::Named(names.to_vec()),
-    };
     let top = args.top.or(own.top).and_then(|top| usize::try_from(top).ok());
     let plans = args.plans.or(own.plans).and_then(|plans| usize::try_from(plans).ok());
     let scope = Scope {
         plans: plans.unwrap_or(Scope::default().plans),
         top: top.unwrap_or(Scope::default().top),
-        databases,
+        databases: Databases::Connected,
         custom,
         replicas,
         sample: time(&args.sample, &own.sample, "sample")?,
     };
-    Ok((limits, scope, time(&args.connect_timeout, &own.connect_timeout, "connect-timeout")?))
+    Ok((limits, scope, connect_timeout(config, args)?))
+}
+
+/// How long a connection may take to be made; none: as the target says.
+pub(super) fn connect_timeout(config: &Config, args: &LimitArgs) -> Result<Option<Duration>> {
+    let text = args.connect_timeout.as_ref().or(config.connection.connect_timeout.as_ref());
+    text.map(|text| duration("connect-timeout", text)).transpose()
+}
+
+/// The databases that are read in one run.
+pub(super) fn databases(config: &Config, args: &DatabaseArgs) -> Databases {
+    let own = &config.connection;
+    let named = if args.database.is_empty() { &own.databases } else { &args.database };
+    match (args.all_databases || (own.all_databases && args.database.is_empty()), named.as_slice()) {
+        (true, _) => Databases::All,
+        (false, []) => Databases::Connected,
+        (false, names) => Databases::Named(names.to_vec()),
+    }
 }
 
 /// A number of bytes.

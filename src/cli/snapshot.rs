@@ -9,7 +9,8 @@ use anyhow::Result;
 pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     let custom = settings::library(&config, &args.rules)?.custom;
-    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, custom)?;
+    let snapshot =
+        connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, Some(&args.databases), custom)?;
     write_snapshot(&args.output, &snapshot)?;
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
         eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);

@@ -7,43 +7,56 @@ use super::{change, connection, exit, output, settings};
 use crate::apply::{Run, StepEnd};
 use crate::compare::{Effect, Measured, measure};
 use crate::model::plan::Step;
-use crate::report::write_measured;
+use crate::report::{write_measured, write_measured_json};
 use crate::store::{read_plan, read_snapshot};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use std::io::{self, Write};
 use std::path::Path;
 
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<u8> {
+    if !matches!(args.format, FormatArg::Table | FormatArg::Json) {
+        bail!("--format: verify writes table or json");
+    }
     let config = Config::load(shared.config.as_deref())?;
     let plan = read_plan(&args.plan)?;
     let folder = change::state_folder(&config, args.state.as_deref())?;
-    let mut runs = Run::all(&folder)?.into_iter();
-    let run = runs.rfind(|run| run.header.plan == plan && run.header.undoes.is_none());
-    let run =
-        run.ok_or_else(|| anyhow!("this plan was not applied from here: {} has no run of it", folder.display()))?;
-    let path = before(&folder, &run.header.run);
-    let before = read_snapshot(&path).context("the snapshot of before the run is needed")?;
+    let mut runs = Run::all(&folder)?;
+    runs.retain(|run| run.header.plan == plan && run.header.undoes.is_none());
+    if runs.is_empty() {
+        bail!("this plan was not applied from here: {} has no run of it", folder.display());
+    }
     let after = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => {
             let custom = settings::library(&config, &[])?.custom;
-            connection::snapshot_of(shared, &config, args.target.as_deref(), &LimitArgs::default(), custom)?
+            connection::snapshot_of(shared, &config, args.target.as_deref(), &LimitArgs::default(), None, custom)?
         }
     };
-    if before.server.system_identifier != after.server.system_identifier
-        || before.target.database != after.target.database
-    {
-        bail!("{} was taken of another database", path.display());
+    let mut outcomes = Vec::new();
+    for (at, run) in runs.iter().enumerate() {
+        // A step that was done twice, as it was taken back in between, is measured from the last time.
+        let is_own = |step: &&Step| runs.iter().rposition(|run| has_done(run, step)) == Some(at);
+        let steps: Vec<&Step> = plan.steps.iter().filter(is_own).collect();
+        if steps.is_empty() {
+            continue;
+        }
+        let path = before(&folder, &run.header.run);
+        let before = read_snapshot(&path).context("the snapshot of before the run is needed")?;
+        if before.server.system_identifier != after.server.system_identifier
+            || before.target.database != after.target.database
+        {
+            bail!("{} was taken of another database", path.display());
+        }
+        outcomes.push((run.header.run.as_str(), measure(&steps, &before, &after, args.min_calls)));
     }
-    // What was there already was not changed by this run.
-    let is_done = |step: &&Step| {
-        run.steps.get(&step.id).and_then(|story| story.end.as_ref()).is_some_and(|(end, ..)| *end == StepEnd::Done)
-    };
-    let done: Vec<&Step> = plan.steps.iter().filter(is_done).collect();
-    let measured = measure(&done, &before, &after, args.min_calls);
-    write(shared, args.format, &measured, &run)?;
-    let is_harmful = measured.iter().any(|one| one.effect == Effect::Harmful);
+    write(shared, args.format, &outcomes)?;
+    let is_harmful = outcomes.iter().flat_map(|(_, changes)| changes).any(|one| one.effect == Effect::Harmful);
     Ok(if is_harmful { exit::FOUND } else { exit::OK })
+}
+
+/// What was there already was not changed by this run.
+fn has_done(run: &Run, step: &Step) -> bool {
+    run.steps.get(&step.id).and_then(|story| story.end.as_ref()).is_some_and(|(end, ..)| *end == StepEnd::Done)
 }
 
 /// The snapshot that a run takes before it begins.
@@ -51,15 +64,11 @@ pub(super) fn before(folder: &Path, run: &str) -> std::path::PathBuf {
     folder.join(format!("{run}.before.json.zst"))
 }
 
-fn write(shared: &Shared, format: FormatArg, measured: &[Measured], run: &Run) -> Result<()> {
+fn write(shared: &Shared, format: FormatArg, outcomes: &[(&str, Vec<Measured>)]) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match format {
-        FormatArg::Table => write_measured(measured, &run.header.run, output::style(shared), &mut out)?,
-        FormatArg::Json => {
-            serde_json::to_writer_pretty(&mut out, measured)?;
-            out.write_all(b"\n")?;
-        }
-        _ => bail!("--format: verify writes table or json"),
+        FormatArg::Json => write_measured_json(outcomes, &mut out)?,
+        _ => write_measured(outcomes, output::style(shared), &mut out)?,
     }
     Ok(out.flush()?)
 }

@@ -71,7 +71,7 @@ pub struct PlanTarget {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Number in the plan, from 1: what `--only` takes.
+    /// Number in the plan, from 1: what `--step` takes.
     pub id: u32,
     /// The change itself; everything below follows from it or explains it.
     pub change: Change,

@@ -1,33 +1,70 @@
 //! What changes brought, for people.
 
 use super::plan::{bold, lines};
-use super::words::flat;
+use super::words::{flat, noun};
 use super::{Style, escape};
 use crate::compare::{Effect, Measured, PerCall, StatementEffect};
 use crate::model::units;
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// Longest statement shown, in characters.
 const STATEMENT: usize = 100;
 
-/// Writes the outcome of `verify`.
-pub fn write_measured(measured: &[Measured], run: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{}", bold(&format!("run {run}, {} changes measured", measured.len()), style))?;
-    for one in measured {
-        let name = format!("{}  {}", one.step, one.kind);
-        writeln!(out, "\n{}  {}  {}", bold(&name, style), escape(&one.object), bold(one.effect.name(), style))?;
-        let mut told = one.facts.clone();
-        told.extend(one.statements.iter().map(statement));
-        if one.effect == Effect::Harmful {
-            told.push(format!("to take the whole run back: pgassay apply undo --run {run}"));
+/// Writes the outcome of `verify`: of each run its changes.
+pub fn write_measured(outcomes: &[(&str, Vec<Measured>)], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if outcomes.is_empty() {
+        return writeln!(out, "no run of this plan changed anything");
+    }
+    for (at, (run, changes)) in outcomes.iter().enumerate() {
+        if at > 0 {
+            writeln!(out)?;
         }
-        lines(&told, style, out)?;
+        let count = changes.len();
+        writeln!(out, "{}", bold(&format!("run {run}, {count} {} measured", noun(count, "change")), style))?;
+        for one in changes {
+            change(one, run, style, out)?;
+        }
     }
     Ok(())
 }
 
+fn change(one: &Measured, run: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let name = format!("{}  {}", one.step, one.kind);
+    writeln!(out, "\n{}  {}  {}", bold(&name, style), escape(&one.object), bold(one.effect.name(), style))?;
+    let mut told = one.facts.clone();
+    told.extend(one.statements.iter().map(statement));
+    if one.effect == Effect::Harmful {
+        told.push(format!("to take the whole run back: pgassay apply undo --run {run}"));
+    }
+    lines(&told, style, out)
+}
+
+/// What `verify` says, for programs.
+#[derive(Serialize)]
+struct Outcome<'a> {
+    /// Version of this form.
+    schema_version: u32,
+    runs: Vec<RunOutcome<'a>>,
+}
+
+#[derive(Serialize)]
+struct RunOutcome<'a> {
+    run: &'a str,
+    changes: &'a [Measured],
+}
+
+/// Writes the outcome of `verify` as JSON, version 1.
+pub fn write_measured_json(outcomes: &[(&str, Vec<Measured>)], out: &mut dyn Write) -> io::Result<()> {
+    let runs = outcomes.iter().map(|(run, changes)| RunOutcome { run, changes }).collect();
+    serde_json::to_writer_pretty(&mut *out, &Outcome { schema_version: 1, runs })?;
+    writeln!(out)
+}
+
 fn statement(one: &StatementEffect) -> String {
-    let text: String = flat(&one.text).chars().take(STATEMENT).collect();
+    let text = flat(&one.text);
+    let cut = text.char_indices().nth(STATEMENT).map(|(at, _)| format!("{}…", text[..at].trim_end()));
+    let text = cut.unwrap_or(text);
     let used = if one.uses_index { ", by this index" } else { "" };
     format!("q:{} {text}: {} → {}{used}", one.fingerprint, per_call(one.before), per_call(one.since))
 }

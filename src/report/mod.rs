@@ -16,7 +16,7 @@ mod words;
 
 pub use escape::escape;
 pub use json::report_schema;
-pub use measured::write_measured;
+pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;
 
 use crate::model::verdict::Verdict;

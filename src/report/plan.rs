@@ -101,7 +101,7 @@ fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
         reasons.entry(&one.reason).or_default().push(one);
     }
     for (reason, left) in reasons {
-        writeln!(out, "  {}", escape(reason))?;
+        wrapped(&[reason.to_owned()], 2, style, out)?;
         let told: Vec<String> = left
             .iter()
             .map(|left| format!("{}  {}  → {}", left.finding.rule, left.finding.object, left.advice))
@@ -113,12 +113,19 @@ fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
 
 /// Indented lines, wrapped; texts of the server are escaped here.
 pub(super) fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    wrapped(lines, 4, style, out)
+}
+
+fn wrapped(lines: &[String], indent: u16, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
-    table.set_constraints([ColumnConstraint::Absolute(Width::Fixed(3))]);
     for line in lines {
         table.add_row([String::new(), escape(line)]);
+    }
+    if let Some(margin) = table.column_mut(0) {
+        // The text's own padding is one more.
+        margin.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(indent - 1)));
     }
     for line in table.lines() {
         writeln!(out, "{}", line.trim_end())?;

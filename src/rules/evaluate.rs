@@ -41,7 +41,8 @@ impl Selection {
     }
 
     /// An object of this schema is judged.
-    fn takes_schema(&self, schema: Option<&str>) -> bool {
+    #[must_use]
+    pub fn takes_schema(&self, schema: Option<&str>) -> bool {
         let Some(schema) = schema else { return true };
         let named = |globs: &[String]| globs.iter().any(|glob| matches_glob(glob, schema));
         !named(&self.excluded_schemas) && (self.schemas.is_empty() || named(&self.schemas))

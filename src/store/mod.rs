@@ -6,7 +6,7 @@ mod rules;
 mod snapshot;
 
 pub use baseline::read_baseline;
-pub use plan::{read_plan, read_wishes, write_plan, write_text};
+pub use plan::{Wishes, read_plan, read_wishes, write_plan, write_text};
 pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};
 

@@ -3,7 +3,7 @@
 use super::{StoreError, replace};
 use crate::ddl::{Wish, sound};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::plan::{FindingRef, Plan};
+use crate::model::plan::{FindingRef, PLAN_VERSION, Plan};
 use crate::model::verdict::REPORT_VERSION;
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,8 +26,18 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), StoreError> {
 /// Reads a plan that this program may carry out.
 pub fn read_plan(path: &Path) -> Result<Plan, StoreError> {
     let json = fs::read(path).map_err(|error| StoreError::new(path, error))?;
-    let plan: Plan = serde_json::from_slice(&json)
-        .map_err(|error| StoreError::new(path, format!("not a plan of pgassay: {error}")))?;
+    // Of another version only the version can be understood.
+    #[derive(Deserialize)]
+    struct Version {
+        plan_version: u32,
+    }
+    let fail = |error: serde_json::Error| StoreError::new(path, format!("not a plan of pgassay: {error}"));
+    let Version { plan_version } = serde_json::from_slice(&json).map_err(fail)?;
+    if plan_version != PLAN_VERSION {
+        let message = format!("plan version {plan_version}, this program reads {PLAN_VERSION}: make the plan again");
+        return Err(StoreError::new(path, message));
+    }
+    let plan: Plan = serde_json::from_slice(&json).map_err(fail)?;
     sound(&plan).map_err(|message| StoreError::new(path, message))?;
     Ok(plan)
 }
@@ -36,7 +46,22 @@ pub fn read_plan(path: &Path) -> Result<Plan, StoreError> {
 #[derive(Deserialize)]
 struct Report {
     schema_version: u32,
+    target: Target,
     findings: Vec<Found>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    system_identifier: Option<String>,
+}
+
+/// What a report wishes for, and of which server.
+#[derive(Debug)]
+pub struct Wishes {
+    /// The findings that no waiver accepts.
+    pub wishes: Vec<Wish>,
+    /// Identifies the cluster; none when the role might not read it.
+    pub system_identifier: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -74,7 +99,7 @@ struct Fix {
 }
 
 /// The findings of a JSON report that no waiver accepts.
-pub fn read_wishes(path: &Path) -> Result<Vec<Wish>, StoreError> {
+pub fn read_wishes(path: &Path) -> Result<Wishes, StoreError> {
     let fail = |message: String| StoreError::new(path, message);
     let json = fs::read(path).map_err(|error| fail(error.to_string()))?;
     let report: Report =
@@ -82,7 +107,10 @@ pub fn read_wishes(path: &Path) -> Result<Vec<Wish>, StoreError> {
     if report.schema_version != REPORT_VERSION {
         return Err(fail(format!("report version {}, this program reads {REPORT_VERSION}", report.schema_version)));
     }
-    Ok(report.findings.into_iter().filter(|found| found.waived.is_none()).map(wish).collect())
+    Ok(Wishes {
+        wishes: report.findings.into_iter().filter(|found| found.waived.is_none()).map(wish).collect(),
+        system_identifier: report.target.system_identifier,
+    })
 }
 
 fn wish(found: Found) -> Wish {

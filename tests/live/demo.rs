@@ -91,12 +91,16 @@ fn kept_it_can_be_mended_audited_and_stopped() {
     let report = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 
+    typed(&yard, &printed(&report, "pgassay plan ")).expect(0);
+    let applied = typed(&yard, &format!("{} --yes", printed(&report, "pgassay apply "))).expect(0);
+    assert!(applied.stdout.contains("create_index  shop.orders_address_id_idx  done"), "{}", applied.stdout);
     let mend = format!("{} -c 'drop index concurrently shop.users_email_lower_key'", printed(&report, "psql "));
     assert_eq!(typed(&yard, &mend).code, Some(0), "{mend}");
     let again = format!("{} --format json", printed(&report, "pgassay audit "));
     let report_again = typed(&yard, &again).expect(1).report();
     assert_eq!(report_again.status("invalid_index"), "passed", "it was mended");
-    assert_eq!(report_again.status("redundant_index"), "found", "by the thresholds of the shop");
+    assert_eq!(report_again.status("redundant_index"), "passed", "the plan dropped it");
+    assert_eq!(report_again.status("sequence_exhaustion"), "found", "what a plan leaves to people");
 
     typed(&yard, &printed(&report, "kill ")).expect(0);
     until_so("the server has stopped", || processes(yard.path()).is_empty());

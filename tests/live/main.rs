@@ -28,4 +28,5 @@ mod statements;
 mod targets;
 mod tls;
 mod transactions;
+mod verify;
 mod waits;

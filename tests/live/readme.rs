@@ -1,7 +1,7 @@
 //! Every command of the README that begins with `pgassay` works as it stands there.
 
 use crate::support::{Outcome, Yard, newest, root};
-use pgassay::demo::Shop;
+use pgassay::demo::{SUPERUSER, Shop};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -18,7 +18,8 @@ async fn readme() {
     std::fs::create_dir(&folder).expect("a folder");
     std::os::unix::fs::symlink(root().join("fixtures"), folder.join("fixtures")).expect("linked");
     for command in commands {
-        run(command, &folder, &yard, &shop.dsn());
+        let owner = shop.cluster.dsn(SUPERUSER, "shop");
+        run(command, &folder, &yard, &shop.dsn(), &owner);
     }
 }
 
@@ -28,7 +29,7 @@ fn commands(readme: &str) -> Vec<&str> {
     fences.flat_map(str::lines).map(str::trim).filter(|line| line.starts_with("pgassay ")).collect()
 }
 
-fn run(command: &str, folder: &Path, yard: &Yard, dsn: &str) {
+fn run(command: &str, folder: &Path, yard: &Yard, dsn: &str, owner: &str) {
     let programs = Path::new(env!("CARGO_BIN_EXE_pgassay")).parent().expect("a folder");
     let output = Command::new("sh")
         .args(["-c", command])
@@ -39,6 +40,7 @@ fn run(command: &str, folder: &Path, yard: &Yard, dsn: &str) {
         .env("TMPDIR", yard.path())
         .env("PGASSAY_PG_BIN", newest().folder)
         .env("DATABASE_URL", dsn)
+        .env("OWNER_URL", owner)
         .stdin(Stdio::null())
         .output()
         .expect("sh");
