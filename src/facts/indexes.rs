@@ -12,12 +12,13 @@ use crate::model::snapshot::{ForeignKey, Index};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Serialize, JsonSchema)]
-struct IndexRow {
+struct IndexRow<'a> {
     #[serde(flatten)]
-    index: Index,
+    index: Cow<'a, Index>,
     /// Indexes of partitions whose counters and sizes are summed in this row. {indexes | pg_inherits}
     leaf_count: usize,
     /// Scans on each node that was read; empty when only this server was. {texts | pg_stat_all_indexes.idx_scan}
@@ -88,8 +89,11 @@ fn only_asks_not_null(predicate: &str, columns: &[String]) -> bool {
     })
 }
 
-fn children(indexes: &[Index]) -> HashMap<Key<'_>, Vec<&Index>> {
-    let mut children: HashMap<Key<'_>, Vec<&Index>> = HashMap::new();
+/// Indexes attached to each index of a partitioned table.
+type Children<'a> = HashMap<Key<'a>, Vec<&'a Index>>;
+
+fn children(indexes: &[Index]) -> Children<'_> {
+    let mut children: Children<'_> = HashMap::new();
     for index in indexes {
         if let (Some(schema), Some(name)) = (&index.parent_schema, &index.parent_name) {
             children.entry((schema, name)).or_default().push(index);
@@ -98,7 +102,10 @@ fn children(indexes: &[Index]) -> HashMap<Key<'_>, Vec<&Index>> {
     children
 }
 
-fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Index, usize) {
+fn with_leaves<'a>(index: &'a Index, children: &Children<'a>) -> (Cow<'a, Index>, usize) {
+    if !index.is_partitioned {
+        return (Cow::Borrowed(index), 0);
+    }
     let mut sum = index.clone();
     let mut count = 0;
     let mut open = vec![index];
@@ -116,20 +123,21 @@ fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Inde
             sum.last_scan = sum.last_scan.max(child.last_scan);
         }
     }
-    (sum, count)
+    (Cow::Owned(sum), count)
 }
 
 /// An index with what is attached to it, and how much that is.
-struct Whole {
-    index: Index,
+struct Whole<'a> {
+    index: Cow<'a, Index>,
     leaf_count: usize,
     kin: Kin,
 }
 
 /// Every index of one table, sums made and judged together.
-fn wholes(indexes: &[&Index], children: &HashMap<Key<'_>, Vec<&Index>>) -> Vec<Whole> {
-    let (sums, counts): (Vec<Index>, Vec<usize>) = indexes.iter().map(|index| with_leaves(index, children)).unzip();
-    let kin = kin(&sums.iter().collect::<Vec<_>>());
+fn wholes<'a>(indexes: &[&'a Index], children: &Children<'a>) -> Vec<Whole<'a>> {
+    let (sums, counts): (Vec<Cow<'a, Index>>, Vec<usize>) =
+        indexes.iter().map(|index| with_leaves(index, children)).unzip();
+    let kin = kin(&sums.iter().map(AsRef::as_ref).collect::<Vec<_>>());
     let parts = sums.into_iter().zip(counts).zip(kin);
     parts.map(|((index, leaf_count), kin)| Whole { index, leaf_count, kin }).collect()
 }
@@ -140,7 +148,7 @@ fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
     (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
 }
 
-fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole, table: Option<&RelationRow>) -> IndexRow {
+fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole<'a>, table: Option<&RelationRow<'a>>) -> IndexRow<'a> {
     let Whole { index, leaf_count, kin } = whole;
     let (siblings, keys) = (lookup.indexes(place), lookup.foreign_keys(place));
     let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
@@ -173,20 +181,19 @@ fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole, table: Option<&Rel
     }
 }
 
-pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
     let children = children(&lookup.snapshot.indexes);
-    let tables: HashMap<Key<'_>, &RelationRow> =
+    let tables: HashMap<Key<'_>, &RelationRow<'_>> =
         relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
-    let mut rows: Vec<(Object, IndexRow)> = Vec::with_capacity(lookup.snapshot.indexes.len());
     let places: BTreeSet<Key<'_>> =
         lookup.snapshot.indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
-    for place in places {
-        let siblings = lookup.indexes(place);
-        rows.extend(wholes(siblings, &children).into_iter().map(|whole| {
+    let rows = places.into_iter().flat_map(move |place| {
+        let table = tables.get(&place).copied();
+        wholes(lookup.indexes(place), &children).into_iter().map(move |whole| {
             let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
-            (object.of_table(place.1), row(lookup, place, whole, tables.get(&place).copied()))
-        }));
-    }
+            (object.of_table(place.1), row(lookup, place, whole, table))
+        })
+    });
     build::table("indexes", rows)
 }
 

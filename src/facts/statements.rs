@@ -248,9 +248,9 @@ impl<'a> Workload<'a> {
     }
 }
 
-pub(super) fn table(lookup: &Lookup<'_>) -> Table {
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
     let workload = Workload::of(lookup);
-    let rows = lookup.snapshot.statements.iter().map(|statement| {
+    let rows = lookup.snapshot.statements.iter().map(move |statement| {
         let object = Object {
             kind: ObjectKind::Statement,
             database: Some(statement.database.clone()),

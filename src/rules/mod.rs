@@ -3,6 +3,7 @@
 //! Knows the YAML form, expressions, evaluation and waivers; sees facets only as tables of typed
 //! fields, so it must not know snapshots, servers or SQL.
 
+mod case;
 mod check;
 mod evaluate;
 mod expression;
