@@ -34,8 +34,7 @@ struct ForeignKeyRow<'a> {
 }
 
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
-    let tables: HashMap<Key<'_>, &RelationRow<'_>> =
-        relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
+    let tables: HashMap<Key<'_>, &RelationRow<'_>> = relations.iter().map(|row| (row.key(), row)).collect();
     let rows = lookup.snapshot.foreign_keys.iter().map(move |key| {
         let place = (key.schema.as_str(), key.table.as_str());
         let own = tables.get(&place);

@@ -5,7 +5,7 @@ use super::bloat;
 use super::build;
 use super::index_kin::{Kin, kin};
 use super::lookup::{Key, Lookup};
-use super::nodes::scans_by_node;
+use super::nodes::Elsewhere;
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ForeignKey, Index};
@@ -148,53 +148,68 @@ fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
     (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
 }
 
-fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole<'a>, table: Option<&RelationRow<'a>>) -> IndexRow<'a> {
-    let Whole { index, leaf_count, kin } = whole;
-    let (siblings, keys) = (lookup.indexes(place), lookup.foreign_keys(place));
-    let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
-    let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
-    let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
-    let columns = lookup.columns(place);
-    let leading = index.key_columns.first().and_then(|name| columns.iter().find(|column| column.name == *name));
-    let rows = table.map_or(0, |table| table.row_count);
-    let needed = bloat::index_bytes(&index, columns, lookup.snapshot.server.block_bytes);
-    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
-    IndexRow {
-        leading_null_fraction: leading.and_then(|column| column.null_fraction),
-        leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
-        leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
-        estimated_bloat_bytes,
-        estimated_bloat_pct,
-        leaf_count,
-        scans_by_node: scans_by_node(lookup.snapshot, (&index.schema, &index.name), index.scans),
-        kept_bytes: kept.map(|kept| kept.bytes),
-        backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
-        supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
-        kept_definition: kept.map(|kept| kept.definition.clone()),
-        duplicate_of: kin.duplicate_of.as_ref().map(path),
-        covered_by: kin.covered_by.as_ref().map(path),
-        is_kept_for_another: kin.is_kept_for_another,
-        table_rows: rows,
-        table_writes: table.map_or(0, |table| table.writes),
-        table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
-        index,
+/// What the indexes of all tables are judged by.
+struct Judge<'a> {
+    lookup: &'a Lookup<'a>,
+    tables: HashMap<Key<'a>, &'a RelationRow<'a>>,
+    children: Children<'a>,
+    elsewhere: Elsewhere<'a>,
+}
+
+impl<'a> Judge<'a> {
+    fn rows(&self, place: Key<'a>) -> Vec<(Object, IndexRow<'a>)> {
+        let row = |whole: Whole<'a>| {
+            let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
+            (object.of_table(place.1), self.row(place, whole))
+        };
+        wholes(self.lookup.indexes(place), &self.children).into_iter().map(row).collect()
+    }
+
+    fn row(&self, place: Key<'a>, whole: Whole<'a>) -> IndexRow<'a> {
+        let Whole { index, leaf_count, kin } = whole;
+        let (siblings, keys) = (self.lookup.indexes(place), self.lookup.foreign_keys(place));
+        let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
+        let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
+        let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
+        let columns = self.lookup.columns(place);
+        let leading = index.key_columns.first().and_then(|name| columns.iter().find(|column| column.name == *name));
+        let table = self.tables.get(&place);
+        let rows = table.map_or(0, |table| table.row_count);
+        let needed = bloat::index_bytes(&index, columns, self.lookup.snapshot.server.block_bytes);
+        let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
+        IndexRow {
+            leading_null_fraction: leading.and_then(|column| column.null_fraction),
+            leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
+            leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
+            estimated_bloat_bytes,
+            estimated_bloat_pct,
+            leaf_count,
+            scans_by_node: self.elsewhere.scans_by_node((&index.schema, &index.name), index.scans),
+            kept_bytes: kept.map(|kept| kept.bytes),
+            backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
+            supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
+            kept_definition: kept.map(|kept| kept.definition.clone()),
+            duplicate_of: kin.duplicate_of.as_ref().map(path),
+            covered_by: kin.covered_by.as_ref().map(path),
+            is_kept_for_another: kin.is_kept_for_another,
+            table_rows: rows,
+            table_writes: table.map_or(0, |table| table.writes),
+            table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+            index,
+        }
     }
 }
 
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
-    let children = children(&lookup.snapshot.indexes);
-    let tables: HashMap<Key<'_>, &RelationRow<'_>> =
-        relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
-    let places: BTreeSet<Key<'_>> =
-        lookup.snapshot.indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
-    let rows = places.into_iter().flat_map(move |place| {
-        let table = tables.get(&place).copied();
-        wholes(lookup.indexes(place), &children).into_iter().map(move |whole| {
-            let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
-            (object.of_table(place.1), row(lookup, place, whole, table))
-        })
-    });
-    build::table("indexes", rows)
+    let indexes = &lookup.snapshot.indexes;
+    let judge = Judge {
+        lookup,
+        tables: relations.iter().map(|row| (row.key(), row)).collect(),
+        children: children(indexes),
+        elsewhere: Elsewhere::of(lookup.snapshot),
+    };
+    let places: BTreeSet<Key<'_>> = indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
+    build::table("indexes", places.into_iter().flat_map(move |place| judge.rows(place)))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ struct PartitionedTableRow {
     bytes: i64,
 }
 
-fn row(lookup: &Lookup<'_>, place: Key<'_>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
+fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
     let first = partitions[0];
     let present: Vec<&&Partition> = partitions.iter().filter(|partition| partition.name.is_some()).collect();
     let slices: Vec<Slice> =

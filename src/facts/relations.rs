@@ -3,7 +3,7 @@
 use super::autovacuum::Autovacuum;
 use super::bloat;
 use super::build;
-use super::lookup::Lookup;
+use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ConstraintKind, Relation, RelationKind};
 use crate::model::table::Table;
@@ -53,6 +53,12 @@ pub(super) struct RelationRow<'a> {
     has_column_statistics: bool,
     /// ANALYZE has been recorded since the counters' last reset. {bool | last_analyze, last_autoanalyze}
     is_analyzed: bool,
+}
+
+impl RelationRow<'_> {
+    pub(super) fn key(&self) -> Key<'_> {
+        (&self.relation.schema, &self.relation.name)
+    }
 }
 
 /// Live rows as counted; where the counters were reset and nothing has counted anew since, the last
@@ -123,9 +129,9 @@ fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
 fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> RelationRow<'a> {
     let snapshot = lookup.snapshot;
     let key = (own.schema.as_str(), own.name.as_str());
-    let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { Vec::new() };
-    let relation = if leaves.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(with_leaves(own, &leaves)) };
-    let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { &leaves };
+    let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { &[] };
+    let relation = if leaves.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(with_leaves(own, leaves)) };
+    let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { leaves };
     let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;

@@ -209,9 +209,9 @@ impl<'a> Workload<'a> {
     }
 
     /// A figure of a table, over its leaves where it is partitioned.
-    fn sum(&self, relation: &Relation, figure: impl Fn(&Relation) -> i64) -> i64 {
+    fn sum(&self, relation: &'a Relation, figure: impl Fn(&Relation) -> i64) -> i64 {
         let leaves = self.lookup.leaves(key(relation));
-        if leaves.is_empty() { figure(relation) } else { leaves.into_iter().map(figure).sum() }
+        if leaves.is_empty() { figure(relation) } else { leaves.iter().map(|leaf| figure(leaf)).sum() }
     }
 
     /// Columns that lead an index of a relation named, while no index of it has an expression with that
@@ -240,7 +240,7 @@ impl<'a> Workload<'a> {
         is_text(by) && columns.filter(|own| own.name == column).all(|own| is_text(&own.type_name))
     }
 
-    fn toasted_columns(&self, relation: &Relation) -> usize {
+    fn toasted_columns(&self, relation: &'a Relation) -> usize {
         if self.sum(relation, |leaf| leaf.toast_bytes) == 0 {
             return 0;
         }
