@@ -8,17 +8,17 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A table of `rows`, with the fields of `R`.
-pub(super) fn table<'a, R: Serialize + JsonSchema + 'a>(
+pub(super) fn table<'a, R: Serialize + JsonSchema + Send + 'a>(
     name: &'static str,
-    rows: impl IntoIterator<Item = (Object, R), IntoIter: 'a>,
+    rows: impl IntoIterator<Item = (Object, R), IntoIter: Send + 'a>,
 ) -> Table<'a> {
     let fields = fields::<R>();
-    let layout = Rc::new(Layout::of(&fields));
+    let layout = Arc::new(Layout::of(&fields));
     let rows = rows.into_iter().map(move |(object, row)| {
-        let layout = Rc::clone(&layout);
+        let layout = Arc::clone(&layout);
         Row { object, cells: Box::new(move |wanted| layout.cells(&row, wanted)) }
     });
     Table { name: name.to_owned(), fields, rows: Box::new(rows) }

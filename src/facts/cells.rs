@@ -5,40 +5,30 @@ use crate::model::table::{Field, Wanted};
 use serde::ser::{Impossible, SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 use serde_json::{Error, Value};
-use std::cell::RefCell;
+use std::sync::OnceLock;
 
 /// Where the fields of a row's type belong.
 pub(super) struct Layout {
     names: Vec<String>,
-    /// Columns in the order in which the row before named them: rows of one type do the same.
-    order: RefCell<Vec<Option<usize>>>,
+    /// Columns in the order in which the first row named them: rows of one type all do the same.
+    order: OnceLock<Vec<Option<usize>>>,
 }
 
 impl Layout {
     pub(super) fn of(fields: &[Field]) -> Self {
-        Self { names: fields.iter().map(|field| field.name.clone()).collect(), order: RefCell::default() }
+        Self { names: fields.iter().map(|field| field.name.clone()).collect(), order: OnceLock::new() }
     }
 
     /// One value per field; null where none is wanted.
     pub(super) fn cells<R: Serialize>(&self, row: &R, wanted: Wanted<'_>) -> Vec<Value> {
         let cells = vec![Value::Null; self.names.len()];
-        let mut cells = Cells { layout: self, wanted, next: 0, column: None, cells };
+        let mut cells = Cells { layout: self, wanted, named: Vec::new(), next: 0, column: None, cells };
         // Rows are structs of ours, whose fields JSON can hold.
-        if row.serialize(&mut cells).is_ok() { cells.cells } else { Vec::new() }
-    }
-
-    /// The column of the field that is named as the `at`-th.
-    fn column(&self, at: usize, name: &str) -> Option<usize> {
-        let mut order = self.order.borrow_mut();
-        let known = order.get(at).copied().flatten().filter(|column| self.names[*column] == name);
-        known.or_else(|| {
-            let found = self.names.iter().position(|own| own == name);
-            if order.len() <= at {
-                order.resize(at + 1, None);
-            }
-            order[at] = found;
-            found
-        })
+        if row.serialize(&mut cells).is_err() {
+            return Vec::new();
+        }
+        self.order.get_or_init(|| cells.named);
+        cells.cells
     }
 }
 
@@ -46,6 +36,8 @@ impl Layout {
 struct Cells<'a> {
     layout: &'a Layout,
     wanted: Wanted<'a>,
+    /// Columns as the first row names them.
+    named: Vec<Option<usize>>,
     next: usize,
     /// Column of the key that was named last.
     column: Option<usize>,
@@ -54,8 +46,17 @@ struct Cells<'a> {
 
 impl Cells<'_> {
     fn name(&mut self, key: &str) {
-        self.column = self.layout.column(self.next, key).filter(|column| (self.wanted)(*column));
+        let column = match self.layout.order.get() {
+            Some(order) => order.get(self.next).copied().flatten(),
+            None => {
+                let column = self.layout.names.iter().position(|name| name == key);
+                self.named.push(column);
+                column
+            }
+        };
+        debug_assert!(column.is_none_or(|column| self.layout.names[column] == key), "{key} comes in another place");
         self.next += 1;
+        self.column = column.filter(|column| (self.wanted)(*column));
     }
 
     fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {

@@ -59,7 +59,7 @@ pub struct Row<'a> {
     /// What it is about.
     pub object: Object,
     /// Makes one value per field of the table, null where none is wanted.
-    pub cells: Box<dyn Fn(Wanted<'_>) -> Vec<Value> + 'a>,
+    pub cells: Box<dyn Fn(Wanted<'_>) -> Vec<Value> + Send + 'a>,
 }
 
 /// A facet, ready to be judged.
@@ -69,7 +69,7 @@ pub struct Table<'a> {
     /// Its fields.
     pub fields: Vec<Field>,
     /// Its rows, made as they are taken.
-    pub rows: Box<dyn Iterator<Item = Row<'a>> + 'a>,
+    pub rows: Box<dyn Iterator<Item = Row<'a>> + Send + 'a>,
 }
 
 impl fmt::Debug for Table<'_> {

@@ -37,7 +37,7 @@ pub(super) struct Case<'a> {
     fixed: Option<Severity>,
     when: Compute<'a>,
     /// Names of `when`, which every row is asked.
-    asked: Arc<Names>,
+    asked: Names,
     /// All names, for the few rows that are found.
     all: Arc<Names>,
     critical_when: Option<Compute<'a>>,
@@ -72,7 +72,7 @@ impl<'a> Case<'a> {
             form,
             fixed,
             when,
-            asked: Arc::new(asked),
+            asked,
             all: Arc::new(all),
             critical_when: optional(&form.critical_when)?,
             low_when: optional(&form.confidence.low_when)?,
@@ -88,15 +88,22 @@ impl<'a> Case<'a> {
         self.asked.iter().any(|(_, place)| matches!(place, Place::Column(at) if *at == column))
     }
 
+    /// The names that `when` asks for, for one thread: counting references of what other threads count too
+    /// is slow.
+    pub(super) fn names(&self) -> Arc<Names> {
+        Arc::new(self.asked.clone())
+    }
+
     /// The finding that a row is, if any. `cells` are those that are asked for.
     pub(super) fn judge(
         &self,
         row: &Row<'_>,
+        names: &Arc<Names>,
         cells: &Arc<Vec<serde_json::Value>>,
         fields: &[Field],
         common: &Common,
     ) -> Result<Option<Finding>, Error> {
-        let scope = Value::from_object(Scope { names: Arc::clone(&self.asked), cells: Arc::clone(cells) });
+        let scope = Value::from_object(Scope { names: Arc::clone(names), cells: Arc::clone(cells) });
         if holds(&self.when, &scope)? { self.finding(row, fields, common).map(Some) } else { Ok(None) }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::model::finding::{Finding, Waived};
 use crate::model::snapshot::Gap;
-use crate::model::table::{Facts, Field, Table};
+use crate::model::table::{Facts, Field, Row};
 use crate::model::units;
 use crate::model::verdict::{DESELECTED, RuleOutcome, RuleStatus, RuleText};
 use crate::rules::case::{Case, Common, one_line};
@@ -10,10 +10,10 @@ use crate::rules::expression::describe;
 use crate::rules::form::{Kind, Rule, RuleForm};
 use crate::rules::library::Origin;
 use crate::rules::params::Overrides;
+use crate::rules::rows::judge_rows;
 use crate::rules::waiver::{Waiver, matches_glob};
 use chrono::NaiveDate;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Which rules run, by id, area or tag.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +90,10 @@ pub fn evaluate(
                 Err(status) => drop(outcomes.insert(number, Err(status))),
             }
         }
-        let found = court.run(table, &cases).into_iter().map(|outcome| outcome.map_err(RuleStatus::Failed));
+        let takes = |row: &Row<'_>| selection.takes_schema(row.object.schema.as_deref());
+        let found = judge_rows(table, &cases, &court.common, &takes)
+            .into_iter()
+            .map(|outcome| outcome.map_err(RuleStatus::Failed));
         outcomes.extend(numbers.into_iter().zip(found));
     }
     let mut judged = Judged::default();
@@ -186,26 +189,6 @@ impl Court<'_> {
         let params = self.admit(rule)?;
         let fixed = self.overrides.severity_of(rule);
         Case::new(&rule.form, fixed, params, fields, &self.common).map_err(|error| RuleStatus::Failed(describe(&error)))
-    }
-
-    /// What each rule finds in a facet, or why it failed.
-    fn run(&self, table: Table<'_>, cases: &[Case<'_>]) -> Vec<Result<Vec<Finding>, String>> {
-        let Table { fields, rows, .. } = table;
-        let is_asked: Vec<bool> = (0..fields.len()).map(|at| cases.iter().any(|case| case.asks(at))).collect();
-        let rows = rows.filter(|row| self.selection.takes_schema(row.object.schema.as_deref()));
-        // Without rules no row need be made.
-        let mut outcomes: Vec<Result<Vec<Finding>, String>> = cases.iter().map(|_| Ok(Vec::new())).collect();
-        for row in rows.take(if cases.is_empty() { 0 } else { usize::MAX }) {
-            let cells = Arc::new((row.cells)(&|at| is_asked[at]));
-            for (case, outcome) in cases.iter().zip(&mut outcomes) {
-                let Ok(findings) = outcome else { continue };
-                match case.judge(&row, &cells, &fields, &self.common) {
-                    Ok(found) => findings.extend(found),
-                    Err(error) => *outcome = Err(format!("on {}: {}", row.object.path(), describe(&error))),
-                }
-            }
-        }
-        outcomes
     }
 }
 

@@ -12,6 +12,7 @@ mod library;
 mod page;
 mod params;
 mod position;
+mod rows;
 mod stub;
 mod vocabulary;
 mod waiver;
