@@ -186,20 +186,21 @@ impl Live<'_> {
     /// Other tools, where they are on the PATH.
     pub(crate) fn peers(&self, table: &mut Table) -> Fallible<()> {
         let socket = self.cluster.socket().display().to_string();
-        let url = format!("postgres://{SUPERUSER}@/{DATABASE}?host={}", socket.replace('/', "%2F"));
-        let mut commands: Vec<(&str, Command)> = Vec::new();
+        let url = format!("postgres://{SUPERUSER}@localhost/{DATABASE}?host={}", socket.replace('/', "%2F"));
+        let mut commands: Vec<(&str, Command, &[i32])> = Vec::new();
         let mut extras = clean("pgextras");
         extras.args(["diagnose"]).env("DATABASE_URL", &url).stderr(std::process::Stdio::null());
-        commands.push(("pgextras diagnose", extras));
+        commands.push(("pgextras diagnose", extras, &[0]));
         let mut check = clean("check_postgres");
         check.args(["--action=bloat", "--dbuser", SUPERUSER, "--dbname", DATABASE, "--host", &socket]);
-        commands.push(("check_postgres --action=bloat", check));
+        // The states of a check: fine, warning, critical, unknown.
+        commands.push(("check_postgres --action=bloat", check, &[0, 1, 2, 3]));
         table.section("others on the same server");
-        for (name, command) in &mut commands {
-            let runs: Fallible<Vec<Run>> = (0..self.runs.min(3)).map(|_| run(command, &[0, 1, 2, 3])).collect();
+        for (name, command, accepted) in &mut commands {
+            let runs: Fallible<Vec<Run>> = (0..self.runs.min(3)).map(|_| run(command, accepted)).collect();
             match runs {
                 Ok(runs) => table.row(name, Unit::Millis, &Series::of(&runs, |run| run.wall_ms), None),
-                Err(_) => table.note(&format!("{name}: not on the PATH")),
+                Err(_) => table.note(&format!("{name}: not on the PATH, or it failed")),
             }
         }
         Ok(())
