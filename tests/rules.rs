@@ -2,11 +2,15 @@
 //! refuses.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
+use chrono::{DateTime, NaiveDate};
 use pgassay::audit::{Settings, field_index, judge, run_fixture};
 use pgassay::demo::CONFIG;
-use pgassay::model::snapshot::Tool;
+use pgassay::facts::with_facts;
+use pgassay::model::snapshot::{Relation, Snapshot, Tool};
 use pgassay::model::verdict::RuleStatus;
-use pgassay::rules::{Area, Library, Origin, Overrides, ParamValue, Source, builtin_sources, page, stub};
+use pgassay::rules::{
+    Area, Library, Origin, Overrides, ParamValue, Selection, Source, builtin_sources, evaluate, page, stub,
+};
 use pgassay::store::{fixtures, read_snapshot};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -33,6 +37,22 @@ fn every_fixture_holds() {
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn large_facets_are_judged_in_the_order_of_their_rows() {
+    let [(file, text), _, _] = stub(Area::Table, "large");
+    let library = Library::load(vec![Source { file, text, origin: Origin::Pack }], &field_index()).expect("a rule");
+    let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+    snapshot.relations = (0..5000)
+        .map(|number| Relation { name: format!("t{number}"), bytes: (number % 2) << 24, ..Relation::default() })
+        .collect();
+    let judged = with_facts(&snapshot, |facts| {
+        let (overrides, selection) = (Overrides::default(), Selection::default());
+        evaluate(&library.rules, facts, &[], &overrides, &selection, &[], NaiveDate::MIN)
+    });
+    let found: Vec<String> = judged.findings.into_iter().map(|finding| finding.object.name).collect();
+    assert_eq!(found, (0..2500).map(|half| format!("t{}", 2 * half + 1)).collect::<Vec<_>>());
 }
 
 /// The shop's own thresholds, so that its faults show.

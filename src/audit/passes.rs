@@ -2,7 +2,7 @@
 //! whole instance is judged in the first pass alone.
 
 use super::verdict::Settings;
-use crate::facts::{WaiverUse, facts, waivers};
+use crate::facts::{WaiverUse, common, waivers, with_facts};
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::table::Facts;
 use crate::model::verdict::{RuleOutcome, RuleStatus};
@@ -12,31 +12,27 @@ use std::collections::BTreeMap;
 
 /// Judges every audited database of a snapshot.
 pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -> Judged {
-    let pass = |part: &Snapshot, facts: &Facts, selection: &Selection| {
+    let pass = |part: &Snapshot, facts: Facts<'_>, selection: &Selection| {
         let today = snapshot.captured_at.date_naive();
         evaluate(&library.rules, facts, &part.gaps, &settings.overrides, selection, &settings.waivers, today)
     };
     let mut merged = Merged::default();
-    let mut common = None;
     let only_one = [snapshot.target.database.clone()];
     let databases = if snapshot.audited.is_empty() { &only_one[..] } else { &snapshot.audited };
     for (number, database) in databases.iter().enumerate() {
         let part =
             if databases.len() > 1 { Cow::Owned(snapshot.of_database(database)) } else { Cow::Borrowed(snapshot) };
-        let mut facts = facts(&part);
-        facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(&table.name)));
-        merged.add(pass(&part, &facts, &settings.selection));
-        common.get_or_insert(facts.common);
+        merged.add(with_facts(&part, |mut facts| {
+            facts.tables.retain(|table| table.name != "waivers" && (number == 0 || is_of_database(&table.name)));
+            pass(&part, facts, &settings.selection)
+        }));
     }
     let mut judged = merged.into_judged();
     let uses = waiver_uses(&settings.waivers, &judged, snapshot);
-    let waived = Facts {
-        common: common.unwrap_or_else(|| facts(snapshot).common),
-        tables: vec![waivers(&snapshot.target.database, &uses)],
-    };
+    let waived = Facts { common: common(snapshot), tables: vec![waivers(&snapshot.target.database, &uses)] };
     // Whatever is selected, a waiver that is out of date must be heard of.
     let selection = Selection { skip: settings.selection.skip.clone(), ..Selection::default() };
-    let second = pass(snapshot, &waived, &selection);
+    let second = pass(snapshot, waived, &selection);
     judged.findings.extend(second.findings);
     judged.rules.extend(second.rules);
     for rule in &library.rules {

@@ -1,7 +1,7 @@
 //! From a snapshot to a verdict.
 
 use super::passes;
-use crate::facts::{counters_since, facts};
+use crate::facts::{counters_since, with_facts};
 use crate::model::finding::{Finding, Severity};
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::verdict::{FailOn, StatementCounts, Verdict, Window};
@@ -39,7 +39,8 @@ impl Default for Settings {
 /// The fields rules may name; the same for every snapshot.
 #[must_use]
 pub fn field_index() -> FieldIndex {
-    FieldIndex::of(&facts(&Snapshot::empty(Tool::default(), DateTime::<Utc>::UNIX_EPOCH)))
+    let empty = Snapshot::empty(Tool::default(), DateTime::<Utc>::UNIX_EPOCH);
+    with_facts(&empty, |facts| FieldIndex::of(&facts))
 }
 
 /// Judges a snapshot. Waivers hold by the snapshot's own date, so that a replay gives the same verdict.

@@ -4,10 +4,10 @@ use super::args::{RuleChoice, RulesArgs, RulesCommand, Shared};
 use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
-use crate::facts::facts;
+use crate::facts::with_facts;
 use crate::model::plan::Plan;
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::model::table::Table;
+use crate::model::table::{Facts, Table};
 use crate::report::report_schema;
 use crate::rules::{Area, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
 use crate::store::{fixtures, rule_sources};
@@ -135,7 +135,13 @@ fn new(rule: &str, into: &Path) -> Result<u8> {
 }
 
 fn fields(facet: Option<&str>) -> Result<u8> {
-    let facts = facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH));
+    let text = with_facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH), |facts| told(&facts, facet))?;
+    print(&text)?;
+    Ok(exit::OK)
+}
+
+/// The facets and how many fields they have; of one facet each field.
+fn told(facts: &Facts<'_>, facet: Option<&str>) -> Result<String> {
     let mut text = String::new();
     match facet {
         None => {
@@ -154,11 +160,10 @@ fn fields(facet: Option<&str>) -> Result<u8> {
             writeln!(text, "\nbesides, of every facet: `pgassay rules fields common`")?;
         }
     }
-    print(&text)?;
-    Ok(exit::OK)
+    Ok(text)
 }
 
-fn describe(table: &Table, text: &mut String) -> Result<()> {
+fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     for field in &table.fields {
         let kind = format!("{}{}", field.kind.name(), if field.nullable { " or none" } else { "" });
         writeln!(text, "{} ({kind}, {})\n    {}\n    from {}", field.name, field.unit, field.doc, field.source)?;

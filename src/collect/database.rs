@@ -36,13 +36,22 @@ pub(super) async fn read(collector: &Collector<'_>, reader: &Reader, name: &str)
 impl DatabaseFacets {
     /// Adds what was read to a snapshot.
     pub(super) fn fill(self, snapshot: &mut Snapshot) {
-        snapshot.extensions.extend(self.extensions);
-        snapshot.relations.extend(self.relations);
-        snapshot.columns.extend(self.columns);
-        snapshot.indexes.extend(self.indexes);
-        snapshot.foreign_keys.extend(self.foreign_keys);
-        snapshot.constraints.extend(self.constraints);
-        snapshot.sequences.extend(self.sequences);
-        snapshot.partitions.extend(self.partitions);
+        add(&mut snapshot.extensions, self.extensions);
+        add(&mut snapshot.relations, self.relations);
+        add(&mut snapshot.columns, self.columns);
+        add(&mut snapshot.indexes, self.indexes);
+        add(&mut snapshot.foreign_keys, self.foreign_keys);
+        add(&mut snapshot.constraints, self.constraints);
+        add(&mut snapshot.sequences, self.sequences);
+        add(&mut snapshot.partitions, self.partitions);
+    }
+}
+
+/// The rows of the first database, which often is the only one, are not copied.
+fn add<T>(all: &mut Vec<T>, own: Vec<T>) {
+    if all.is_empty() {
+        *all = own;
+    } else {
+        all.extend(own);
     }
 }

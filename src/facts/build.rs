@@ -1,26 +1,27 @@
 //! From Rust structs to tables: names, types, units and sources come from the structs' own schema
 //! and doc comments, so they cannot drift.
 
+use super::cells::Layout;
 use crate::model::object::Object;
 use crate::model::table::{Field, FieldType, Row, Table};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 use serde_json::Value;
+use std::sync::Arc;
 
 /// A table of `rows`, with the fields of `R`.
-pub(super) fn table<R: Serialize + JsonSchema>(
+pub(super) fn table<'a, R: Serialize + JsonSchema + Send + 'a>(
     name: &'static str,
-    rows: impl IntoIterator<Item = (Object, R)>,
-) -> Table {
+    rows: impl IntoIterator<Item = (Object, R), IntoIter: Send + 'a>,
+) -> Table<'a> {
     let fields = fields::<R>();
-    let rows = rows.into_iter().map(|(object, row)| Row { object, cells: cells(&fields, &row) }).collect();
-    Table { name: name.to_owned(), fields, rows }
-}
-
-fn cells<R: Serialize>(fields: &[Field], row: &R) -> Vec<Value> {
-    let Ok(Value::Object(mut map)) = serde_json::to_value(row) else { return Vec::new() };
-    fields.iter().map(|field| map.remove(&field.name).unwrap_or(Value::Null)).collect()
+    let layout = Arc::new(Layout::of(&fields));
+    let rows = rows.into_iter().map(move |(object, row)| {
+        let layout = Arc::clone(&layout);
+        Row { object, cells: Box::new(move |wanted| layout.cells(&row, wanted)) }
+    });
+    Table { name: name.to_owned(), fields, rows: Box::new(rows) }
 }
 
 fn fields<R: JsonSchema>() -> Vec<Field> {
@@ -64,30 +65,32 @@ fn type_names(property: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::facts::facts;
+    use crate::facts::with_facts;
     use crate::model::snapshot::{Snapshot, Tool};
     use chrono::DateTime;
 
     #[test]
     fn every_field_says_its_unit_and_source() {
-        let facts = facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH));
-        let tables = facts.tables.iter().chain(std::iter::once(&facts.common));
-        let silent: Vec<String> = tables
-            .flat_map(|table| table.fields.iter().map(move |field| (&table.name, field)))
-            .filter(|(_, field)| field.unit.is_empty() || field.source.is_empty() || field.doc.is_empty())
-            .map(|(table, field)| format!("{table}.{}", field.name))
-            .collect();
-        assert_eq!(silent, Vec::<String>::new());
+        with_facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH), |facts| {
+            let tables = facts.tables.iter().chain(std::iter::once(&facts.common));
+            let silent: Vec<String> = tables
+                .flat_map(|table| table.fields.iter().map(move |field| (&table.name, field)))
+                .filter(|(_, field)| field.unit.is_empty() || field.source.is_empty() || field.doc.is_empty())
+                .map(|(table, field)| format!("{table}.{}", field.name))
+                .collect();
+            assert_eq!(silent, Vec::<String>::new());
+        });
     }
 
     #[test]
     fn a_facets_fields_and_the_common_ones_do_not_collide() {
-        let facts = facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH));
-        let common: Vec<&str> = facts.common.fields.iter().map(|field| field.name.as_str()).collect();
-        for table in &facts.tables {
-            assert!(!table.fields.is_empty(), "{} has no fields", table.name);
-            let twice: Vec<_> = table.fields.iter().filter(|field| common.contains(&field.name.as_str())).collect();
-            assert!(twice.is_empty(), "{}: {twice:?}", table.name);
-        }
+        with_facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH), |facts| {
+            let common: Vec<&str> = facts.common.fields.iter().map(|field| field.name.as_str()).collect();
+            for table in &facts.tables {
+                assert!(!table.fields.is_empty(), "{} has no fields", table.name);
+                let twice: Vec<_> = table.fields.iter().filter(|field| common.contains(&field.name.as_str())).collect();
+                assert!(twice.is_empty(), "{}: {twice:?}", table.name);
+            }
+        });
     }
 }

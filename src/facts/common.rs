@@ -101,7 +101,9 @@ fn is_standby(receiver: &Replication, sees_all: bool) -> bool {
     !receiver.is_logical && !is_backup && (receiver.replay_lag_bytes.is_some() || !sees_all)
 }
 
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+/// The facts common to all rows, as a table of one.
+#[must_use]
+pub fn common<'a>(snapshot: &Snapshot) -> Table<'a> {
     let now = snapshot.captured_at;
     let (tables, statements) = (tables_since(snapshot), statements_since(snapshot));
     let sees_all = snapshot.server.reads_all_stats;

@@ -45,15 +45,15 @@ fn oldest_tables(snapshot: &Snapshot) -> Vec<String> {
 }
 
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "block counts and an integer setting")]
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let freeze_max_age = snapshot.setting("autovacuum_freeze_max_age").and_then(|setting| setting.number());
-    let row = |database: &'_ Database| {
+    let row = |database: &Database| {
         let touched = database.blocks_hit + database.blocks_read;
         (touched, (touched > 0).then(|| 100.0 * database.blocks_hit as f64 / touched as f64))
     };
     build::table(
         "databases",
-        snapshot.databases.iter().map(|database| {
+        snapshot.databases.iter().map(move |database| {
             let (touched, cache_hit_pct) = row(database);
             let object = Object {
                 database: Some(database.name.clone()),

@@ -33,10 +33,9 @@ struct ForeignKeyRow<'a> {
     referenced_deletes: i64,
 }
 
-pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
-    let tables: HashMap<Key<'_>, &RelationRow> =
-        relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
-    let rows = lookup.snapshot.foreign_keys.iter().map(|key| {
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
+    let tables: HashMap<Key<'_>, &RelationRow<'_>> = relations.iter().map(|row| (row.key(), row)).collect();
+    let rows = lookup.snapshot.foreign_keys.iter().map(move |key| {
         let place = (key.schema.as_str(), key.table.as_str());
         let own = tables.get(&place);
         let referenced = tables.get(&(key.referenced_schema.as_str(), key.referenced_table.as_str()));

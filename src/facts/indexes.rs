@@ -5,19 +5,20 @@ use super::bloat;
 use super::build;
 use super::index_kin::{Kin, kin};
 use super::lookup::{Key, Lookup};
-use super::nodes::scans_by_node;
+use super::nodes::Elsewhere;
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ForeignKey, Index};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 #[derive(Serialize, JsonSchema)]
-struct IndexRow {
+struct IndexRow<'a> {
     #[serde(flatten)]
-    index: Index,
+    index: Cow<'a, Index>,
     /// Indexes of partitions whose counters and sizes are summed in this row. {indexes | pg_inherits}
     leaf_count: usize,
     /// Scans on each node that was read; empty when only this server was. {texts | pg_stat_all_indexes.idx_scan}
@@ -88,8 +89,11 @@ fn only_asks_not_null(predicate: &str, columns: &[String]) -> bool {
     })
 }
 
-fn children(indexes: &[Index]) -> HashMap<Key<'_>, Vec<&Index>> {
-    let mut children: HashMap<Key<'_>, Vec<&Index>> = HashMap::new();
+/// Indexes attached to each index of a partitioned table.
+type Children<'a> = HashMap<Key<'a>, Vec<&'a Index>>;
+
+fn children(indexes: &[Index]) -> Children<'_> {
+    let mut children: Children<'_> = HashMap::new();
     for index in indexes {
         if let (Some(schema), Some(name)) = (&index.parent_schema, &index.parent_name) {
             children.entry((schema, name)).or_default().push(index);
@@ -98,7 +102,10 @@ fn children(indexes: &[Index]) -> HashMap<Key<'_>, Vec<&Index>> {
     children
 }
 
-fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Index, usize) {
+fn with_leaves<'a>(index: &'a Index, children: &Children<'a>) -> (Cow<'a, Index>, usize) {
+    if !index.is_partitioned {
+        return (Cow::Borrowed(index), 0);
+    }
     let mut sum = index.clone();
     let mut count = 0;
     let mut open = vec![index];
@@ -116,20 +123,21 @@ fn with_leaves(index: &Index, children: &HashMap<Key<'_>, Vec<&Index>>) -> (Inde
             sum.last_scan = sum.last_scan.max(child.last_scan);
         }
     }
-    (sum, count)
+    (Cow::Owned(sum), count)
 }
 
 /// An index with what is attached to it, and how much that is.
-struct Whole {
-    index: Index,
+struct Whole<'a> {
+    index: Cow<'a, Index>,
     leaf_count: usize,
     kin: Kin,
 }
 
 /// Every index of one table, sums made and judged together.
-fn wholes(indexes: &[&Index], children: &HashMap<Key<'_>, Vec<&Index>>) -> Vec<Whole> {
-    let (sums, counts): (Vec<Index>, Vec<usize>) = indexes.iter().map(|index| with_leaves(index, children)).unzip();
-    let kin = kin(&sums.iter().collect::<Vec<_>>());
+fn wholes<'a>(indexes: &[&'a Index], children: &Children<'a>) -> Vec<Whole<'a>> {
+    let (sums, counts): (Vec<Cow<'a, Index>>, Vec<usize>) =
+        indexes.iter().map(|index| with_leaves(index, children)).unzip();
+    let kin = kin(&sums.iter().map(AsRef::as_ref).collect::<Vec<_>>());
     let parts = sums.into_iter().zip(counts).zip(kin);
     parts.map(|((index, leaf_count), kin)| Whole { index, leaf_count, kin }).collect()
 }
@@ -140,54 +148,68 @@ fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
     (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
 }
 
-fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, whole: Whole, table: Option<&RelationRow>) -> IndexRow {
-    let Whole { index, leaf_count, kin } = whole;
-    let (siblings, keys) = (lookup.indexes(place), lookup.foreign_keys(place));
-    let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
-    let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
-    let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
-    let columns = lookup.columns(place);
-    let leading = index.key_columns.first().and_then(|name| columns.iter().find(|column| column.name == *name));
-    let rows = table.map_or(0, |table| table.row_count);
-    let needed = bloat::index_bytes(&index, columns, lookup.snapshot.server.block_bytes);
-    let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
-    IndexRow {
-        leading_null_fraction: leading.and_then(|column| column.null_fraction),
-        leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
-        leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
-        estimated_bloat_bytes,
-        estimated_bloat_pct,
-        leaf_count,
-        scans_by_node: scans_by_node(lookup.snapshot, (&index.schema, &index.name), index.scans),
-        kept_bytes: kept.map(|kept| kept.bytes),
-        backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
-        supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
-        kept_definition: kept.map(|kept| kept.definition.clone()),
-        duplicate_of: kin.duplicate_of.as_ref().map(path),
-        covered_by: kin.covered_by.as_ref().map(path),
-        is_kept_for_another: kin.is_kept_for_another,
-        table_rows: rows,
-        table_writes: table.map_or(0, |table| table.writes),
-        table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
-        index,
+/// What the indexes of all tables are judged by.
+struct Judge<'a> {
+    lookup: &'a Lookup<'a>,
+    tables: HashMap<Key<'a>, &'a RelationRow<'a>>,
+    children: Children<'a>,
+    elsewhere: Elsewhere<'a>,
+}
+
+impl<'a> Judge<'a> {
+    fn rows(&self, place: Key<'a>) -> Vec<(Object, IndexRow<'a>)> {
+        let row = |whole: Whole<'a>| {
+            let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
+            (object.of_table(place.1), self.row(place, whole))
+        };
+        wholes(self.lookup.indexes(place), &self.children).into_iter().map(row).collect()
+    }
+
+    fn row(&self, place: Key<'a>, whole: Whole<'a>) -> IndexRow<'a> {
+        let Whole { index, leaf_count, kin } = whole;
+        let (siblings, keys) = (self.lookup.indexes(place), self.lookup.foreign_keys(place));
+        let path = |name: &String| Object::in_schema(ObjectKind::Index, &index.database, &index.schema, name).path();
+        let kept = kin.duplicate_of.as_ref().or(kin.covered_by.as_ref());
+        let kept = kept.and_then(|name| siblings.iter().find(|sibling| sibling.name == *name));
+        let columns = self.lookup.columns(place);
+        let leading = index.key_columns.first().and_then(|name| columns.iter().find(|column| column.name == *name));
+        let table = self.tables.get(&place);
+        let rows = table.map_or(0, |table| table.row_count);
+        let needed = bloat::index_bytes(&index, columns, self.lookup.snapshot.server.block_bytes);
+        let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
+        IndexRow {
+            leading_null_fraction: leading.and_then(|column| column.null_fraction),
+            leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
+            leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
+            estimated_bloat_bytes,
+            estimated_bloat_pct,
+            leaf_count,
+            scans_by_node: self.elsewhere.scans_by_node((&index.schema, &index.name), index.scans),
+            kept_bytes: kept.map(|kept| kept.bytes),
+            backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
+            supports_foreign_key: keys.iter().any(|key| serves(&index, key)),
+            kept_definition: kept.map(|kept| kept.definition.clone()),
+            duplicate_of: kin.duplicate_of.as_ref().map(path),
+            covered_by: kin.covered_by.as_ref().map(path),
+            is_kept_for_another: kin.is_kept_for_another,
+            table_rows: rows,
+            table_writes: table.map_or(0, |table| table.writes),
+            table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+            index,
+        }
     }
 }
 
-pub(super) fn table(lookup: &Lookup<'_>, relations: &[RelationRow]) -> Table {
-    let children = children(&lookup.snapshot.indexes);
-    let tables: HashMap<Key<'_>, &RelationRow> =
-        relations.iter().map(|row| ((row.relation.schema.as_str(), row.relation.name.as_str()), row)).collect();
-    let mut rows: Vec<(Object, IndexRow)> = Vec::with_capacity(lookup.snapshot.indexes.len());
-    let places: BTreeSet<Key<'_>> =
-        lookup.snapshot.indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
-    for place in places {
-        let siblings = lookup.indexes(place);
-        rows.extend(wholes(siblings, &children).into_iter().map(|whole| {
-            let object = Object::in_schema(ObjectKind::Index, &whole.index.database, place.0, &whole.index.name);
-            (object.of_table(place.1), row(lookup, place, whole, tables.get(&place).copied()))
-        }));
-    }
-    build::table("indexes", rows)
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
+    let indexes = &lookup.snapshot.indexes;
+    let judge = Judge {
+        lookup,
+        tables: relations.iter().map(|row| (row.key(), row)).collect(),
+        children: children(indexes),
+        elsewhere: Elsewhere::of(lookup.snapshot),
+    };
+    let places: BTreeSet<Key<'_>> = indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
+    build::table("indexes", places.into_iter().flat_map(move |place| judge.rows(place)))
 }
 
 #[cfg(test)]

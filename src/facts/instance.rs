@@ -44,7 +44,7 @@ fn server() -> Object {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of checkpoints")]
-pub(super) fn checkpoints(snapshot: &Snapshot) -> Table {
+pub(super) fn checkpoints(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "checkpoints",
         snapshot.checkpoints.iter().map(|checkpoints| {
@@ -61,7 +61,7 @@ pub(super) fn checkpoints(snapshot: &Snapshot) -> Table {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "bytes of WAL, and milliseconds")]
-pub(super) fn wal(snapshot: &Snapshot) -> Table {
+pub(super) fn wal(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "wal",
         snapshot.wal.iter().map(|wal| {

@@ -69,7 +69,7 @@ fn row(mut waiting: Vec<&Lock>) -> (Object, BlockerRow) {
     (object, fact)
 }
 
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let mut blockers: BTreeMap<Option<i32>, Vec<&Lock>> = BTreeMap::new();
     for lock in &snapshot.locks {
         blockers.entry(lock.root_pid).or_default().push(lock);

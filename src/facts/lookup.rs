@@ -15,7 +15,7 @@ pub(super) struct Lookup<'a> {
     columns: HashMap<Key<'a>, Vec<&'a Column>>,
     foreign_keys: HashMap<Key<'a>, Vec<&'a ForeignKey>>,
     constraints: HashMap<Key<'a>, Vec<&'a Constraint>>,
-    children: HashMap<Key<'a>, Vec<&'a Relation>>,
+    leaves: HashMap<Key<'a>, Vec<&'a Relation>>,
 }
 
 fn grouped<'a, T>(rows: &'a [T], key: impl Fn(&'a T) -> Key<'a>) -> HashMap<Key<'a>, Vec<&'a T>> {
@@ -44,7 +44,7 @@ impl<'a> Lookup<'a> {
             columns: grouped(&snapshot.columns, |row| (&row.schema, &row.relation)),
             foreign_keys: grouped(&snapshot.foreign_keys, |row| (&row.schema, &row.table)),
             constraints: grouped(&snapshot.constraints, |row| (&row.schema, &row.table)),
-            children,
+            leaves: children.keys().map(|table| (*table, leaves(&children, *table))).collect(),
         }
     }
 
@@ -81,15 +81,20 @@ impl<'a> Lookup<'a> {
     }
 
     /// All partitions below a table that hold rows themselves.
-    pub(super) fn leaves(&self, table: Key<'_>) -> Vec<&'a Relation> {
-        let mut leaves = Vec::new();
-        let mut open: Vec<&Relation> = self.children.get(&table).cloned().unwrap_or_default();
-        while let Some(child) = open.pop() {
-            match self.children.get(&(child.schema.as_str(), child.name.as_str())) {
-                Some(below) => open.extend(below),
-                None => leaves.push(child),
-            }
-        }
-        leaves
+    pub(super) fn leaves(&self, table: Key<'a>) -> &[&'a Relation] {
+        self.leaves.get(&table).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Collects once what is below each table: statements ask for it again and again.
+fn leaves<'a>(children: &HashMap<Key<'a>, Vec<&'a Relation>>, table: Key<'a>) -> Vec<&'a Relation> {
+    let mut leaves = Vec::new();
+    let mut open: Vec<&Relation> = children.get(&table).cloned().unwrap_or_default();
+    while let Some(child) = open.pop() {
+        match children.get(&(child.schema.as_str(), child.name.as_str())) {
+            Some(below) => open.extend(below),
+            None => leaves.push(child),
+        }
+    }
+    leaves
 }

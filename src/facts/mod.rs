@@ -3,8 +3,10 @@
 //!
 //! Decides nothing: thresholds live in rules. Must not know the rules, the clock or any server.
 
+mod autovacuum;
 mod bloat;
 mod build;
+mod cells;
 mod common;
 mod custom;
 mod databases;
@@ -29,36 +31,41 @@ mod statements;
 mod waits;
 mod waivers;
 
-pub use common::{Since, counters_since};
+pub use common::{Since, common, counters_since};
 pub use custom::custom_fields;
 pub use waivers::{WaiverUse, waivers};
 
 use crate::model::snapshot::Snapshot;
 use crate::model::table::Facts;
 use lookup::Lookup;
+use relations::RelationRow;
 
-/// All facets of a snapshot, ready to be judged.
-#[must_use]
-pub fn facts(snapshot: &Snapshot) -> Facts {
+/// Hands over all facets of a snapshot, ready to be judged: their rows are made from what is looked up
+/// here, and live no longer.
+pub fn with_facts<T>(snapshot: &Snapshot, judge: impl FnOnce(Facts<'_>) -> T) -> T {
     let whole = nodes::with_nodes(snapshot);
-    let snapshot: &Snapshot = &whole;
-    let lookup = Lookup::of(snapshot);
+    let lookup = Lookup::of(&whole);
     let relations = relations::rows(&lookup);
+    judge(facts(&lookup, &relations))
+}
+
+fn facts<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Facts<'a> {
+    let snapshot = lookup.snapshot;
     Facts {
-        common: common::table(snapshot),
+        common: common(snapshot),
         tables: vec![
             server::table(snapshot),
             settings::table(snapshot),
             plain::extensions(snapshot),
             databases::table(snapshot),
-            statements::table(&lookup),
-            indexes::table(&lookup, &relations),
-            foreign_keys::table(&lookup, &relations),
+            statements::table(lookup),
+            indexes::table(lookup, relations),
+            foreign_keys::table(lookup, relations),
             relations::table(relations),
             plain::columns(snapshot),
             plain::constraints(snapshot),
             sequences::table(snapshot),
-            partitions::table(&lookup),
+            partitions::table(lookup),
             sessions::table(snapshot),
             plain::replication(snapshot),
             locks::table(snapshot),
@@ -70,7 +77,7 @@ pub fn facts(snapshot: &Snapshot) -> Facts {
             roles::table(snapshot),
             plain::prepared_transactions(snapshot),
             waits::table(snapshot),
-            plans::table(&lookup),
+            plans::table(lookup),
             waivers(&snapshot.target.database, &[]),
         ]
         .into_iter()

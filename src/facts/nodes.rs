@@ -2,7 +2,7 @@
 //! them, and an index that only a standby scans is not unused.
 
 use super::lookup::Key;
-use crate::model::snapshot::{IndexUse, RelationUse, Snapshot};
+use crate::model::snapshot::{IndexUse, Node, RelationUse, Snapshot};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -47,28 +47,37 @@ fn relation_uses(snapshot: &Snapshot) -> HashMap<Key<'_>, Vec<&RelationUse>> {
     uses
 }
 
-/// Scans of an index on each node, this server's first: `here 0`, `db2:5432 17`. Empty when no other
-/// node was read.
-pub(super) fn scans_by_node(snapshot: &Snapshot, index: Key<'_>, total: i64) -> Vec<String> {
-    if snapshot.nodes.is_empty() {
-        return Vec::new();
-    }
-    let on = |uses: &[IndexUse]| {
-        let own = |used: &&IndexUse| {
-            used.database == snapshot.target.database && (used.schema.as_str(), used.name.as_str()) == index
+/// Scans of each index of the audited database on the other nodes.
+pub(super) struct Elsewhere<'a>(Vec<(&'a str, HashMap<Key<'a>, i64>)>);
+
+impl<'a> Elsewhere<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        let scans = |node: &'a Node| {
+            let mut scans: HashMap<Key<'_>, i64> = HashMap::new();
+            for used in node.indexes.iter().filter(|used| used.database == snapshot.target.database) {
+                *scans.entry((&used.schema, &used.name)).or_default() += used.scans;
+            }
+            (node.name.as_str(), scans)
         };
-        uses.iter().filter(own).map(|used| used.scans).sum::<i64>()
-    };
-    let elsewhere: Vec<(&str, i64)> =
-        snapshot.nodes.iter().map(|node| (node.name.as_str(), on(&node.indexes))).collect();
-    let here = total - elsewhere.iter().map(|(_, scans)| scans).sum::<i64>();
-    std::iter::once(("here", here)).chain(elsewhere).map(|(node, scans)| format!("{node} {scans}")).collect()
+        Self(snapshot.nodes.iter().map(scans).collect())
+    }
+
+    /// Scans of an index on each node, this server's first: `here 0`, `db2:5432 17`. Empty when no other
+    /// node was read.
+    pub(super) fn scans_by_node(&self, index: Key<'_>, total: i64) -> Vec<String> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let there = self.0.iter().map(|(node, scans)| (*node, scans.get(&index).copied().unwrap_or(0)));
+        let here = total - there.clone().map(|(_, scans)| scans).sum::<i64>();
+        std::iter::once(("here", here)).chain(there).map(|(node, scans)| format!("{node} {scans}")).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::{Index, Node, Tool};
+    use crate::model::snapshot::{Index, Tool};
     use chrono::DateTime;
 
     #[test]
@@ -81,6 +90,6 @@ mod tests {
         snapshot.nodes = vec![Node { name: "db2".into(), indexes: vec![used], ..Node::default() }];
         let sum = with_nodes(&snapshot);
         assert_eq!(sum.indexes[0].scans, 7);
-        assert_eq!(scans_by_node(&snapshot, ("s", "i"), 7), ["here 2", "db2 5"]);
+        assert_eq!(Elsewhere::of(&snapshot).scans_by_node(("s", "i"), 7), ["here 2", "db2 5"]);
     }
 }

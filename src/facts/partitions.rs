@@ -39,7 +39,7 @@ struct PartitionedTableRow {
     bytes: i64,
 }
 
-fn row(lookup: &Lookup<'_>, place: Key<'_>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
+fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
     let first = partitions[0];
     let present: Vec<&&Partition> = partitions.iter().filter(|partition| partition.name.is_some()).collect();
     let slices: Vec<Slice> =
@@ -63,10 +63,10 @@ fn row(lookup: &Lookup<'_>, place: Key<'_>, partitions: &[&Partition]) -> (Objec
     (Object::in_schema(ObjectKind::Table, &first.database, place.0, place.1), fact)
 }
 
-pub(super) fn table(lookup: &Lookup<'_>) -> Table {
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
     let mut parents: BTreeMap<Key<'_>, Vec<&Partition>> = BTreeMap::new();
     for partition in &lookup.snapshot.partitions {
         parents.entry((&partition.parent_schema, &partition.parent_name)).or_default().push(partition);
     }
-    build::table("partitions", parents.iter().map(|(place, partitions)| row(lookup, *place, partitions)))
+    build::table("partitions", parents.into_iter().map(|(place, partitions)| row(lookup, place, &partitions)))
 }

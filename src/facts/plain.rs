@@ -5,15 +5,15 @@ use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::Snapshot;
 use crate::model::table::Table;
 
-pub(super) fn extensions(snapshot: &Snapshot) -> Table {
-    let object = |name: &str| Object {
+pub(super) fn extensions(snapshot: &Snapshot) -> Table<'_> {
+    let object = move |name: &str| Object {
         database: Some(snapshot.target.database.clone()),
         ..Object::global(ObjectKind::Extension, name)
     };
-    build::table("extensions", snapshot.extensions.iter().map(|row| (object(&row.name), row)))
+    build::table("extensions", snapshot.extensions.iter().map(move |row| (object(&row.name), row)))
 }
 
-pub(super) fn columns(snapshot: &Snapshot) -> Table {
+pub(super) fn columns(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "columns",
         snapshot.columns.iter().map(|row| {
@@ -23,7 +23,7 @@ pub(super) fn columns(snapshot: &Snapshot) -> Table {
     )
 }
 
-pub(super) fn constraints(snapshot: &Snapshot) -> Table {
+pub(super) fn constraints(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "constraints",
         snapshot.constraints.iter().map(|row| {
@@ -32,18 +32,18 @@ pub(super) fn constraints(snapshot: &Snapshot) -> Table {
     )
 }
 
-pub(super) fn replication(snapshot: &Snapshot) -> Table {
+pub(super) fn replication(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "replication",
         snapshot.replication.iter().map(|row| (Object::global(ObjectKind::Replication, &row.application), row)),
     )
 }
 
-pub(super) fn slots(snapshot: &Snapshot) -> Table {
+pub(super) fn slots(snapshot: &Snapshot) -> Table<'_> {
     build::table("slots", snapshot.slots.iter().map(|row| (Object::global(ObjectKind::Slot, &row.name), row)))
 }
 
-pub(super) fn io(snapshot: &Snapshot) -> Table {
+pub(super) fn io(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "io",
         snapshot.io.iter().map(|row| {
@@ -53,7 +53,7 @@ pub(super) fn io(snapshot: &Snapshot) -> Table {
     )
 }
 
-pub(super) fn progress(snapshot: &Snapshot) -> Table {
+pub(super) fn progress(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "progress",
         snapshot.progress.iter().map(|row| {
@@ -68,7 +68,7 @@ pub(super) fn progress(snapshot: &Snapshot) -> Table {
     )
 }
 
-pub(super) fn prepared_transactions(snapshot: &Snapshot) -> Table {
+pub(super) fn prepared_transactions(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "prepared_transactions",
         snapshot.prepared_transactions.iter().map(|row| {

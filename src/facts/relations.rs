@@ -1,18 +1,20 @@
 //! Tables, those partitioned with the sums over their leaves: one row a table, however many months.
 
+use super::autovacuum::Autovacuum;
 use super::bloat;
 use super::build;
-use super::lookup::Lookup;
+use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{ConstraintKind, Relation, RelationKind, Snapshot};
+use crate::model::snapshot::{ConstraintKind, Relation, RelationKind};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::borrow::Cow;
 
 #[derive(Serialize, JsonSchema)]
-pub(super) struct RelationRow {
+pub(super) struct RelationRow<'a> {
     #[serde(flatten)]
-    pub(super) relation: Relation,
+    pub(super) relation: Cow<'a, Relation>,
     /// Leaf partitions whose counters and sizes are summed in this row. {partitions | pg_inherits}
     pub(super) leaf_count: usize,
     /// Live rows as counted; after a reset, until VACUUM or ANALYZE count anew, at least their last estimate. {tuples | n_live_tup, reltuples}
@@ -53,29 +55,10 @@ pub(super) struct RelationRow {
     is_analyzed: bool,
 }
 
-/// A value of `autovacuum_…`: the table's own storage option, else the server's setting.
-fn tunable(snapshot: &Snapshot, relation: &Relation, name: &str, default: f64) -> f64 {
-    option(relation, name)
-        .and_then(|value| value.parse().ok())
-        .or_else(|| snapshot.setting(name).and_then(|setting| setting.number()))
-        .unwrap_or(default)
-}
-
-fn option<'a>(relation: &'a Relation, name: &str) -> Option<&'a str> {
-    relation.options.iter().find_map(|option| option.strip_prefix(name)?.strip_prefix('='))
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts of rows")]
-fn threshold(snapshot: &Snapshot, relation: &Relation, what: &str, factor: f64) -> f64 {
-    let base = tunable(snapshot, relation, &format!("autovacuum_{what}_threshold"), 50.0);
-    let factor = tunable(snapshot, relation, &format!("autovacuum_{what}_scale_factor"), factor);
-    base + factor * relation.estimated_rows.unwrap_or(0) as f64
-}
-
-fn is_autovacuumed(snapshot: &Snapshot, relation: &Relation) -> bool {
-    let off = |value: &str| matches!(value.to_lowercase().as_str(), "false" | "f" | "off" | "no" | "n" | "0");
-    snapshot.setting("autovacuum").is_none_or(|setting| setting.is_on())
-        && !option(relation, "autovacuum_enabled").is_some_and(off)
+impl RelationRow<'_> {
+    pub(super) fn key(&self) -> Key<'_> {
+        (&self.relation.schema, &self.relation.name)
+    }
 }
 
 /// Live rows as counted; where the counters were reset and nothing has counted anew since, the last
@@ -152,12 +135,12 @@ fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of rows")]
-fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
+fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> RelationRow<'a> {
     let snapshot = lookup.snapshot;
     let key = (own.schema.as_str(), own.name.as_str());
-    let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { Vec::new() };
-    let relation = if leaves.is_empty() { own.clone() } else { with_leaves(own, &leaves) };
-    let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { &leaves };
+    let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { &[] };
+    let relation = if leaves.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(with_leaves(own, leaves)) };
+    let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { leaves };
     let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
@@ -183,9 +166,9 @@ fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
         writes: relation.inserted + relation.updated + relation.deleted,
         dead_pct: (tuples > 0).then(|| 100.0 * relation.dead_tuples as f64 / tuples as f64),
         tuples_per_seq_scan: (seq_scans > 0).then(|| relation.seq_tuples_read as f64 / seq_scans as f64),
-        analyze_threshold: workers.iter().map(|leaf| threshold(snapshot, leaf, "analyze", 0.1)).sum(),
-        vacuum_threshold: workers.iter().map(|leaf| threshold(snapshot, leaf, "vacuum", 0.2)).sum(),
-        is_autovacuumed: workers.iter().all(|leaf| is_autovacuumed(snapshot, leaf)),
+        analyze_threshold: workers.iter().map(|leaf| autovacuum.analyzes_at(leaf)).sum(),
+        vacuum_threshold: workers.iter().map(|leaf| autovacuum.vacuums_at(leaf)).sum(),
+        is_autovacuumed: workers.iter().all(|leaf| autovacuum.works_on(leaf)),
         has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
         has_other_key: has_other_key(lookup, own),
         has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),
@@ -194,14 +177,15 @@ fn row<'a>(lookup: &Lookup<'a>, own: &'a Relation) -> RelationRow {
     }
 }
 
-pub(super) fn rows(lookup: &Lookup<'_>) -> Vec<RelationRow> {
-    lookup.snapshot.relations.iter().map(|relation| row(lookup, relation)).collect()
+pub(super) fn rows<'a>(lookup: &Lookup<'a>) -> Vec<RelationRow<'a>> {
+    let autovacuum = Autovacuum::of(lookup.snapshot);
+    lookup.snapshot.relations.iter().map(|relation| row(lookup, &autovacuum, relation)).collect()
 }
 
-pub(super) fn table(rows: Vec<RelationRow>) -> Table {
+pub(super) fn table<'a>(rows: &'a [RelationRow<'a>]) -> Table<'a> {
     build::table(
         "relations",
-        rows.into_iter().map(|row| {
+        rows.iter().map(|row| {
             let relation = &row.relation;
             (Object::in_schema(ObjectKind::Table, &relation.database, &relation.schema, &relation.name), row)
         }),
@@ -211,7 +195,7 @@ pub(super) fn table(rows: Vec<RelationRow>) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::Tool;
+    use crate::model::snapshot::{Snapshot, Tool};
     use chrono::DateTime;
 
     fn partition(name: &str, seq_scans: i64) -> Relation {
@@ -239,17 +223,5 @@ mod tests {
         snapshot.relations = vec![parent, partition("events_1", 3), partition("events_2", 4)];
         let rows = rows(&Lookup::of(&snapshot));
         assert_eq!((rows[0].leaf_count, rows[0].relation.bytes, rows[0].relation.seq_scans), (2, 200, 7));
-    }
-
-    #[test]
-    fn storage_options_win_over_settings() {
-        let relation = Relation {
-            estimated_rows: Some(1000),
-            options: vec!["autovacuum_analyze_threshold=10".into(), "autovacuum_enabled=off".into()],
-            ..Relation::default()
-        };
-        let snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
-        assert!((threshold(&snapshot, &relation, "analyze", 0.1) - 110.0).abs() < 1e-9);
-        assert!(!is_autovacuumed(&snapshot, &relation));
     }
 }

@@ -19,7 +19,7 @@ struct RoleRow<'a> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of backends")]
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "roles",
         snapshot.roles.iter().map(|role| {

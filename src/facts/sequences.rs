@@ -45,7 +45,7 @@ fn row(sequence: &Sequence) -> SequenceRow<'_> {
     }
 }
 
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "sequences",
         snapshot.sequences.iter().map(|sequence| {

@@ -103,7 +103,7 @@ fn usable_connections(snapshot: &Snapshot) -> Option<i64> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of backends")]
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let server: &Server = &snapshot.server;
     let clients: Vec<&Session> = snapshot.sessions.iter().filter(|session| is_client(session)).collect();
     let in_state = |state: &str| clients.iter().filter(|session| session.state.as_deref() == Some(state)).count();

@@ -67,7 +67,7 @@ fn row(now: DateTime<Utc>, mut group: Vec<&Session>) -> (Object, SessionRow) {
     (object, fact)
 }
 
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let mut groups: BTreeMap<Likeness<'_>, Vec<&Session>> = BTreeMap::new();
     for session in snapshot.sessions.iter().filter(|session| is_client(session)) {
         let likeness = (

@@ -82,7 +82,7 @@ fn roles_without_own(snapshot: &Snapshot, name: &str) -> Vec<String> {
     snapshot.roles.iter().filter(lacks).map(|role| role.name.clone()).collect()
 }
 
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "settings",
         snapshot.settings.iter().map(|setting| {

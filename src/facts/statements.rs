@@ -210,9 +210,9 @@ impl<'a> Workload<'a> {
     }
 
     /// A figure of a table, over its leaves where it is partitioned.
-    fn sum(&self, relation: &Relation, figure: impl Fn(&Relation) -> i64) -> i64 {
+    fn sum(&self, relation: &'a Relation, figure: impl Fn(&Relation) -> i64) -> i64 {
         let leaves = self.lookup.leaves(key(relation));
-        if leaves.is_empty() { figure(relation) } else { leaves.into_iter().map(figure).sum() }
+        if leaves.is_empty() { figure(relation) } else { leaves.iter().map(|leaf| figure(leaf)).sum() }
     }
 
     /// Columns that lead an index of a relation named, while no index of it has an expression with that
@@ -241,7 +241,7 @@ impl<'a> Workload<'a> {
         is_text(by) && columns.filter(|own| own.name == column).all(|own| is_text(&own.type_name))
     }
 
-    fn toasted_columns(&self, relation: &Relation) -> usize {
+    fn toasted_columns(&self, relation: &'a Relation) -> usize {
         if self.sum(relation, |leaf| leaf.toast_bytes) == 0 {
             return 0;
         }
@@ -249,9 +249,9 @@ impl<'a> Workload<'a> {
     }
 }
 
-pub(super) fn table(lookup: &Lookup<'_>) -> Table {
+pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
     let workload = Workload::of(lookup);
-    let rows = lookup.snapshot.statements.iter().map(|statement| {
+    let rows = lookup.snapshot.statements.iter().map(move |statement| {
         let object = Object {
             kind: ObjectKind::Statement,
             database: Some(statement.database.clone()),

@@ -39,7 +39,7 @@ fn events(seen: &[&Observation]) -> Vec<String> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of observations")]
-pub(super) fn table(snapshot: &Snapshot) -> Table {
+pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let mut rows = Vec::new();
     if let Some(samples) = &snapshot.session_samples {
         let all: i64 = samples.seen.iter().map(|seen| seen.count).sum();

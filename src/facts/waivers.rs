@@ -30,10 +30,10 @@ pub struct WaiverUse {
 
 /// The facet `waivers`.
 #[must_use]
-pub fn waivers(database: &str, uses: &[WaiverUse]) -> Table {
-    let object = |waiver: &WaiverUse| Object {
+pub fn waivers<'a>(database: &'a str, uses: &'a [WaiverUse]) -> Table<'a> {
+    let object = move |waiver: &WaiverUse| Object {
         database: Some(database.to_owned()),
         ..Object::global(ObjectKind::Waiver, &format!("{} {}", waiver.waived_rule, waiver.waived_object))
     };
-    build::table("waivers", uses.iter().map(|waiver| (object(waiver), waiver.clone())))
+    build::table("waivers", uses.iter().map(move |waiver| (object(waiver), waiver)))
 }

@@ -1,7 +1,9 @@
-//! Facts as rules see them: a facet is a table, its fields have types, units and sources.
+//! Facts as rules see them: a facet is a table, its fields have types, units and sources. Rows are made
+//! one at a time, and cells when they are asked for: large servers have millions of them.
 
 use crate::model::object::Object;
 use serde_json::Value;
+use std::fmt;
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,39 +51,46 @@ pub struct Field {
     pub doc: String,
 }
 
-/// One object and its facts, in the order of the table's fields.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+/// Says of each field whether its value is wanted.
+pub type Wanted<'a> = &'a dyn Fn(usize) -> bool;
+
+/// One object and its facts.
+pub struct Row<'a> {
     /// What it is about.
     pub object: Object,
-    /// One value per field.
-    pub cells: Vec<Value>,
+    /// Makes one value per field of the table, null where none is wanted.
+    pub cells: Box<dyn Fn(Wanted<'_>) -> Vec<Value> + Send + 'a>,
 }
 
 /// A facet, ready to be judged.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub struct Table<'a> {
     /// The facet's name.
     pub name: String,
     /// Its fields.
     pub fields: Vec<Field>,
-    /// Its rows.
-    pub rows: Vec<Row>,
+    /// Its rows, made as they are taken.
+    pub rows: Box<dyn Iterator<Item = Row<'a>> + Send + 'a>,
+}
+
+impl fmt::Debug for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").field("name", &self.name).field("fields", &self.fields).finish_non_exhaustive()
+    }
 }
 
 /// All facets, and the facts that hold for every row of them.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Facts {
-    /// Fields that every rule may use, whatever its facet.
-    pub common: Table,
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// Fields that every rule may use, whatever its facet; one row.
+    pub common: Table<'a>,
     /// The facets.
-    pub tables: Vec<Table>,
+    pub tables: Vec<Table<'a>>,
 }
 
-impl Facts {
+impl<'a> Facts<'a> {
     /// A facet by name.
     #[must_use]
-    pub fn table(&self, name: &str) -> Option<&Table> {
+    pub fn table(&self, name: &str) -> Option<&Table<'a>> {
         self.tables.iter().find(|table| table.name == name)
     }
 }

@@ -131,41 +131,48 @@ impl Reader {
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<T>, ReadError> {
         let session = self.opened(&self.begin).await?;
-        let patience = self.limits.statement_timeout + Duration::from_secs(5);
-        let answer = tokio::time::timeout(patience, self.run(&session, sql, params)).await;
-        let rows = match answer {
-            Ok(rows) => rows?,
-            Err(_) => {
-                drop(Object::take(session));
-                return Err(ReadError {
-                    message: format!("no answer within {} s", patience.as_secs()),
-                    sqlstate: None,
-                });
-            }
-        };
-        let read = |row| row::read(row).map_err(|error| ReadError::of_row(&error));
-        rows.iter().map(read).collect()
+        let answer = self.rows(&session, sql, params, usize::MAX).await;
+        match &answer {
+            Ok(_) => {}
+            // The transaction has failed already: this only ends it.
+            Err(error) if error.sqlstate.is_some() => drop(session.batch_execute("rollback").await),
+            // Whatever state it is in: nobody takes it over.
+            Err(_) => drop(Object::take(session)),
+        }
+        answer
     }
 
     /// As [`Reader::read`], but gives up when the rows are more than `max_bytes`: for queries that are
     /// not ours.
     pub async fn read_capped<T: DeserializeOwned>(&self, sql: &str, max_bytes: usize) -> Result<Vec<T>, ReadError> {
         let session = self.opened(&self.begin).await?;
-        let patience = self.limits.statement_timeout + Duration::from_secs(5);
-        let answer = tokio::time::timeout(patience, stream(&session, sql, max_bytes)).await;
-        let late = || ReadError { message: format!("no answer within {} s", patience.as_secs()), sqlstate: None };
-        match answer.unwrap_or_else(|_| Err(late())) {
-            Ok(rows) => {
-                session.batch_execute("commit").await.map_err(|error| ReadError::of(&error))?;
-                let read = |row| row::read(row).map_err(|error| ReadError::of_row(&error));
-                rows.iter().map(read).collect()
-            }
-            Err(error) => {
-                // Whatever state it is in: nobody takes it over.
-                drop(Object::take(session));
-                Err(error)
-            }
+        let answer = self.rows(&session, sql, &[], max_bytes).await;
+        if answer.is_err() {
+            drop(Object::take(session));
         }
+        answer
+    }
+
+    /// The rows of one query, and the end of its transaction, within the time that the server may take and
+    /// a little more.
+    async fn rows<T: DeserializeOwned>(
+        &self,
+        session: &Object,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+        max_bytes: usize,
+    ) -> Result<Vec<T>, ReadError> {
+        let patience = self.limits.statement_timeout + Duration::from_secs(5);
+        let late = || ReadError { message: format!("no answer within {} s", patience.as_secs()), sqlstate: None };
+        let began = Instant::now();
+        let answer = tokio::time::timeout(patience, async {
+            let rows = stream(session, sql, params, max_bytes).await;
+            self.count(began, rows.as_ref().map_or(0, Vec::len));
+            let rows = rows?;
+            session.batch_execute("commit").await.map_err(|error| ReadError::of(&error))?;
+            Ok(rows)
+        });
+        answer.await.unwrap_or_else(|_| Err(late()))
     }
 
     /// The columns a query would return, by name and type, without running it.
@@ -235,30 +242,6 @@ impl Reader {
         }
         session.batch_execute("commit").await.map_err(of)?;
         Ok(text)
-    }
-
-    async fn run(
-        &self,
-        session: &Object,
-        sql: &str,
-        params: &[(&(dyn ToSql + Sync), Type)],
-    ) -> Result<Vec<tokio_postgres::Row>, ReadError> {
-        let of = |error: tokio_postgres::Error| ReadError::of(&error);
-        // An unnamed statement inside the transaction: it works through a transaction pooler too.
-        let began = Instant::now();
-        let answer = session.query_typed(&marked(sql), params).await;
-        self.count(began, answer.as_ref().map_or(0, Vec::len));
-        match answer {
-            Ok(rows) => {
-                session.batch_execute("commit").await.map_err(of)?;
-                Ok(rows)
-            }
-            Err(error) => {
-                // The transaction has failed already; a lost connection cannot be rolled back.
-                let _ = session.batch_execute("rollback").await;
-                Err(of(error))
-            }
-        }
     }
 
     fn count(&self, began: Instant, rows: usize) {
@@ -338,11 +321,18 @@ impl Reader {
     }
 }
 
-/// The rows of a query, one after the other, as long as they are few enough.
-async fn stream(session: &Object, sql: &str, max_bytes: usize) -> Result<Vec<tokio_postgres::Row>, ReadError> {
+/// The rows of a query as long as they are few enough, each made a struct as it comes: all of them as they
+/// came would need the memory twice. An unnamed statement inside the transaction works through a transaction
+/// pooler too.
+async fn stream<T: DeserializeOwned>(
+    session: &Object,
+    sql: &str,
+    params: &[(&(dyn ToSql + Sync), Type)],
+    max_bytes: usize,
+) -> Result<Vec<T>, ReadError> {
     let of = |error: tokio_postgres::Error| ReadError::of(&error);
-    let none = std::iter::empty::<(&(dyn ToSql + Sync), Type)>();
-    let mut answer = std::pin::pin!(session.query_typed_raw(&marked(sql), none).await.map_err(of)?);
+    let params = params.iter().map(|(value, ty)| (*value, ty.clone()));
+    let mut answer = std::pin::pin!(session.query_typed_raw(&marked(sql), params).await.map_err(of)?);
     let (mut rows, mut bytes) = (Vec::new(), 0);
     while let Some(row) = answer.try_next().await.map_err(of)? {
         bytes += row.raw_size_bytes();
@@ -350,8 +340,9 @@ async fn stream(session: &Object, sql: &str, max_bytes: usize) -> Result<Vec<tok
             let message = format!("more than {} MiB of rows", max_bytes >> 20);
             return Err(ReadError { message, sqlstate: Some("54000".to_owned()) });
         }
-        rows.push(row);
+        rows.push(row::read(&row).map_err(|error| ReadError::of_row(&error))?);
     }
+    rows.shrink_to_fit();
     Ok(rows)
 }
 

@@ -18,8 +18,8 @@ pub struct FieldIndex {
 impl FieldIndex {
     /// The fields that `facts` offer. Rows do not matter.
     #[must_use]
-    pub fn of(facts: &Facts) -> Self {
-        let fields = |table: &crate::model::table::Table| {
+    pub fn of(facts: &Facts<'_>) -> Self {
+        let fields = |table: &crate::model::table::Table<'_>| {
             table.fields.iter().map(|field| (field.name.clone(), field.nullable)).collect()
         };
         Self {

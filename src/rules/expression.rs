@@ -7,7 +7,6 @@ use crate::model::units;
 use chrono::{DateTime, Utc};
 use minijinja::value::{Enumerator, Object, Value};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 /// The one environment that all rules share.
@@ -44,24 +43,39 @@ fn ago(state: &minijinja::State, value: &str) -> Result<String, Error> {
     Ok(format!("{} ago", units::millis(millis)))
 }
 
-/// What an expression sees: parameters, the row, and the facts common to all rows.
+/// Where an expression finds a name.
 #[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// A parameter, or a fact common to all rows.
+    Fixed(Value),
+    /// A column of the row.
+    Column(usize),
+}
+
+/// Names and where they are found; of two that are the same the first counts. They are few, and found
+/// sooner by looking than by hashing.
+pub(crate) type Names = Vec<(String, Place)>;
+
+/// What an expression sees: the names it may use, and the row. One is made for every rule and row, so it
+/// holds little, and a cell is converted only when it is asked for.
+#[derive(Debug)]
 pub(crate) struct Scope {
-    pub(crate) columns: Arc<HashMap<String, usize>>,
-    pub(crate) cells: Arc<Vec<Value>>,
-    pub(crate) common: Arc<HashMap<String, Value>>,
-    pub(crate) params: Arc<BTreeMap<String, Value>>,
+    pub(crate) names: Arc<Names>,
+    pub(crate) cells: Arc<Vec<serde_json::Value>>,
 }
 
 impl Object for Scope {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let key = key.as_str()?;
-        let found = self
-            .params
-            .get(key)
-            .or_else(|| self.columns.get(key).and_then(|column| self.cells.get(*column)))
-            .or_else(|| self.common.get(key))?;
-        if found.is_none() { None } else { Some(found.clone()) }
+        self.get_value_by_str(key.as_str()?)
+    }
+
+    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
+        let (_, place) = self.names.iter().find(|(name, _)| name == key)?;
+        let found = match place {
+            Place::Fixed(value) => value.clone(),
+            Place::Column(column) => value(self.cells.get(*column)?),
+        };
+        (!found.is_none()).then_some(found)
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {

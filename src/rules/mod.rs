@@ -3,6 +3,7 @@
 //! Knows the YAML form, expressions, evaluation and waivers; sees facets only as tables of typed
 //! fields, so it must not know snapshots, servers or SQL.
 
+mod case;
 mod check;
 mod evaluate;
 mod expression;
@@ -11,6 +12,7 @@ mod library;
 mod page;
 mod params;
 mod position;
+mod rows;
 mod stub;
 mod vocabulary;
 mod waiver;

@@ -11,7 +11,7 @@ pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// A file that cannot be used, and why.
@@ -39,10 +39,11 @@ impl StoreError {
 }
 
 /// Writes a file whole or not at all: a temporary file beside it, then a rename.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+fn replace(path: &Path, write: impl FnOnce(fs::File) -> io::Result<fs::File>) -> Result<(), StoreError> {
     let partial = path.with_extension("partial");
     let written = fs::File::create(&partial)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(write)
+        .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(&partial, path));
     written.map_err(|error| {
         // The unfinished file is of no use to anybody.

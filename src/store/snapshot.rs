@@ -4,7 +4,7 @@ use super::{StoreError, replace};
 use crate::model::snapshot::{FORMAT_VERSION, Snapshot};
 use serde::Deserialize;
 use std::fs;
-use std::io::Read;
+use std::io::{self, BufWriter, Read};
 use std::path::Path;
 
 /// Largest snapshot that is read, after decompression.
@@ -16,11 +16,21 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Writes a snapshot whole or not at all.
 /// `*.json` is written plain, anything else compressed.
 pub fn write_snapshot(path: &Path, snapshot: &Snapshot) -> Result<(), StoreError> {
-    let fail = |error: &dyn std::fmt::Display| StoreError::new(path, error);
-    let json = serde_json::to_vec(snapshot).map_err(|error| fail(&error))?;
     let is_plain = path.extension().is_some_and(|extension| extension == "json");
-    let bytes = if is_plain { json } else { zstd::encode_all(json.as_slice(), 3).map_err(|error| fail(&error))? };
-    replace(path, &bytes)
+    replace(path, |file| if is_plain { plain(file, snapshot) } else { compressed(file, snapshot) })
+}
+
+fn plain(file: fs::File, snapshot: &Snapshot) -> io::Result<fs::File> {
+    let mut text = BufWriter::new(file);
+    serde_json::to_writer(&mut text, snapshot)?;
+    text.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+/// Compressed as it is written: the whole text would need as much memory as the snapshot itself.
+fn compressed(file: fs::File, snapshot: &Snapshot) -> io::Result<fs::File> {
+    let mut text = BufWriter::with_capacity(1 << 16, zstd::Encoder::new(file, 3)?);
+    serde_json::to_writer(&mut text, snapshot)?;
+    text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
 }
 
 /// Reads a snapshot, compressed or plain.
