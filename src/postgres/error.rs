@@ -3,7 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{ErrorPosition, SqlState};
 
 /// A target that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +32,19 @@ pub struct ReadError {
     pub message: String,
     /// The server's error code, when it answered.
     pub sqlstate: Option<String>,
+    /// The character of the query that the server points at, from 1.
+    pub position: Option<u32>,
 }
 
 impl ReadError {
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         let sqlstate = error.code().map(|code| code.code().to_owned());
         let message = error.as_db_error().map_or_else(|| deepest(error), |db| db.message().to_owned());
-        Self { message, sqlstate }
+        let position = error.as_db_error().and_then(|db| match db.position()? {
+            ErrorPosition::Original(at) => Some(*at),
+            ErrorPosition::Internal { .. } => None,
+        });
+        Self { message, sqlstate, position }
     }
 
     /// The connection is gone: nothing more can be read over it.
@@ -50,7 +56,7 @@ impl ReadError {
 
 impl From<ConnectError> for ReadError {
     fn from(error: ConnectError) -> Self {
-        Self { message: error.cause, sqlstate: error.sqlstate }
+        Self { message: error.cause, sqlstate: error.sqlstate, position: None }
     }
 }
 

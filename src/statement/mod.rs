@@ -14,4 +14,6 @@ pub use bound::range_bound;
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use index::{IndexText, index_text, is_keyword, is_same_index};
 pub use redact::redact;
-pub use repair::{Repaired, repair};
+pub use repair::{
+    ColumnType, Comparison, Meeting, Parameter, ParameterRole, Refusal, Repaired, learn, parameters, repair,
+};
