@@ -25,6 +25,7 @@ mod shapes;
 mod standby;
 mod statements;
 mod targets;
+mod texts;
 mod tls;
 mod transactions;
 mod waits;

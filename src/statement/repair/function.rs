@@ -2,7 +2,7 @@
 
 use super::expression::is_parameter;
 use super::types::{Kind, is_temporal, word};
-use super::walk::Walk;
+use super::walk::{Edit, Walk};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{FuncCall, Node};
 
@@ -220,7 +220,7 @@ impl Walk<'_> {
     fn field(&mut self, call: &FuncCall) {
         if let Some(Node { node: Some(NodeEnum::ParamRef(param)) }) = call.args.first() {
             if let Ok(at) = usize::try_from(param.location) {
-                self.edits.insert(at, "epoch".to_owned());
+                self.edits.insert(at, Edit::Field);
             }
         }
     }

@@ -51,13 +51,15 @@ fn mismatched(sql: &str, refusal: Refusal<'_>) -> Vec<(i32, String)> {
     let Some(at) = refusal.position else { return Vec::new() };
     let Ok(parsed) = pg_query::parse(sql, ParserOptions::DEFAULT) else { return Vec::new() };
     let wanted = wanted(refusal.message);
+    // What is added to a date, without a type of its own, are days.
+    let added = |other| if (refusal.sqlstate, other) == ("42725", "date") { "integer" } else { other };
     for (node, ..) in parsed.protobuf.nodes() {
         match node {
             NodeRef::AExpr(operation) if is_at(operation.location, at) => {
                 let (left, right) = wanted.unwrap_or(("integer", "integer"));
                 let sides = [(&operation.lexpr, right), (&operation.rexpr, left)];
                 let operands = sides.into_iter().filter_map(|(side, other)| Some((side.as_deref()?, other)));
-                return operands.flat_map(|(side, other)| typed(side, other)).collect();
+                return operands.flat_map(|(side, other)| typed(side, added(other))).collect();
             }
             NodeRef::FuncCall(call) if is_at(call.location, at) => {
                 return call.args.iter().flat_map(|argument| typed(argument, "integer")).collect();
@@ -89,6 +91,10 @@ fn wanted(message: &str) -> Option<(&str, &str)> {
 fn typed(operand: &Node, other: &str) -> Vec<(i32, String)> {
     let name = if matches!(other, "text" | "unknown") { "integer" } else { other };
     match &operand.node {
+        Some(NodeEnum::AArrayExpr(array)) => {
+            let element = other.trim_end_matches("[]");
+            array.elements.iter().flat_map(|part| typed(part, element)).collect()
+        }
         Some(NodeEnum::ParamRef(param)) => vec![(param.number, name.to_owned())],
         Some(NodeEnum::TypeCast(_) | NodeEnum::FuncCall(_)) | None => Vec::new(),
         Some(_) => parts(operand).into_iter().flat_map(|part| typed(part, other)).collect(),

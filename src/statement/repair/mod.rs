@@ -18,7 +18,7 @@ use super::analyse::Unparsed;
 use pg_query::protobuf::{ParseResult, ScanToken, Token};
 use pg_query::{DeparseOptions, ParserOptions};
 use std::collections::{BTreeMap, BTreeSet};
-use walk::{Edits, Walk};
+use walk::{Edit, Walk};
 
 pub use learn::{Refusal, learn};
 pub use meeting::{Comparison, Meeting, Parameter, ParameterRole};
@@ -46,19 +46,16 @@ pub fn repair(text: &str, column_type: &ColumnType<'_>, casts: &BTreeMap<i32, St
     let tokens = parameter_tokens(&plain)?;
     let mut edits = walk.edits;
     for (at, number) in &tokens {
-        let cast = casts.get(number).map(String::as_str).or_else(|| walk.types.cast(*number));
-        let written = edits.get(at).filter(|edit| edit.starts_with('$')).and_then(|edit| edit[1..].parse().ok());
-        let number = written.unwrap_or(*number);
-        let cast =
-            written.map_or(cast, |own: i32| casts.get(&own).map(String::as_str).or_else(|| walk.types.cast(own)));
-        match (cast, edits.contains_key(at)) {
-            (Some(cast), is_edited) if !is_edited || written.is_some() => {
-                edits.insert(*at, format!("(${number}::{cast})"));
-            }
-            _ => {}
-        }
+        edits.entry(*at).or_insert(Edit::Parameter(*number));
     }
-    let sql = apply(&plain, &edits);
+    let written = |edit: &Edit| match edit {
+        Edit::Field => "epoch".to_owned(),
+        Edit::Parameter(number) => match casts.get(number).map(String::as_str).or_else(|| walk.types.cast(*number)) {
+            Some(cast) => format!("(${number}::{cast})"),
+            None => format!("${number}"),
+        },
+    };
+    let sql = apply(&plain, edits.iter().map(|(at, edit)| (*at, written(edit))));
     let params = tokens.iter().map(|(_, number)| *number).max().unwrap_or(0);
     let kept: BTreeSet<i32> = parameter_tokens(&sql)?.into_iter().map(|(_, number)| number).collect();
     Ok(Repaired { sql, params, gone: (1..=params).filter(|number| !kept.contains(number)).collect() })
@@ -103,17 +100,17 @@ fn parameter(text: &str, token: &ScanToken) -> Option<(usize, i32)> {
     Some((start, text.get(start..end)?.trim_start_matches('$').parse().ok()?))
 }
 
-/// Writes the edits over the parameters and literals they stand for.
-fn apply(text: &str, edits: &Edits) -> String {
-    let mut out = String::with_capacity(text.len() + 16 * edits.len());
+/// Writes over the parameters and literals at these positions.
+fn apply(text: &str, edits: impl Iterator<Item = (usize, String)>) -> String {
+    let mut out = String::with_capacity(text.len() * 2);
     let mut from = 0;
     for (at, replacement) in edits {
-        let Some(length) = text.get(*at..).map(constant_length).filter(|length| *length > 0 && *at >= from) else {
-            continue;
-        };
-        out.push_str(&text[from..*at]);
-        out.push_str(replacement);
-        from = at + length;
+        let length = text.get(at..).map_or(0, constant_length);
+        if length > 0 && at >= from {
+            out.push_str(&text[from..at]);
+            out.push_str(&replacement);
+            from = at + length;
+        }
     }
     out.push_str(&text[from..]);
     out

@@ -2,7 +2,7 @@
 //! and numbers the parameters of each anew, or keeps the literal in one of them: written as recorded,
 //! `select date_trunc($1, at) … group by date_trunc('day', at)` is refused.
 
-use super::walk::Edits;
+use super::walk::{Edit, Edits};
 use pg_query::NodeEnum;
 use pg_query::protobuf::{Node, SelectStmt};
 
@@ -80,9 +80,9 @@ fn align(found: &[Vec<&NodeEnum>], edits: &mut Edits) {
         });
         let Some(first) = first else { continue };
         let own = usize::try_from(first.location).ok().and_then(|at| edits.get(&at));
-        let text = own.cloned().unwrap_or_else(|| format!("${}", first.number));
+        let edit = own.copied().unwrap_or(Edit::Parameter(first.number));
         for at in constants.into_iter().filter_map(location).filter(|at| usize::try_from(first.location) != Ok(*at)) {
-            edits.insert(at, text.clone());
+            edits.insert(at, edit);
         }
     }
 }

@@ -12,8 +12,17 @@ use pg_query::protobuf::{
 };
 use std::collections::BTreeMap;
 
-/// What is written at byte positions of the text, for the parameters that stand there.
-pub(super) type Edits = BTreeMap<usize, String>;
+/// What is written for a parameter or literal.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Edit {
+    /// The name of a field that every kind of time has.
+    Field,
+    /// This parameter.
+    Parameter(i32),
+}
+
+/// What is written at byte positions of the text.
+pub(super) type Edits = BTreeMap<usize, Edit>;
 
 pub(super) struct Walk<'a> {
     pub(super) column_type: &'a ColumnType<'a>,
