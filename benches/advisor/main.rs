@@ -7,8 +7,8 @@
 #![allow(missing_docs, reason = "a program, and no library")]
 
 use pgassay::advise::{Bounds, Question, Weigh, WhatIf};
-use pgassay::collect::{Access, Scope, collect, column_types};
-use pgassay::model::snapshot::{Snapshot, Statement, StatementCounters, Tool};
+use pgassay::collect::{Access, ColumnTypes, Scope, collect};
+use pgassay::model::snapshot::{RelationName, Snapshot, Statement, StatementCounters, Tool};
 use pgassay::postgres::{Limits, Reader, Surroundings, Target};
 use pgassay::progress::Silent;
 use pgassay::whatif::{Consultation, Consulted, Hypopg, Probe, consult, plan};
@@ -76,8 +76,8 @@ async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fa
         sessions: 2,
         max_calls: 3_000,
     };
-    let types = column_types(snapshot, &snapshot.target.database);
-    Ok(consult(reader, snapshot, consultation, &|name: &str| types.get(name).cloned()).await?)
+    let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
+    Ok(consult(reader, snapshot, consultation, &|relation: &RelationName, name: &str| types.of(relation, name)).await?)
 }
 
 /// The snapshot with the statements of a folder for its workload.
@@ -90,7 +90,7 @@ async fn with_constants(reader: &Reader, snapshot: &Snapshot, folder: &Path) -> 
         let text = std::fs::read_to_string(&file)?.trim().trim_end_matches(';').to_owned();
         let fingerprint = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let question = question(snapshot, &fingerprint, &text);
-        literal.plans.push(plan(reader, snapshot.server.major(), question, &|_: &str| None).await);
+        literal.plans.push(plan(reader, snapshot.server.major(), question, &|_: &RelationName, _: &str| None).await);
         let counters = StatementCounters { calls: 1, total_exec_time_ms: 1.0, ..StatementCounters::default() };
         let database = snapshot.target.database.clone();
         literal.statements.push(Statement { fingerprint, text, database, counters, ..Statement::default() });
@@ -107,7 +107,7 @@ async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Falli
     let mut probes: Vec<Probe> = Vec::new();
     for statement in &literal.statements {
         let question = question(literal, &statement.fingerprint, &statement.text);
-        let probe = Hypopg::probe(reader, literal.server.major(), question, &|_: &str| None).await;
+        let probe = Hypopg::probe(reader, literal.server.major(), question, &|_: &RelationName, _: &str| None).await;
         probes.push(probe.map_err(|(code, words)| format!("{}: {code}: {words}", statement.fingerprint))?);
     }
     let alive: Vec<_> = advice.found.chosen.iter().copied().collect();

@@ -3,7 +3,7 @@
 
 use crate::model::plan::Name;
 use crate::model::snapshot::{Plan, Relation, Snapshot, Statement};
-use crate::statement::{Comparison, Ordered, columns, comparisons, sort_key};
+use crate::statement::{Ordered, Searched, columns, comparisons, sort_key};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -192,9 +192,9 @@ impl Reading<'_> {
             let column = compared.column.column;
             uses.needed.insert(column.clone());
             match compared.by {
-                Comparison::Equal => uses.equal.insert(column),
-                Comparison::Range => uses.range.insert(column),
-                Comparison::Other => uses.other.insert(column),
+                Searched::Equal => uses.equal.insert(column),
+                Searched::Range => uses.range.insert(column),
+                Searched::Other => uses.other.insert(column),
             };
         }
     }

@@ -55,8 +55,11 @@ impl Scout {
         query: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<T>, ReadError> {
-        let query =
-            pick(query, 0, 0).ok_or_else(|| ReadError { message: format!("no {query}.sql"), sqlstate: None })?;
+        let query = pick(query, 0, 0).ok_or_else(|| ReadError {
+            message: format!("no {query}.sql"),
+            sqlstate: None,
+            position: None,
+        })?;
         self.reader.read(query.sql, params).await
     }
 
@@ -68,7 +71,8 @@ impl Scout {
 
     /// The server.
     pub async fn server(&self) -> Result<SeenServer, ReadError> {
-        let none = || ReadError { message: "the server said nothing of itself".to_owned(), sqlstate: None };
+        let none =
+            || ReadError { message: "the server said nothing of itself".to_owned(), sqlstate: None, position: None };
         self.ask("change_server", &[]).await?.pop().ok_or_else(none)
     }
 

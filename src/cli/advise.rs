@@ -5,8 +5,9 @@ use super::args::Shared;
 use super::config::Config;
 use super::{connection, exit, interrupt, settings};
 use crate::advise::{Bounds, Candidate, Found, Pool, Query, Weigh};
-use crate::collect::column_types;
+use crate::collect::ColumnTypes;
 use crate::ddl::{qualified, quoted};
+use crate::model::snapshot::RelationName;
 use crate::postgres::{Limits, Reader};
 use crate::store::write_text;
 use crate::whatif::{Consultation, Consulted, consult};
@@ -29,8 +30,9 @@ pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     let began = std::time::Instant::now();
     let Consulted { workload, pool, found } = interrupt::block_on(async {
         let reader = Reader::connect(&target, Limits::default(), "advise").await?;
-        let types = column_types(&snapshot, &snapshot.target.database);
-        Ok(consult(&reader, &snapshot, consultation, &|name: &str| types.get(name).cloned()).await?)
+        let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
+        Ok(consult(&reader, &snapshot, consultation, &|relation: &RelationName, name: &str| types.of(relation, name))
+            .await?)
     })?;
     report(&pool, &found, &workload.queries, began.elapsed().as_secs_f64(), &workload.unplanned)?;
     if let Some(path) = &args.sql {

@@ -13,7 +13,7 @@ mod samples;
 mod sessions;
 mod statements;
 
-pub use plans::column_types;
+pub use plans::ColumnTypes;
 
 use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
 use crate::postgres::{ConnectError, Limits, Load, ReadError, Reader, Target, pick};
@@ -164,10 +164,11 @@ async fn server(reader: &mut Reader) -> Result<Server, ReadError> {
     struct Identifier {
         system_identifier: String,
     }
-    let mut server: Server = rows(reader, "server", 0)
-        .await?
-        .pop()
-        .ok_or_else(|| ReadError { message: "the server described itself with no row".to_owned(), sqlstate: None })?;
+    let mut server: Server = rows(reader, "server", 0).await?.pop().ok_or_else(|| ReadError {
+        message: "the server described itself with no row".to_owned(),
+        sqlstate: None,
+        position: None,
+    })?;
     // Managed servers may refuse it: the audit can do without.
     let identifier: Result<Vec<Identifier>, ReadError> = rows(reader, "system_identifier", 0).await;
     server.system_identifier = identifier.ok().and_then(|mut rows| rows.pop()).map(|row| row.system_identifier);
@@ -181,6 +182,7 @@ async fn rows<T: DeserializeOwned>(reader: &Reader, query: &str, major: i32) -> 
     let query = pick(query, major, 0).ok_or_else(|| ReadError {
         message: format!("PostgreSQL {major} has no such statistics"),
         sqlstate: Some("0A000".to_owned()),
+        position: None,
     })?;
     reader.read(query.sql, &[]).await
 }

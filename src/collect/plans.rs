@@ -2,7 +2,9 @@
 
 use super::{Access, Collector};
 use crate::model::object::identifier;
-use crate::model::snapshot::{Facet, Gap, Plan, Relation, Role, Snapshot, Statement, StatementKind};
+use crate::model::snapshot::{
+    Column, Facet, Gap, Plan, Relation, RelationName, Role, Snapshot, Statement, StatementKind,
+};
 use crate::postgres::{ConnectError, Reader};
 use crate::whatif::{Question, plan};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,8 +53,8 @@ async fn explained(
     statements: &[&Statement],
     snapshot: &Snapshot,
 ) -> Vec<Plan> {
-    let types = column_types(snapshot, database);
-    let column_type = |name: &str| types.get(name).cloned();
+    let types = ColumnTypes::new(&snapshot.columns, database);
+    let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
     let mut plans = Vec::new();
     for statement in statements {
         let search_path = search_path(statement, &snapshot.roles, &snapshot.relations);
@@ -138,18 +140,29 @@ fn chosen(snapshot: &Snapshot, is_superuser: bool, top: usize) -> Vec<&Statement
     own
 }
 
-/// Types of columns by name, where all relations that have one by that name agree.
-#[must_use]
-pub fn column_types(snapshot: &Snapshot, database: &str) -> BTreeMap<String, String> {
-    let mut types: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for column in snapshot.columns.iter().filter(|column| column.database == database) {
-        types.entry(&column.name).or_default().insert(&column.type_name);
+/// Columns by the names of relation and column.
+#[derive(Debug)]
+pub struct ColumnTypes<'a>(BTreeMap<(&'a str, &'a str), Vec<&'a Column>>);
+
+impl<'a> ColumnTypes<'a> {
+    /// Those of a database.
+    #[must_use]
+    pub fn new(columns: &'a [Column], database: &str) -> Self {
+        let mut by_name: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for column in columns.iter().filter(|column| column.database == database) {
+            by_name.entry((column.relation.as_str(), column.name.as_str())).or_default().push(column);
+        }
+        Self(by_name)
     }
-    let only = |(name, types): (&str, BTreeSet<&str>)| match types.len() {
-        1 => types.first().map(|only| (name.to_owned(), (*only).to_owned())),
-        _ => None,
-    };
-    types.into_iter().filter_map(only).collect()
+
+    /// The type of a column, where all relations that the statement may mean agree.
+    #[must_use]
+    pub fn of(&self, relation: &RelationName, name: &str) -> Option<String> {
+        let is_meant = |column: &&&Column| relation.schema.as_ref().is_none_or(|schema| *schema == column.schema);
+        let mut meant = self.0.get(&(relation.name.as_str(), name))?.iter().filter(is_meant);
+        let first = meant.next()?;
+        meant.all(|column| column.type_name == first.type_name).then(|| first.type_name.clone())
+    }
 }
 
 /// The role's own search_path, else PostgreSQL's default; then the schemas of the relations that only
@@ -176,7 +189,6 @@ fn search_path(statement: &Statement, roles: &[Role], relations: &[Relation]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::RelationName;
 
     #[test]
     fn names_are_resolved_as_the_application_would() {

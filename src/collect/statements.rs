@@ -151,9 +151,11 @@ async fn read(collector: &Collector<'_>, reader: &Reader, extension: &Extension)
     };
     let mut infos: Vec<InfoRow> = reader.read(&sql("statements_info"), &[]).await?;
     let all: Vec<Entry> = reader.read(&sql("statements"), &[]).await?;
-    let info = infos
-        .pop()
-        .ok_or_else(|| ReadError { message: "pg_stat_statements said nothing of itself".to_owned(), sqlstate: None })?;
+    let info = infos.pop().ok_or_else(|| ReadError {
+        message: "pg_stat_statements said nothing of itself".to_owned(),
+        sqlstate: None,
+        position: None,
+    })?;
     Ok(Entries { info, all, texts_sql: sql("statement_texts") })
 }
 

@@ -3,7 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{ErrorPosition, SqlState};
 
 /// A target that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +32,19 @@ pub struct ReadError {
     pub message: String,
     /// The server's error code, when it answered; `datatype_mismatch` where its answer could not be read.
     pub sqlstate: Option<String>,
+    /// The character of the query that the server points at, from 1.
+    pub position: Option<u32>,
 }
 
 impl ReadError {
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         let sqlstate = error.code().map(|code| code.code().to_owned());
         let message = error.as_db_error().map_or_else(|| deepest(error), |db| db.message().to_owned());
-        Self { message, sqlstate }
+        let position = error.as_db_error().and_then(|db| match db.position()? {
+            ErrorPosition::Original(at) => Some(*at),
+            ErrorPosition::Internal { .. } => None,
+        });
+        Self { message, sqlstate, position }
     }
 
     /// A row that is not as PostgreSQL documents it. Stands under `datatype_mismatch`, as if the server had said so.
@@ -46,6 +52,7 @@ impl ReadError {
         Self {
             message: format!("unexpected row: {error}"),
             sqlstate: Some(SqlState::DATATYPE_MISMATCH.code().to_owned()),
+            position: None,
         }
     }
 
@@ -58,7 +65,7 @@ impl ReadError {
 
 impl From<ConnectError> for ReadError {
     fn from(error: ConnectError) -> Self {
-        Self { message: error.cause, sqlstate: error.sqlstate }
+        Self { message: error.cause, sqlstate: error.sqlstate, position: None }
     }
 }
 

@@ -19,6 +19,9 @@ use tokio_postgres::{Config, NoTls};
 /// Stands in every query of ours, so that it can be told from the workload.
 pub const MARKER: &str = "/* pgassay */";
 
+/// How far the marker moves what follows it, in characters.
+const SHIFT: u32 = MARKER.len() as u32 + 1;
+
 /// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.
 fn marked(sql: &str) -> String {
@@ -163,7 +166,11 @@ impl Reader {
         max_bytes: usize,
     ) -> Result<Vec<T>, ReadError> {
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
-        let late = || ReadError { message: format!("no answer within {} s", patience.as_secs()), sqlstate: None };
+        let late = || ReadError {
+            message: format!("no answer within {} s", patience.as_secs()),
+            sqlstate: None,
+            position: None,
+        };
         let began = Instant::now();
         let answer = tokio::time::timeout(patience, async {
             let rows = stream(session, sql, params, max_bytes).await;
@@ -202,11 +209,15 @@ impl Reader {
                 return Err(ReadError {
                     message: format!("no answer within {} s", patience.as_secs()),
                     sqlstate: None,
+                    position: None,
                 });
             }
         };
-        let plan: serde_json::Value = serde_json::from_str(&text)
-            .map_err(|error| ReadError { message: format!("EXPLAIN printed no JSON: {error}"), sqlstate: None })?;
+        let plan: serde_json::Value = serde_json::from_str(&text).map_err(|error| ReadError {
+            message: format!("EXPLAIN printed no JSON: {error}"),
+            sqlstate: None,
+            position: None,
+        })?;
         Ok(plan.get(0).and_then(|first| first.get("Plan")).cloned().unwrap_or_default())
     }
 
@@ -236,7 +247,9 @@ impl Reader {
                     if session.batch_execute(&ended).await.is_err() {
                         let _ = session.batch_execute("rollback").await;
                     }
-                    return Err(of(error));
+                    let mut error = of(error);
+                    error.position = error.position.map(|at| at.saturating_sub(SHIFT));
+                    return Err(error);
                 }
             }
         }
@@ -296,7 +309,9 @@ impl Reader {
     async fn begin_in(&self, session: &Object, begin: &str) -> Result<(), ReadError> {
         match tokio::time::timeout(self.limits.statement_timeout, session.batch_execute(begin)).await {
             Ok(answer) => answer.map_err(|error| ReadError::of(&error)),
-            Err(_) => Err(ReadError { message: "no answer to BEGIN in time".to_owned(), sqlstate: None }),
+            Err(_) => {
+                Err(ReadError { message: "no answer to BEGIN in time".to_owned(), sqlstate: None, position: None })
+            }
         }
     }
 
@@ -338,7 +353,7 @@ async fn stream<T: DeserializeOwned>(
         bytes += row.raw_size_bytes();
         if bytes > max_bytes {
             let message = format!("more than {} MiB of rows", max_bytes >> 20);
-            return Err(ReadError { message, sqlstate: Some("54000".to_owned()) });
+            return Err(ReadError { message, sqlstate: Some("54000".to_owned()), position: None });
         }
         rows.push(row::read(&row).map_err(|error| ReadError::of_row(&error))?);
     }

@@ -1,7 +1,8 @@
 //! What the text of one statement says: its identity, its relations, and the shapes that rules ask for.
 
-use super::redact::redact;
+use super::redact::redact_but;
 use crate::model::snapshot::{RelationName, StatementKind, WrappedColumn};
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, ColumnRef, Node, RangeVar, SelectStmt, SetOperation};
 use pg_query::{FingerprintOptions, NodeEnum, NodeRef, ParserOptions};
 use std::collections::BTreeSet;
@@ -49,7 +50,8 @@ pub fn analyse(text: &str) -> Result<Analysis, Unparsed> {
     let fingerprint = pg_query::fingerprint(text, ParserOptions::DEFAULT, identity()).map_err(refused)?;
     let mut analysis = Analysis {
         fingerprint: fingerprint.hex,
-        text: redact(text).ok_or_else(|| Unparsed("the scanner refused the text".to_owned()))?,
+        text: redact_but(text, &grammatical(&parsed))
+            .ok_or_else(|| Unparsed("the scanner refused the text".to_owned()))?,
         kind: kind(node),
         relations: relations(&parsed),
         ..Analysis::default()
@@ -77,6 +79,37 @@ pub fn analyse(text: &str) -> Result<Analysis, Unparsed> {
 /// name are two workloads.
 fn identity() -> FingerprintOptions {
     FingerprintOptions::FULL_RELNAME | FingerprintOptions::RANGEVAR_PG17_COMPAT
+}
+
+/// Where numbers stand that are no values: `order by 1`, `group by 1, 2`, `numeric(12, 2)`. With parameters
+/// in their places a statement would mean something else, or nothing.
+fn grammatical(parsed: &pg_query::ParseResult) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    for (node, ..) in parsed.protobuf.nodes() {
+        match node {
+            NodeRef::SelectStmt(select) => {
+                let ordered = select.sort_clause.iter().filter_map(|sort| match &sort.node {
+                    Some(NodeEnum::SortBy(sort)) => sort.node.as_deref(),
+                    _ => None,
+                });
+                found.extend(ordered.chain(&select.group_clause).filter_map(number_location));
+            }
+            NodeRef::TypeCast(cast) => {
+                found.extend(cast.type_name.iter().flat_map(|name| &name.typmods).filter_map(number_location));
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn number_location(node: &Node) -> Option<usize> {
+    match &node.node {
+        Some(NodeEnum::AConst(constant)) if matches!(constant.val, Some(Val::Ival(_))) => {
+            usize::try_from(constant.location).ok()
+        }
+        _ => None,
+    }
 }
 
 fn kind(node: Option<&NodeEnum>) -> StatementKind {

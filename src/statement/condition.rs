@@ -16,7 +16,7 @@ pub struct PlanColumn {
 
 /// How a condition compares a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Comparison {
+pub enum Searched {
     /// `=` and `= ANY`, with a value or a column of another relation.
     Equal,
     /// `<`, `<=`, `>`, `>=`.
@@ -31,7 +31,7 @@ pub struct Compared {
     /// The column.
     pub column: PlanColumn,
     /// How.
-    pub by: Comparison,
+    pub by: Searched,
     /// The column it is compared with, of another relation.
     pub with: Option<PlanColumn>,
 }
@@ -52,7 +52,7 @@ pub struct Ordered {
 #[must_use]
 pub fn comparisons(condition: &str) -> BTreeSet<Compared> {
     let Ok(parsed) = pg_query::parse(&format!("select {condition}"), ParserOptions::DEFAULT) else {
-        let other = |column| Compared { column, by: Comparison::Other, with: None };
+        let other = |column| Compared { column, by: Searched::Other, with: None };
         return columns(condition).into_iter().map(other).collect();
     };
     let mut found = BTreeSet::new();
@@ -63,15 +63,15 @@ pub fn comparisons(condition: &str) -> BTreeSet<Compared> {
     }
     let compared: BTreeSet<PlanColumn> = found.iter().map(|one: &Compared| one.column.clone()).collect();
     for column in columns(condition).into_iter().filter(|column| !compared.contains(column)) {
-        found.insert(Compared { column, by: Comparison::Other, with: None });
+        found.insert(Compared { column, by: Searched::Other, with: None });
     }
     found
 }
 
 fn compare(expression: &AExpr, found: &mut BTreeSet<Compared>) {
     let by = match (AExprKind::try_from(expression.kind), operator(expression)) {
-        (Ok(AExprKind::AexprOp | AExprKind::AexprOpAny | AExprKind::AexprIn), Some("=")) => Comparison::Equal,
-        (Ok(AExprKind::AexprOp), Some("<" | "<=" | ">" | ">=")) => Comparison::Range,
+        (Ok(AExprKind::AexprOp | AExprKind::AexprOpAny | AExprKind::AexprIn), Some("=")) => Searched::Equal,
+        (Ok(AExprKind::AexprOp), Some("<" | "<=" | ">" | ">=")) => Searched::Range,
         _ => return,
     };
     let (left, right) = (bare(expression.lexpr.as_deref()), bare(expression.rexpr.as_deref()));
@@ -155,9 +155,9 @@ mod tests {
 
     fn told(condition: &str) -> Vec<String> {
         let by = |one: &Compared| match one.by {
-            Comparison::Equal => "=",
-            Comparison::Range => "<",
-            Comparison::Other => "?",
+            Searched::Equal => "=",
+            Searched::Range => "<",
+            Searched::Other => "?",
         };
         comparisons(condition)
             .iter()

@@ -12,8 +12,10 @@ mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
-pub use condition::{Compared, Comparison, Ordered, PlanColumn, columns, comparisons, sort_key};
+pub use condition::{Compared, Ordered, PlanColumn, Searched, columns, comparisons, sort_key};
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use index::{IndexText, index_text, is_keyword, is_same_index};
 pub use redact::redact;
-pub use repair::{Repaired, repair};
+pub use repair::{
+    ColumnType, Comparison, Meeting, Parameter, ParameterRole, Refusal, Repaired, learn, parameters, repair,
+};

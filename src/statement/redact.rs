@@ -2,12 +2,18 @@
 //! refuses, and on utility statements, whose literals `pg_stat_statements` keeps.
 
 use pg_query::protobuf::Token;
+use std::collections::BTreeSet;
 
 /// The text with literals replaced by parameters numbered after its own, and comments left out;
 /// the squashed list `IN ($1 /*, ... */)` stays as PostgreSQL 18 prints it. None when the scanner
 /// refuses the text, as it does when `track_activity_query_size` cut it inside a literal.
 #[must_use]
 pub fn redact(text: &str) -> Option<String> {
+    redact_but(text, &BTreeSet::new())
+}
+
+/// The same, but for the literals at these byte positions.
+pub(super) fn redact_but(text: &str, kept: &BTreeSet<usize>) -> Option<String> {
     // Not `scan_tokens`: in 18.1 it makes a slice of a null pointer when a text holds no token.
     let tokens = pg_query::scan(text).ok()?.tokens;
     let mut next = 1 + tokens
@@ -22,6 +28,7 @@ pub fn redact(text: &str) -> Option<String> {
         let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);
         let own = text.get(start..end)?;
         match Token::try_from(token.token) {
+            _ if kept.contains(&start) => out.push_str(text.get(from..end)?),
             Ok(Token::Sconst | Token::Usconst | Token::Bconst | Token::Xconst | Token::Fconst | Token::Iconst) => {
                 out.push_str(text.get(from..start)?);
                 out.push_str(&format!("${next}"));

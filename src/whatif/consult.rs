@@ -5,6 +5,7 @@ use crate::advise::{Bounds, Candidate, Found, Key, Pool, Query, Task, Weigh, Wor
 use crate::model::plan::Name;
 use crate::model::snapshot::Snapshot;
 use crate::postgres::{ReadError, Reader};
+use crate::statement::ColumnType;
 use std::collections::BTreeSet;
 use tokio::runtime::Handle;
 
@@ -48,12 +49,12 @@ pub enum ConsultError {
     Ended,
 }
 
-/// Searches for indexes. `column_type` knows the type of a column by its name.
+/// Searches for indexes.
 pub async fn consult(
     reader: &Reader,
     snapshot: &Snapshot,
     consultation: Consultation,
-    column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+    column_type: &ColumnType<'_>,
 ) -> Result<Consulted, ConsultError> {
     let extension = snapshot.extensions.iter().find(|row| row.name == "hypopg");
     let schema = extension.map(|row| row.schema.clone()).ok_or(ConsultError::NoHypopg)?;
@@ -79,7 +80,7 @@ async fn probes(
     reader: &Reader,
     snapshot: &Snapshot,
     mut workload: Workload,
-    column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+    column_type: &ColumnType<'_>,
 ) -> (Workload, Vec<Probe>) {
     let mut kept = Vec::new();
     let mut probes = Vec::new();

@@ -1,11 +1,11 @@
 //! HypoPG: indexes that only the planner sees, in a session of ours and gone with it. Never creates the
 //! extension. Each session holds its own hypothetical indexes, so that several share the questions.
 
-use super::{Question as Statement, planned};
+use super::{Question as Statement, declared, planned};
 use crate::advise::{Answer, Candidate, Id, Pool, Question, WhatIf};
 use crate::ddl::{qualified, quoted};
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
-use crate::statement::Repaired;
+use crate::statement::{ColumnType, Repaired};
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +65,7 @@ impl Hypopg {
         reader: &Reader,
         major: i32,
         statement: Statement<'_>,
-        column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+        column_type: &ColumnType<'_>,
     ) -> Result<Probe, (&'static str, String)> {
         let (repaired, _) = planned(reader, major, statement, column_type).await?;
         Ok(Probe { search_path: statement.search_path.to_owned(), explain: script(&repaired, major) })
@@ -73,7 +73,8 @@ impl Hypopg {
 }
 
 /// One message that explains a statement with no regard to the values of its parameters.
-fn script(Repaired { sql, params }: &Repaired, major: i32) -> String {
+fn script(repaired: &Repaired, major: i32) -> String {
+    let Repaired { sql, params, .. } = repaired;
     if major >= 16 {
         return format!("explain {MARKER} (generic_plan, format json) {sql}");
     }
@@ -82,8 +83,9 @@ fn script(Repaired { sql, params }: &Repaired, major: i32) -> String {
     }
     let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
     format!(
-        "prepare {MARKER} pgassay_question as {sql}; explain {MARKER} (format json) execute pgassay_question({nulls}); \
-         deallocate {MARKER} pgassay_question"
+        "prepare {MARKER} pgassay_question{} as {sql}; explain {MARKER} (format json) execute pgassay_question({nulls}); \
+         deallocate {MARKER} pgassay_question",
+        declared(repaired)
     )
 }
 

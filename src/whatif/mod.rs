@@ -12,12 +12,12 @@ pub use hypopg::{Hypopg, Probe};
 
 use crate::model::snapshot::Plan;
 use crate::postgres::{ReadError, Reader};
-use crate::statement::{Repaired, redact, repair};
+use crate::statement::{ColumnType, Refusal, Repaired, learn, redact, repair};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Times a statement is mended by what the server says of it.
-const ATTEMPTS: usize = 6;
+/// Parameters of one statement whose types are learnt from the server's refusals, at most.
+const LESSONS: usize = 16;
 
 /// One statement to be planned.
 #[derive(Debug, Clone, Copy)]
@@ -32,13 +32,8 @@ pub struct Question<'a> {
     pub search_path: &'a str,
 }
 
-/// Asks for the generic plan of a statement. `column_type` knows the type of a column by its name.
-pub async fn plan(
-    reader: &Reader,
-    major: i32,
-    question: Question<'_>,
-    column_type: &(dyn Fn(&str) -> Option<String> + Sync),
-) -> Plan {
+/// Asks for the generic plan of a statement.
+pub async fn plan(reader: &Reader, major: i32, question: Question<'_>, column_type: &ColumnType<'_>) -> Plan {
     let (plan, unplannable, error) = match planned(reader, major, question, column_type).await {
         Ok((_, plan)) => (Some(plan), None, None),
         Err((code, words)) => (None, Some(code.to_owned()), Some(words)),
@@ -53,37 +48,44 @@ pub async fn plan(
     }
 }
 
-/// The statement as the server takes it, and its plan; or why there is none, as a code and in words.
+/// The statement as the server takes it, and its plan; or a code and words why there is none. Each refusal that tells the type of a parameter is
+/// followed by another attempt.
 async fn planned(
     reader: &Reader,
     major: i32,
     question: Question<'_>,
-    column_type: &(dyn Fn(&str) -> Option<String> + Sync),
+    column_type: &ColumnType<'_>,
 ) -> Result<(Repaired, Value), (&'static str, String)> {
     let mut casts = BTreeMap::new();
-    let mut outcome = Err(("not_plannable", "the parser refused the text".to_owned()));
-    for _ in 0..ATTEMPTS {
-        let repaired = match repair(question.text, column_type, &casts) {
-            Ok(repaired) => repaired,
-            Err(error) => {
-                outcome = Err(("not_plannable", error.to_string()));
-                break;
-            }
-        };
-        match reader.explain(&script(&repaired, major), question.search_path).await {
+    loop {
+        let repaired =
+            repair(question.text, column_type, &casts).map_err(|error| ("not_plannable", error.to_string()))?;
+        let script = script(&repaired, major);
+        let error = match reader.explain(&script, question.search_path).await {
             Ok(mut plan) => {
                 redact_plan(&mut plan);
                 return Ok((repaired, plan));
             }
-            Err(error) => {
-                let untyped = untyped_parameter(&error).filter(|number| !casts.contains_key(number));
-                outcome = Err((code(&error), error.message));
-                let Some(number) = untyped else { break };
-                casts.insert(number, "text".to_owned());
-            }
+            Err(error) => error,
+        };
+        let refusal = Refusal {
+            sqlstate: error.sqlstate.as_deref().unwrap_or_default(),
+            message: &error.message,
+            position: error.position.and_then(|at| position(&script, &repaired.sql, at)),
+        };
+        let learnt = learn(&repaired.sql, refusal, &casts);
+        if learnt.is_empty() || casts.len() >= LESSONS {
+            return Err((code(&error), error.message));
         }
+        casts.extend(learnt);
     }
-    outcome
+}
+
+/// The byte of the statement itself that the server points at.
+fn position(script: &[String], sql: &str, at: u32) -> Option<usize> {
+    let asked = script.iter().find(|statement| statement.ends_with(sql))?;
+    let character = usize::try_from(at).ok()?.checked_sub(1 + asked.len() - sql.len())?;
+    sql.char_indices().nth(character).map(|(byte, _)| byte)
 }
 
 /// Parts of a plan that are expressions: they show literals of views, policies and constraints.
@@ -130,7 +132,7 @@ fn redact_expression(value: &mut Value) {
 
 /// The statements that make the plan: one, or several of which the last but one returns it.
 fn script(repaired: &Repaired, major: i32) -> Vec<String> {
-    let Repaired { sql, params } = repaired;
+    let Repaired { sql, params, .. } = repaired;
     if major >= 16 {
         return vec![format!("explain (generic_plan, verbose, format json) {sql}")];
     }
@@ -140,10 +142,17 @@ fn script(repaired: &Repaired, major: i32) -> Vec<String> {
     let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
     vec![
         "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)".to_owned(),
-        format!("prepare pgassay_question as {sql}"),
+        format!("prepare pgassay_question{} as {sql}", declared(repaired)),
         format!("explain (verbose, format json) execute pgassay_question({nulls})"),
         "deallocate pgassay_question".to_owned(),
     ]
+}
+
+/// Types for the parameters that are gone from the text: the server refuses those it cannot type.
+fn declared(repaired: &Repaired) -> String {
+    let Some(last) = repaired.gone.last() else { return String::new() };
+    let types = (1..=*last).map(|number| if repaired.gone.contains(&number) { "text" } else { "unknown" });
+    format!("({})", types.collect::<Vec<_>>().join(", "))
 }
 
 /// Why the server refused, as a code.
@@ -159,22 +168,17 @@ fn code(error: &ReadError) -> &'static str {
     }
 }
 
-/// `could not determine data type of parameter $3`
-fn untyped_parameter(error: &ReadError) -> Option<i32> {
-    let is_untyped = matches!(error.sqlstate.as_deref(), Some("42P18"));
-    let number = error.message.rsplit('$').next().filter(|_| is_untyped)?;
-    number.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn before_16_the_statement_is_prepared() {
-        let repaired = Repaired { sql: "SELECT $1".to_owned(), params: 2 };
+        let repaired = Repaired { sql: "SELECT $1".to_owned(), params: 2, ..Repaired::default() };
         assert_eq!(script(&repaired, 16), ["explain (generic_plan, verbose, format json) SELECT $1"]);
         assert_eq!(script(&repaired, 15)[2], "explain (verbose, format json) execute pgassay_question(null, null)");
+        let gone = Repaired { gone: [1].into(), ..repaired.clone() };
+        assert_eq!(script(&gone, 13)[1], "prepare pgassay_question(text) as SELECT $1");
         assert_eq!(script(&Repaired { params: 0, ..repaired }, 13).len(), 1);
     }
 
@@ -192,13 +196,20 @@ mod tests {
     }
 
     #[test]
-    fn the_server_names_the_parameter_it_cannot_type() {
-        let error = |sqlstate: &str| ReadError {
-            message: "could not determine data type of parameter $12".to_owned(),
-            sqlstate: Some(sqlstate.to_owned()),
-        };
-        assert_eq!(untyped_parameter(&error("42P18")), Some(12));
-        assert_eq!(untyped_parameter(&error("42601")), None);
-        assert_eq!(code(&error("42501")), "no_privilege");
+    fn the_server_points_into_the_statement() {
+        let repaired = Repaired { sql: "SELECT 'ü' + $1".to_owned(), params: 1, ..Repaired::default() };
+        for major in [13, 18] {
+            let script = script(&repaired, major);
+            let asked = script.iter().find(|statement| statement.ends_with(&repaired.sql)).expect("asked");
+            let at = u32::try_from(asked.chars().count() - 3).expect("short");
+            assert_eq!(position(&script, &repaired.sql, at), repaired.sql.find('+'));
+            assert_eq!(position(&script, &repaired.sql, 2), None);
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_a_code() {
+        let sqlstate = Some("42501".to_owned());
+        assert_eq!(code(&ReadError { message: String::new(), sqlstate, position: None }), "no_privilege");
     }
 }

@@ -26,6 +26,7 @@ mod shapes;
 mod standby;
 mod statements;
 mod targets;
+mod texts;
 mod tls;
 mod transactions;
 mod verify;
