@@ -4,6 +4,7 @@
 use super::crew::{Activity, Crew};
 use super::run::Settings;
 use crate::ddl::holder_text;
+use crate::model::catalog::Holder;
 use crate::model::finding::fingerprint;
 use crate::model::plan::{LockClass, Statement};
 use crate::model::units;
@@ -54,8 +55,13 @@ pub(super) async fn run(
         LockClass::Blocking => blocking(crew, &statement.sql, settings, progress).await,
         LockClass::Waiting => waiting(crew, &statement.sql, settings, progress).await,
     };
-    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
+    remarks(crew, progress);
     result
+}
+
+/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say.
+fn remarks(crew: &Crew, progress: &dyn Progress) {
+    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
 }
 
 /// In a transaction of its own with a lock time-out that grows, at most [`TRIES`] times and `max_wait`.
@@ -139,6 +145,7 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
     let mut waited = Duration::ZERO;
     let mut cancelled = None;
     let mut last = Instant::now();
+    let mut named = String::new();
     loop {
         tokio::select! {
             biased;
@@ -152,13 +159,20 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
         }
         let passed = last.elapsed();
         last = Instant::now();
+        remarks(crew, progress);
         // A look that fails says nothing of the statement.
         let Ok(Some(activity)) = crew.scout.activity(crew.worker.pid).await else { continue };
         let mut who = String::new();
         if activity.is_waiting == Some(true) {
             waited += passed;
-            who = blockers(crew, &activity).await;
+            let holders = blockers(crew).await;
+            who = told(&holders, &activity);
             progress.phase(&format!("waits for {who}"), 0, 0);
+            let pids = format!("{:?}", holders.iter().map(|holder| (holder.pid, &holder.prepared)).collect::<Vec<_>>());
+            if waited >= LOOK && pids != named {
+                progress.warn(&format!("waits for {who}"));
+                named = pids;
+            }
         } else {
             waited = Duration::ZERO;
             report(&activity, progress);
@@ -180,8 +194,11 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
     }
 }
 
-async fn blockers(crew: &Crew, activity: &Activity) -> String {
-    let holders = crew.scout.blockers(crew.worker.pid).await.unwrap_or_default();
+async fn blockers(crew: &Crew) -> Vec<Holder> {
+    crew.scout.blockers(crew.worker.pid).await.unwrap_or_default()
+}
+
+fn told(holders: &[Holder], activity: &Activity) -> String {
     if holders.is_empty() {
         return activity.locker_pid.map_or_else(|| "another session".to_owned(), |pid| format!("pid {pid}"));
     }

@@ -198,10 +198,11 @@ pub struct StepStory {
 impl Run {
     /// Reads a journal. A last line that was cut short by a crash is left out.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
-        let text = std::fs::read_to_string(path).map_err(|error| fail(path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| fail(path, error))?;
         let mut entries = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            match serde_json::from_str::<Entry>(line) {
+        // Bytes: a crash may cut a character in two.
+        for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            match serde_json::from_slice::<Entry>(line) {
                 Ok(entry) => entries.push(entry),
                 Err(error) if error.is_eof() && number > 0 => {}
                 Err(error) => return Err(fail(path, format!("line {}: {error}", number + 1))),
@@ -258,7 +259,7 @@ impl Run {
     /// Something is left to do, or to look at.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        !matches!(self.ended, Some((_, true)))
+        !self.header.steps.iter().all(|step| self.is_done(*step))
     }
 
     /// The step is done, as far as the journal knows.

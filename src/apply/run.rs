@@ -4,9 +4,9 @@ use super::crew::{Crew, Orphan};
 use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
-use crate::ddl::{Half, Limits, State, behind, inverse, state, statements};
+use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
-use crate::model::plan::{Change, Name, Plan, Step};
+use crate::model::plan::{Change, IndexForm, Name, Plan, Step};
 use crate::model::units;
 use crate::postgres::ReadError;
 use crate::progress::Progress;
@@ -203,7 +203,8 @@ impl Work<'_> {
     }
 
     async fn change(&mut self, change: &Change, state: State, bystanders: &[Name]) -> Result<(), Stop> {
-        self.end_of_orphans().await?;
+        let is_half = state != State::Todo;
+        self.end_of_orphans().await.map_err(|stop| Stop { is_half, ..stop })?;
         self.session().await?;
         let state = match state {
             // What an earlier run of ours was building is built now, or is not.
@@ -219,7 +220,7 @@ impl Work<'_> {
             (Change::CreateIndex(form), _) if form.is_partitioned => {
                 index::create_partitioned(self, change, form).await
             }
-            (Change::CreateIndex(form), state) => index::create(self, change, form, state != State::Todo).await,
+            (Change::CreateIndex(form), state) => index::create(self, change, form, &state).await,
             (Change::DropIndex(form), _) if form.is_partitioned => index::drop_partitioned(self, change, form).await,
             (Change::DropIndex(form), _) => index::drop(self, change, form).await,
             (Change::ReindexIndex { index, .. }, _) => index::reindex(self, change, index, bystanders).await,
@@ -284,7 +285,7 @@ impl Work<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.crew.replace_worker().await.map_err(|error| lost(error.to_string()))
+        self.crew.replace_worker().await.map_err(lost)
     }
 }
 
@@ -301,6 +302,15 @@ fn restore(change: &Change, catalog: &Catalog) -> Option<Change> {
         Change::CreateIndex(mut form) => {
             form.trimmings = catalog.index(&form.name).map(SeenIndex::trimmings).unwrap_or_default();
             Some(Change::CreateIndex(form))
+        }
+        Change::DropIndex(mut form) if form.is_partitioned => {
+            let bare = form.clone();
+            for leaf in &mut form.leaves {
+                leaf.twin = twin(catalog, &bare, leaf).map(|own| {
+                    Box::new(IndexForm { name: own.name(), trimmings: own.trimmings(), ..leaf_form(&bare, leaf) })
+                });
+            }
+            Some(Change::DropIndex(form))
         }
         other => Some(other),
     }

@@ -14,7 +14,7 @@ use anyhow::{Result, anyhow, bail};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is to be carried out, and where.
 pub(super) struct Job<'a> {
@@ -67,6 +67,9 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
         }
         if !args.yes {
             confirm(&todo, job.target)?;
+        }
+        if settings.interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted, nothing was done");
         }
         let header = Header {
             run,

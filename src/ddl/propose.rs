@@ -105,7 +105,11 @@ impl<'a> Desk<'a> {
 
     fn add(&mut self, wish: &'a Wish, change: Change, estimate: Estimate) {
         let place = (order(&change), change.table().clone(), change.object().clone());
-        self.drafts.entry(place).or_insert(Draft { change, estimate, wishes: Vec::new() }).wishes.push(wish);
+        let draft = self.drafts.entry(place).or_insert(Draft { change, estimate, wishes: Vec::new() });
+        if let (Change::DropIndex(form), Some(keeper)) = (&mut draft.change, &wish.keeper) {
+            form.keeper = Some(Name::new(&form.name.schema, keeper));
+        }
+        draft.wishes.push(wish);
     }
 
     fn leave(&mut self, wish: &Wish, reason: &str) {
@@ -151,6 +155,7 @@ impl<'a> Desk<'a> {
             .map(|leaf| Leaf {
                 index: Name::new(&leaf.schema, &self.names.index(&leaf.schema, &leaf.name, &key.columns)),
                 table: leaf,
+                twin: None,
             })
             .collect();
         let is_partitioned = kind == RelationKind::PartitionedTable;

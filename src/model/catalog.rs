@@ -102,8 +102,6 @@ pub struct SeenIndex {
     pub statistics_targets: Vec<i32>,
     /// CLUSTER uses it.
     pub is_clustered: bool,
-    /// Its size, in bytes.
-    pub bytes: i64,
 }
 
 impl SeenIndex {
@@ -123,6 +121,15 @@ impl SeenIndex {
     #[must_use]
     pub fn is_part_of(&self, parent: &Name) -> bool {
         self.parent_schema.as_deref() == Some(&parent.schema) && self.parent_name.as_deref() == Some(&parent.name)
+    }
+
+    /// Beyond its definition it has all that these ask for; the tablespace does not count.
+    #[must_use]
+    pub fn has(&self, wanted: &Trimmings) -> bool {
+        let own = self.trimmings();
+        (wanted.comment.is_none() || wanted.comment == own.comment)
+            && wanted.statistics.iter().all(|target| own.statistics.contains(target))
+            && (own.is_clustered || !wanted.is_clustered)
     }
 
     /// What its definition does not say.

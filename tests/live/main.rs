@@ -5,6 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apply_breaks;
+mod apply_locks;
+mod apply_partitioned;
+mod apply_refusals;
 mod clinic;
 mod databases;
 mod demo;
