@@ -18,7 +18,8 @@ select
   s.spcname::text as tablespace,
   coalesce(g.columns, '{}') as statistics_columns,
   coalesce(g.targets, '{}') as statistics_targets,
-  i.indisclustered as is_clustered
+  i.indisclustered as is_clustered,
+  pg_catalog.pg_relation_size(c.oid) as bytes
 from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) w (schema, name)
 join pg_catalog.pg_namespace n on n.nspname = w.schema
 join pg_catalog.pg_class t on t.relnamespace = n.oid and t.relname = w.name

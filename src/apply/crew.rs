@@ -87,9 +87,13 @@ impl Scout {
         loop {
             look += 1;
             match self.look(changes).await {
-                Err(error) if look < LOOKS && error.sqlstate.as_deref() == Some("55P03") => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                Err(error) if error.sqlstate.as_deref() != Some("55P03") => return Err(error),
+                Err(error) if look >= LOOKS => {
+                    let message = "a table of this plan is locked exclusively, and its indexes cannot be read: \
+                                   try again when that is over";
+                    return Err(ReadError { message: message.to_owned(), ..error });
                 }
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
                 seen => return seen,
             }
         }
@@ -101,12 +105,16 @@ impl Scout {
         let leaves = changes.iter().filter_map(|change| change.index()).flat_map(|index| &index.leaves);
         let names: BTreeSet<Name> = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).collect();
         let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
+        // Reading a definition takes a lock on the table: where it is of no interest, nobody waits for that.
+        let indexed: BTreeSet<&Name> = changes.iter().filter_map(|change| Some(&change.index()?.table)).collect();
         let is_table = |kind: &str| matches!(kind, "r" | "p" | "m");
+        let own = relations.iter().filter(|row| is_table(&row.kind));
+        let own = own.map(|row| (Name::new(&row.schema, &row.name), row.parent_name.is_some()));
         let tables: BTreeSet<Name> =
-            (relations.iter()).filter(|row| is_table(&row.kind)).map(|row| Name::new(&row.schema, &row.name)).collect();
+            own.filter(|(name, is_partition)| *is_partition || indexed.contains(name)).map(|(name, _)| name).collect();
         Ok(Catalog {
             indexes: self.named("change_indexes", &tables).await?,
-            statistics: self.named("change_statistics", &tables).await?,
+            statistics: self.named("change_statistics", &names).await?,
             relations,
         })
     }

@@ -165,7 +165,7 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
         let mut who = String::new();
         if activity.is_waiting == Some(true) {
             waited += passed;
-            let holders = blockers(crew).await;
+            let holders = blockers(crew, crew.worker.pid).await;
             who = told(&holders, &activity);
             progress.phase(&format!("waits for {who}"), 0, 0);
             let pids = format!("{:?}", holders.iter().map(|holder| (holder.pid, &holder.prepared)).collect::<Vec<_>>());
@@ -194,8 +194,8 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
     }
 }
 
-async fn blockers(crew: &Crew) -> Vec<Holder> {
-    crew.scout.blockers(crew.worker.pid).await.unwrap_or_default()
+async fn blockers(crew: &Crew, pid: i32) -> Vec<Holder> {
+    crew.scout.blockers(pid).await.unwrap_or_default()
 }
 
 fn told(holders: &[Holder], activity: &Activity) -> String {
@@ -217,14 +217,22 @@ fn report(activity: &Activity, progress: &dyn Progress) {
 pub(super) async fn attend(crew: &Crew, pid: i32, settings: &Settings, progress: &dyn Progress) -> Result<(), Broken> {
     let began = Instant::now();
     loop {
-        match crew.scout.activity(pid).await {
-            Ok(Some(activity)) if activity.state.as_deref() == Some("active") => report(&activity, progress),
+        let activity = match crew.scout.activity(pid).await {
+            Ok(Some(activity)) if activity.state.as_deref() == Some("active") => activity,
             Ok(_) => return Ok(()),
             Err(error) => return Err(Broken::of(&error)),
-        }
+        };
+        report(&activity, progress);
         if settings.is_interrupted() || began.elapsed() >= settings.limits.max_wait {
-            let text =
-                format!("pid {pid} of an earlier run is still at work; to end it: SELECT pg_cancel_backend({pid})");
+            let holders = if activity.is_waiting == Some(true) { blockers(crew, pid).await } else { Vec::new() };
+            let who = if holders.is_empty() {
+                String::new()
+            } else {
+                format!(" and waits for {}", told(&holders, &activity))
+            };
+            let text = format!(
+                "pid {pid} of an earlier run is still at work{who}; to end that work: SELECT pg_cancel_backend({pid})"
+            );
             return Err(Broken { text, is_lost: false });
         }
         tokio::time::sleep(LOOK).await;

@@ -10,12 +10,7 @@ use crate::model::plan::{Change, IndexForm, Leaf, Name};
 use crate::statement::is_same_index;
 
 /// Builds an index on a plain table. One of that name and definition that no query can use goes first.
-pub(super) async fn create(
-    work: &mut Work<'_>,
-    change: &Change,
-    form: &IndexForm,
-    state: &State,
-) -> Result<(), Stop> {
+pub(super) async fn create(work: &mut Work<'_>, change: &Change, form: &IndexForm, state: &State) -> Result<(), Stop> {
     if *state == State::Half(Half::Bare) {
         return trim(work, form).await;
     }

@@ -64,7 +64,8 @@ pub(super) struct Stop {
 
 impl From<Broken> for Stop {
     fn from(broken: Broken) -> Self {
-        Self { text: broken.text, is_half: false, is_lost: broken.is_lost }
+        // Whether it came to its end, nobody can say without a look.
+        Self { text: broken.text, is_half: broken.is_lost, is_lost: broken.is_lost }
     }
 }
 

@@ -241,3 +241,6 @@ pub fn holder_text(holder: &Holder) -> String {
         "pid {pid} (application {application}, role {role}), {state}{age}; to end it: SELECT pg_terminate_backend({pid})"
     )
 }
+
+#[cfg(test)]
+mod tests;

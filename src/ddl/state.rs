@@ -49,7 +49,7 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
     match change {
         Change::CreateIndex(form) => create(form, catalog),
         Change::DropIndex(form) => dropped(form, catalog),
-        Change::ReindexIndex { index, was_valid } => rebuilt(index, *was_valid, catalog),
+        Change::ReindexIndex { index, was_valid, bytes } => rebuilt(index, *was_valid, *bytes, catalog),
         Change::Analyze { table } => analyzed(table, catalog, planned_at),
         Change::CreateStatistics(form) => created_statistics(form, catalog),
         Change::DropStatistics(form) => dropped_statistics(form, catalog),
@@ -141,7 +141,7 @@ pub fn twin<'a>(catalog: &'a Catalog, form: &IndexForm, leaf: &Leaf) -> Option<&
     catalog.indexes.iter().find(|index| index.is_usable() && index.parent_name.is_none() && is_form(index, &wanted))
 }
 
-fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
+fn rebuilt(form: &IndexForm, was_valid: bool, bytes: i64, catalog: &Catalog) -> State {
     let Some(index) = catalog.index(&form.name) else {
         return State::Foreign(format!("{} is gone", form.name));
     };
@@ -150,6 +150,9 @@ fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
     }
     match (index.is_usable(), was_valid) {
         (true, false) => State::Done(format!("{} is valid again", form.name)),
+        (true, true) if has_shrunk(bytes, index.bytes) => {
+            State::Done(format!("{} is smaller than at planning: it was built anew", form.name))
+        }
         (true, true) => State::Todo,
         // An index that was broken at planning is what this change is for.
         (false, _) => match unusable(index, catalog) {
@@ -157,6 +160,11 @@ fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
             other => other,
         },
     }
+}
+
+/// By a quarter. An index grows and never shrinks but by being built anew.
+fn has_shrunk(before: i64, now: i64) -> bool {
+    now <= before / 4 * 3 && before > 0
 }
 
 fn differs(index: &SeenIndex, form: &IndexForm) -> Option<State> {
@@ -309,11 +317,17 @@ mod tests {
 
     #[test]
     fn an_index_to_build_anew() {
-        let rebuild = |was_valid| Change::ReindexIndex { index: form(), was_valid };
-        let valid = catalog(vec![seen("t_x_idx", "btree (x)")]);
+        let rebuild = |was_valid| Change::ReindexIndex { index: form(), was_valid, bytes: 8192 };
+        let valid = catalog(vec![SeenIndex { bytes: 8192, ..seen("t_x_idx", "btree (x)") }]);
         assert!(is_done(&judge(&rebuild(false), &valid)));
         assert_eq!(judge(&rebuild(true), &valid), State::Todo);
         assert!(is_foreign(&judge(&rebuild(true), &catalog(vec![]))));
+        let sized = |bytes| SeenIndex { bytes, ..seen("t_x_idx", "btree (x)") };
+        let shrunk = |before, now| {
+            let rebuild = Change::ReindexIndex { index: form(), was_valid: true, bytes: before };
+            is_done(&judge(&rebuild, &catalog(vec![sized(now)])))
+        };
+        assert!(shrunk(1000, 700) && !shrunk(1000, 800) && !shrunk(0, 0), "its size tells that it was done");
     }
 
     #[test]

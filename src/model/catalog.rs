@@ -102,6 +102,8 @@ pub struct SeenIndex {
     pub statistics_targets: Vec<i32>,
     /// CLUSTER uses it.
     pub is_clustered: bool,
+    /// Its size, in bytes.
+    pub bytes: i64,
 }
 
 impl SeenIndex {

@@ -178,6 +178,9 @@ pub enum Change {
         index: IndexForm,
         /// Queries could use it at planning.
         was_valid: bool,
+        /// Its size at planning, in bytes; 0: unknown.
+        #[serde(default)]
+        bytes: i64,
     },
     /// The planner's statistics of the table will be new.
     Analyze {

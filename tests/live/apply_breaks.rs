@@ -28,6 +28,11 @@ async fn the_program_is_killed() {
         killed.wait().expect("it is gone");
         assert_eq!(site.indexes("%note%").await, "orders_note_idx f t", "the server goes on");
 
+        if binaries.major < 14 {
+            let early = site.run(&["resume", "--max-wait", "1s"]).expect(5);
+            assert!(early.stdout.contains("half done: pid "), "{early:#?}");
+            assert!(early.stdout.contains("of an earlier run is still at work and waits for pid"), "{early:#?}");
+        }
         let resumed = site.start(&["resume"]);
         site.until("select count(*) > 1 from pg_stat_activity where application_name like 'pgassay/%'").await;
         holder.execute("rollback").await.expect("released");
@@ -41,13 +46,47 @@ async fn the_program_is_killed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_killed_program_began_is_taken_back() {
+    for binaries in [oldest(), newest()] {
+        let site = Site::open(&binaries).await;
+        let holder = site.session(SNAPSHOT).await;
+        site.plan(vec![notes()]).await;
+        let mut killed = site.until_it_waits(&[]).await;
+        killed.kill().expect("killed");
+        killed.wait().expect("it is gone");
+        let undone = site.start(&["undo"]);
+        site.until("select count(*) > 1 from pg_stat_activity where application_name like 'pgassay/%'").await;
+        holder.execute("rollback").await.expect("released");
+        end(undone).expect(0);
+        assert_eq!(site.indexes("%note%").await, "");
+        assert!(site.run(&["resume"]).expect(0).stdout.contains("nothing to resume"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_somebody_elses_is_not_taken_back() {
+    let site = Site::open(&newest()).await;
+    let holder = site.session(SNAPSHOT).await;
+    site.plan(vec![notes()]).await;
+    site.apply(&["--max-wait", "1s"]).expect(5);
+    holder.execute("rollback").await.expect("released");
+    site.admin.execute("create index orders_note_idx on shop.orders (note)").await.expect("made by hand");
+    assert!(site.run(&["undo"]).expect(0).stdout.contains("nothing to take back"));
+    assert_eq!(site.indexes("%note%").await, "orders_note_idx t t");
+    assert!(site.run(&["resume"]).expect(0).stdout.contains("nothing to do"));
+    assert!(site.run(&["undo"]).expect(0).stdout.contains("nothing to take back"));
+    assert_eq!(site.indexes("%note%").await, "orders_note_idx t t");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_session_is_ended() {
     for binaries in [oldest(), newest()] {
         let site = Site::open(&binaries).await;
         let holder = site.session(SNAPSHOT).await;
         site.plan(vec![notes()]).await;
         let applied = site.until_it_waits(&[]).await;
-        let ended = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
+        let ended =
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
         site.admin.execute(ended).await.expect("ended");
         let outcome = end(applied).expect(5);
         assert!(outcome.stdout.contains("what was built of it is removed"), "{}", outcome.stdout);
@@ -202,7 +241,7 @@ async fn a_rebuild_is_cut_off() {
             let site = Site::with(&binaries, STRANGERS).await;
             let before = site.indexes("%").await;
             let index = index("orders_user_id_idx", "orders", "btree (user_id)");
-            site.plan(vec![Change::ReindexIndex { index, was_valid: true }]).await;
+            site.plan(vec![Change::ReindexIndex { index, was_valid: true, bytes: 0 }]).await;
             let holder = site.session(SNAPSHOT).await;
             let mut applied = site.start(&["plan.json", "--max-wait", if how == "limit" { "1s" } else { "5min" }]);
             match how {

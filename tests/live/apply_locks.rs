@@ -57,6 +57,43 @@ async fn a_build_goes_on_when_others_are_done() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_outs_of_the_role_do_not_cut_a_build_off() {
+    for binaries in [oldest(), newest()] {
+        let sql = "alter role postgres set statement_timeout = '200ms'; alter role postgres set lock_timeout = '100ms';
+                   alter role postgres set search_path = shop; alter role postgres set datestyle = 'SQL, DMY'";
+        let site = Site::with(&binaries, sql).await;
+        let holder = site.session(HOLDERS[0].0).await;
+        site.plan(vec![notes()]).await;
+        let applied = site.until_it_waits(&[]).await;
+        let long = "select clock_timestamp() - query_start > interval '1 second' from pg_stat_activity
+            where application_name like 'pgassay/apply/%'";
+        site.until(long).await;
+        holder.execute("rollback").await.expect("released");
+        end(applied).expect(0);
+        assert_eq!(site.indexes("%note%").await, "orders_note_idx t t");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_see_little_is_told_what_can_be_seen() {
+    for binaries in [oldest(), newest()] {
+        let sql = "create role owner login; alter table shop.orders owner to owner;
+                   grant usage, create on schema shop to owner";
+        let site = Site::with(&binaries, sql).await;
+        let holder = site.session(HOLDERS[1].0).await;
+        let pid = holder.value("select pg_backend_pid()").await.expect("a number").expect("one");
+        site.plan(vec![notes()]).await;
+        let dsn = site.cluster.dsn("owner", "corner");
+        let words = ["apply", "plan.json", &dsn, "--state", "state", "--yes", "--max-wait", "1s"];
+        let outcome = site.yard.pgassay(&words).run().expect(5);
+        assert!(outcome.stdout.contains(&format!("for pid {pid} (application till, role postgres)")), "{outcome:#?}");
+        holder.execute("rollback").await.expect("released");
+        site.yard.pgassay(&["apply", "resume", &dsn, "--state", "state", "--yes"]).run().expect(0);
+        assert_eq!(site.indexes("%note%").await, "orders_note_idx t t");
+    }
+}
+
 /// Sets an option of a table.
 fn option() -> Change {
     Change::SetReloption {
@@ -175,6 +212,7 @@ async fn writers_go_on() {
             Change::ReindexIndex {
                 index: index("orders_user_id_idx", "orders", "btree (user_id)"),
                 was_valid: true,
+                bytes: 0,
             },
             Change::Analyze { table: Name::new("shop", "orders") },
         ])

@@ -138,7 +138,10 @@ async fn partitions_come_and_go() {
     for binaries in [oldest(), newest()] {
         let site = open(&binaries).await;
         site.plan(vec![users(ALL)]).await;
-        site.admin.execute("create table shop.events_4 partition of shop.events for values from (4000) to (5000)").await.expect("made");
+        site.admin
+            .execute("create table shop.events_4 partition of shop.events for values from (4000) to (5000)")
+            .await
+            .expect("made");
         let outcome = site.apply(&[]).expect(4);
         assert!(outcome.stderr.contains("partition shop.events_4 came since planning: plan again"), "{outcome:#?}");
         site.admin.execute("drop table shop.events_4").await.expect("dropped");
@@ -150,7 +153,10 @@ async fn partitions_come_and_go() {
         site.run(&["resume"]).expect(0);
         let whole = site.indexes("events%").await;
         assert_eq!(whole.matches("t t").count(), 5, "{whole}");
-        assert!(whole.contains("events_5_user_id_idx t t, events_d_user_id_idx t t, events_user_id_idx t t"), "{whole}");
+        assert!(
+            whole.contains("events_5_user_id_idx t t, events_d_user_id_idx t t, events_user_id_idx t t"),
+            "{whole}"
+        );
     }
 }
 

@@ -96,8 +96,12 @@ fn changed() -> Vec<(Change, &'static str, &'static str)> {
     let redefined = "drop index shop.orders_user_id_idx; create index orders_user_id_idx on shop.orders (user_id, id)";
     vec![
         (Change::DropIndex(user_id()), redefined, "orders_user_id_idx changed since planning"),
-        (Change::ReindexIndex { index: user_id(), was_valid: true }, redefined, "changed since planning"),
-        (Change::ReindexIndex { index: user_id(), was_valid: true }, "drop index shop.orders_user_id_idx", "is gone"),
+        (Change::ReindexIndex { index: user_id(), was_valid: true, bytes: 0 }, redefined, "changed since planning"),
+        (
+            Change::ReindexIndex { index: user_id(), was_valid: true, bytes: 0 },
+            "drop index shop.orders_user_id_idx",
+            "is gone",
+        ),
         (Change::DropIndex(user_id()), "alter table shop.orders rename to old_orders", "table shop.orders is gone"),
         (notes(), "alter table shop.orders rename to old_orders", "table shop.orders is gone"),
         (notes(), "create index orders_note_idx on shop.orders (note desc)", "is there with another definition"),
@@ -173,7 +177,7 @@ async fn room_and_replication_have_limits() {
         plan.steps[0].estimate.bytes = 2 << 20;
         plan.steps[0].estimate.peak_bytes = 3 << 20;
         site.keep(&plan);
-        refused(apply(&site, &site.dsn(), &["--free-disk", "2MiB"]), &["--free-disk says 2.0 MiB"]);
+        refused(apply(&site, &site.dsn(), &["--free-disk", "2MiB"]), &["--free-disk says 2 MiB"]);
         site.admin.execute("select pg_create_physical_replication_slot('old', true)").await.expect("a slot");
         let wal = "create table shop.wal as select repeat('x', 1000) from generate_series(1, 5000)";
         site.admin.execute(wal).await.expect("WAL");
@@ -195,13 +199,7 @@ async fn a_strangers_build_is_waited_out_by_nobody() {
         let waits = "select exists (select from pg_stat_activity where query like 'create index%' and wait_event_type = 'Lock')";
         site.until(waits).await;
         site.plan(vec![notes(), Change::CreateIndex(index("o_id_note", "orders", "btree (id, note)"))]).await;
-        refused(
-            apply(&site, &site.dsn(), &[]),
-            &[
-                "step 1: pid ",
-                "step 2: pid ",
-            ],
-        );
+        refused(apply(&site, &site.dsn(), &[]), &["step 1: pid ", "step 2: pid "]);
         holder.execute("rollback").await.expect("released");
         builds.await.expect("it ran").expect("and came to its end");
         let outcome = apply(&site, &site.dsn(), &["--step", "1"]).expect(0);

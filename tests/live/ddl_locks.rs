@@ -50,7 +50,12 @@ async fn in_transaction(site: &Site, session: &Scratch, pid: &str, statement: &S
 }
 
 /// Looks at a long one while it waits for an older transaction on its table.
-async fn while_it_waits(site: &Site, session: Scratch, pid: &str, statement: &Statement) -> (Scratch, (String, String)) {
+async fn while_it_waits(
+    site: &Site,
+    session: Scratch,
+    pid: &str,
+    statement: &Statement,
+) -> (Scratch, (String, String)) {
     let holder = site.session("begin; update shop.orders set note = note where id = 1").await;
     let sql = statement.sql.clone();
     let running = tokio::spawn(async move {
@@ -75,8 +80,7 @@ fn trimmed() -> IndexForm {
 
 /// All that can be in a plan, in an order in which each can be run.
 fn all() -> Vec<Statement> {
-    let parent =
-        IndexForm { is_partitioned: true, ..index("events_note_idx", "events", "btree (note)") };
+    let parent = IndexForm { is_partitioned: true, ..index("events_note_idx", "events", "btree (note)") };
     let child = Name::new("shop", "events_1_note_idx");
     let notes = || index("orders_note_idx", "orders", "btree (note)");
     let orders = || Name::new("shop", "orders");
@@ -94,7 +98,7 @@ fn all() -> Vec<Statement> {
     };
     let changes = [
         Change::CreateIndex(notes()),
-        Change::ReindexIndex { index: notes(), was_valid: true },
+        Change::ReindexIndex { index: notes(), was_valid: true, bytes: 0 },
         Change::DropIndex(notes()),
         Change::Analyze { table: orders() },
         Change::CreateStatistics(form.clone()),
