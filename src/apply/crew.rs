@@ -248,10 +248,15 @@ impl Crew {
         Ok(Err(format!("another run is at work in this database: {who}")))
     }
 
-    /// Replaces the session that changes, after it was lost, and the lock of the database when that went
-    /// with the server.
+    /// Replaces the session that changes, after it was lost.
     pub(super) async fn replace_worker(&mut self) -> Result<(), String> {
         self.worker = self.hire(&self.application).await.map_err(|error| error.to_string())?;
+        self.keep_lock().await
+    }
+
+    /// Takes the lock of the database again where its session was lost: with the server, or because somebody
+    /// ends idle ones.
+    pub(super) async fn keep_lock(&mut self) -> Result<(), String> {
         if self.keeper.value("select 1").await.is_ok() {
             return Ok(());
         }

@@ -176,6 +176,8 @@ impl Work<'_> {
         if self.settings.is_interrupted() {
             return Err(Stop { text: "interrupted before it began".to_owned(), is_half: false, is_lost: false });
         }
+        let kept = self.crew.keep_lock().await;
+        kept.map_err(|text| Stop { text, is_half: false, is_lost: false })?;
         self.wait_for_standbys().await.map_err(unharmed)?;
         let catalog = self.look(&step.change).await.map_err(unharmed)?;
         Ok((self.state(&step.change, &catalog), catalog))
@@ -297,11 +299,12 @@ fn invalid(catalog: &Catalog, change: &Change) -> Vec<Name> {
     catalog.indexes.iter().filter(own).map(SeenIndex::name).collect()
 }
 
-/// What takes a change back, with what the catalog knows of the object beyond its definition.
+/// What takes a change back, with what the catalog knows of the object beyond its definition. An index that
+/// no query could use is not made again.
 fn restore(change: &Change, catalog: &Catalog) -> Option<Change> {
     match inverse(change)? {
         Change::CreateIndex(mut form) => {
-            form.trimmings = catalog.index(&form.name).map(SeenIndex::trimmings).unwrap_or_default();
+            form.trimmings = catalog.index(&form.name).filter(|index| index.is_usable())?.trimmings();
             Some(Change::CreateIndex(form))
         }
         Change::DropIndex(mut form) if form.is_partitioned => {

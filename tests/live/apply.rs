@@ -26,7 +26,7 @@ const FAULTS: &str = "
     update shop.orders set note = note || '.';
     delete from shop.orders where id > 1990 and not exists (select from shop.items where order_id = orders.id);
     create table shop.fresh as select i as id, 'x' as note from generate_series(1, 5000) i;
-    alter table shop.fresh set (autovacuum_enabled = off, fillfactor = 90)";
+    alter table shop.fresh set (fillfactor = 90, autovacuum_enabled = off)";
 
 /// Thresholds for a small shop.
 const PARAMS: &[&str] = &[

@@ -99,6 +99,25 @@ async fn its_session_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn somebody_ends_idle_sessions() {
+    let site = Site::open(&newest()).await;
+    let (first, second) = (site.session(SNAPSHOT).await, site.session("begin; select 1").await);
+    second.execute("lock table shop.users in row exclusive mode").await.expect("in the way");
+    site.plan(vec![notes(), Change::CreateIndex(index("users_name_idx", "users", "btree (name)"))]).await;
+    let applied = site.until_it_waits(&[]).await;
+    site.admin
+        .execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'")
+        .await
+        .expect("ended");
+    site.until("select count(*) = 0 from pg_locks where locktype = 'advisory'").await;
+    first.execute("rollback").await.expect("released");
+    site.until("select count(*) = 1 from pg_stat_activity where query like 'CREATE INDEX%users_name%' and wait_event_type = 'Lock'").await;
+    assert_eq!(site.text("select count(*) from pg_locks where locktype = 'advisory'").await, "1", "it is held again");
+    second.execute("rollback").await.expect("released");
+    end(applied).expect(0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_server_crashes() {
     for binaries in [oldest(), newest()] {
         let mut site = Site::open(&binaries).await;
