@@ -9,4 +9,5 @@ select
   nullif(p.current_locker_pid, 0)::int4 as locker_pid
 from pg_catalog.pg_stat_activity a
 left join pg_catalog.pg_stat_progress_create_index p on p.pid = a.pid
-where a.pid = $1
+-- a number may have gone to somebody else since
+where a.pid = $1 and a.application_name like 'pgassay/apply/%'

@@ -12,4 +12,11 @@ where not i.indisvalid and i.indrelid not in (
   join pg_catalog.pg_database d on d.oid = l.database and d.datname = pg_catalog.current_database()
   where l.locktype = 'relation' and l.granted and l.mode = 'ShareUpdateExclusiveLock'
 )
-order by n.nspname, c.relname
+union all
+-- the column came with 14
+select n.nspname::text, c.relname::text, 'half detached, and its rows are hidden'
+from pg_catalog.pg_inherits h
+join pg_catalog.pg_class c on c.oid = h.inhrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+where pg_catalog.to_jsonb(h) ->> 'inhdetachpending' = 'true'
+order by 1, 2

@@ -91,9 +91,13 @@ impl Scout {
         loop {
             look += 1;
             match self.look(changes).await {
-                Err(error) if look < LOOKS && error.sqlstate.as_deref() == Some("55P03") => {
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                Err(error) if error.sqlstate.as_deref() != Some("55P03") => return Err(error),
+                Err(error) if look >= LOOKS => {
+                    let message = "a table of this plan is locked exclusively, and its indexes cannot be read: \
+                                   try again when that is over";
+                    return Err(ReadError { message: message.to_owned(), ..error });
                 }
+                Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
                 seen => return seen,
             }
         }
@@ -102,14 +106,19 @@ impl Scout {
     async fn look(&self, changes: &[&Change]) -> Result<Catalog, ReadError> {
         let tables = changes.iter().map(|change| change.table().clone());
         let wished = changes.iter().map(|change| change.object().clone());
-        let names: BTreeSet<Name> = tables.chain(wished).collect();
+        let leaves = changes.iter().filter_map(|change| change.index()).flat_map(|index| &index.leaves);
+        let names: BTreeSet<Name> = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).collect();
         let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
+        // Reading a definition takes a lock on the table: where it is of no interest, nobody waits for that.
+        let indexed: BTreeSet<&Name> = changes.iter().filter_map(|change| Some(&change.index()?.table)).collect();
         let is_table = |kind: &str| matches!(kind, "r" | "p" | "m");
+        let own = relations.iter().filter(|row| is_table(&row.kind));
+        let own = own.map(|row| (Name::new(&row.schema, &row.name), row.parent_name.is_some()));
         let tables: BTreeSet<Name> =
-            (relations.iter()).filter(|row| is_table(&row.kind)).map(|row| Name::new(&row.schema, &row.name)).collect();
+            own.filter(|(name, is_partition)| *is_partition || indexed.contains(name)).map(|(name, _)| name).collect();
         Ok(Catalog {
             indexes: self.named("change_indexes", &tables).await?,
-            statistics: self.named("change_statistics", &tables).await?,
+            statistics: self.named("change_statistics", &names).await?,
             relations,
         })
     }
@@ -162,24 +171,37 @@ impl Scout {
 #[derive(Debug)]
 pub struct Crew {
     target: Target,
+    run: String,
     /// The application name of the session that changes.
     pub(super) application: String,
     pub(super) scout: Scout,
     pub(super) worker: Writer,
     keeper: Writer,
+    /// A transaction pooler stands between.
+    is_pooled: bool,
 }
 
 impl Crew {
-    /// Opens the sessions of a run.
+    /// Opens the sessions of a run. Through a pooler they stay as they are: settings of ours would be found
+    /// by the application.
     pub async fn connect(target: &Target, run: &str) -> Result<Self, ConnectError> {
         let application = application(run);
-        Ok(Self {
+        let mut crew = Self {
             scout: Scout::connect(target, run).await?,
             worker: Writer::connect(target, &application).await?,
-            keeper: Writer::connect(target, &format!("pgassay/{run}")).await?,
+            keeper: Writer::connect(target, &keeper(run)).await?,
+            is_pooled: false,
             target: target.clone(),
+            run: run.to_owned(),
             application,
-        })
+        };
+        let failed = |error| unsettled(target, error);
+        crew.is_pooled = crew.probe().await.map_err(failed)?;
+        if !crew.is_pooled {
+            crew.worker.settle().await.map_err(failed)?;
+            crew.keeper.settle().await.map_err(failed)?;
+        }
+        Ok(crew)
     }
 
     /// Everything that pre-flight judges.
@@ -188,13 +210,13 @@ impl Crew {
         let read_only = self.worker.value("show transaction_read_only").await?;
         // Nobody can write on a standby; that is said once.
         let is_read_only = read_only.as_deref() == Some("on") && !site.server.is_standby;
-        Ok(Site { is_read_only, is_pooled: self.is_pooled().await?, ..site })
+        Ok(Site { is_read_only, is_pooled: self.is_pooled, ..site })
     }
 
     /// A pooler that gives a server's session away after each transaction stands between: two sessions of
     /// ours reach the same process, one of ours changes its process, or a process that is ours is not where
     /// we look. A busy pooler may escape this; that is why a plan wants a direct address.
-    async fn is_pooled(&self) -> Result<bool, ReadError> {
+    async fn probe(&self) -> Result<bool, ReadError> {
         const PID: &str = "select pg_catalog.pg_backend_pid()";
         for _ in 0..PROBES {
             let (worker, keeper) = (self.worker.value(PID).await?, self.keeper.value(PID).await?);
@@ -231,9 +253,25 @@ impl Crew {
     }
 
     /// Replaces the session that changes, after it was lost.
-    pub(super) async fn replace_worker(&mut self) -> Result<(), ConnectError> {
-        self.worker = Writer::connect(&self.target, &self.application).await?;
-        Ok(())
+    pub(super) async fn replace_worker(&mut self) -> Result<(), String> {
+        self.worker = self.hire(&self.application).await.map_err(|error| error.to_string())?;
+        self.keep_lock().await
+    }
+
+    /// Takes the lock of the database again where its session was lost: with the server, or because somebody
+    /// ends idle ones.
+    pub(super) async fn keep_lock(&mut self) -> Result<(), String> {
+        if self.keeper.value("select 1").await.is_ok() {
+            return Ok(());
+        }
+        self.keeper = self.hire(&keeper(&self.run)).await.map_err(|error| error.to_string())?;
+        self.lock().await.map_err(|error| error.message)?
+    }
+
+    async fn hire(&self, application: &str) -> Result<Writer, ConnectError> {
+        let writer = Writer::connect(&self.target, application).await?;
+        writer.settle().await.map_err(|error| unsettled(&self.target, error))?;
+        Ok(writer)
     }
 
     /// Ends all sessions.
@@ -241,6 +279,16 @@ impl Crew {
         self.worker.close().await;
         self.keeper.close().await;
     }
+}
+
+fn unsettled(target: &Target, error: ReadError) -> ConnectError {
+    let next = "connect to the server itself and not through a pooler".to_owned();
+    ConnectError { place: target.place(), cause: error.message, next, sqlstate: error.sqlstate }
+}
+
+/// The application name of the session that holds the lock.
+fn keeper(run: &str) -> String {
+    format!("pgassay/{run}")
 }
 
 /// The application name of the session that changes, in this run.

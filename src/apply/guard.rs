@@ -4,6 +4,7 @@
 use super::crew::{Activity, Crew};
 use super::run::Settings;
 use crate::ddl::holder_text;
+use crate::model::catalog::Holder;
 use crate::model::finding::fingerprint;
 use crate::model::plan::{LockClass, Statement};
 use crate::model::units;
@@ -54,8 +55,13 @@ pub(super) async fn run(
         LockClass::Blocking => blocking(crew, &statement.sql, settings, progress).await,
         LockClass::Waiting => waiting(crew, &statement.sql, settings, progress).await,
     };
-    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
+    remarks(crew, progress);
     result
+}
+
+/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say.
+fn remarks(crew: &Crew, progress: &dyn Progress) {
+    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
 }
 
 /// In a transaction of its own with a lock time-out that grows, at most [`TRIES`] times and `max_wait`.
@@ -139,6 +145,7 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
     let mut waited = Duration::ZERO;
     let mut cancelled = None;
     let mut last = Instant::now();
+    let mut named = String::new();
     loop {
         tokio::select! {
             biased;
@@ -152,13 +159,20 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
         }
         let passed = last.elapsed();
         last = Instant::now();
+        remarks(crew, progress);
         // A look that fails says nothing of the statement.
         let Ok(Some(activity)) = crew.scout.activity(crew.worker.pid).await else { continue };
         let mut who = String::new();
         if activity.is_waiting == Some(true) {
             waited += passed;
-            who = blockers(crew, &activity).await;
+            let holders = blockers(crew, crew.worker.pid).await;
+            who = told(&holders, &activity);
             progress.phase(&format!("waits for {who}"), 0, 0);
+            let pids = format!("{:?}", holders.iter().map(|holder| (holder.pid, &holder.prepared)).collect::<Vec<_>>());
+            if waited >= LOOK && pids != named {
+                progress.warn(&format!("waits for {who}"));
+                named = pids;
+            }
         } else {
             waited = Duration::ZERO;
             report(&activity, progress);
@@ -180,8 +194,11 @@ async fn waiting(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pro
     }
 }
 
-async fn blockers(crew: &Crew, activity: &Activity) -> String {
-    let holders = crew.scout.blockers(crew.worker.pid).await.unwrap_or_default();
+async fn blockers(crew: &Crew, pid: i32) -> Vec<Holder> {
+    crew.scout.blockers(pid).await.unwrap_or_default()
+}
+
+fn told(holders: &[Holder], activity: &Activity) -> String {
     if holders.is_empty() {
         return activity.locker_pid.map_or_else(|| "another session".to_owned(), |pid| format!("pid {pid}"));
     }
@@ -200,14 +217,22 @@ fn report(activity: &Activity, progress: &dyn Progress) {
 pub(super) async fn attend(crew: &Crew, pid: i32, settings: &Settings, progress: &dyn Progress) -> Result<(), Broken> {
     let began = Instant::now();
     loop {
-        match crew.scout.activity(pid).await {
-            Ok(Some(activity)) if activity.state.as_deref() == Some("active") => report(&activity, progress),
+        let activity = match crew.scout.activity(pid).await {
+            Ok(Some(activity)) if activity.state.as_deref() == Some("active") => activity,
             Ok(_) => return Ok(()),
             Err(error) => return Err(Broken::of(&error)),
-        }
+        };
+        report(&activity, progress);
         if settings.is_interrupted() || began.elapsed() >= settings.limits.max_wait {
-            let text =
-                format!("pid {pid} of an earlier run is still at work; to end it: SELECT pg_cancel_backend({pid})");
+            let holders = if activity.is_waiting == Some(true) { blockers(crew, pid).await } else { Vec::new() };
+            let who = if holders.is_empty() {
+                String::new()
+            } else {
+                format!(" and waits for {}", told(&holders, &activity))
+            };
+            let text = format!(
+                "pid {pid} of an earlier run is still at work{who}; to end that work: SELECT pg_cancel_backend({pid})"
+            );
             return Err(Broken { text, is_lost: false });
         }
         tokio::time::sleep(LOOK).await;

@@ -2,16 +2,19 @@
 
 use super::run::{Stop, Work};
 use crate::ddl::{
-    Half, State, attach, create_concurrently, create_leaf, create_parent, drop_concurrently, reindex as rebuild,
-    statements, trimmings,
+    Half, MAX_NAME_BYTES, State, attach, create_concurrently, create_parent, drop_concurrently, drop_parent, leaf_form,
+    reindex as rebuild, trimmings, twin,
 };
-use crate::model::catalog::{Catalog, SeenIndex};
-use crate::model::plan::{Change, IndexForm, Leaf, Name, Trimmings};
+use crate::model::catalog::SeenIndex;
+use crate::model::plan::{Change, IndexForm, Leaf, Name};
 use crate::statement::is_same_index;
 
-/// Builds an index on a plain table; `is_half` when an unusable one of that name and definition is there.
-pub(super) async fn create(work: &mut Work<'_>, change: &Change, form: &IndexForm, is_half: bool) -> Result<(), Stop> {
-    if is_half {
+/// Builds an index on a plain table. One of that name and definition that no query can use goes first.
+pub(super) async fn create(work: &mut Work<'_>, change: &Change, form: &IndexForm, state: &State) -> Result<(), Stop> {
+    if *state == State::Half(Half::Bare) {
+        return trim(work, form).await;
+    }
+    if *state != State::Todo {
         work.run(&drop_concurrently(&form.name, &form.table)).await.map_err(half)?;
     }
     if let Err(stop) = work.run(&create_concurrently(form)).await {
@@ -22,6 +25,10 @@ pub(super) async fn create(work: &mut Work<'_>, change: &Change, form: &IndexFor
         let text = "the server reported success and left the index unusable".to_owned();
         return clean_up(work, change, form, Stop { text, is_half: true, is_lost: false }).await;
     }
+    trim(work, form).await
+}
+
+async fn trim(work: &mut Work<'_>, form: &IndexForm) -> Result<(), Stop> {
     for statement in trimmings(form) {
         work.run(&statement).await.map_err(half)?;
     }
@@ -34,7 +41,9 @@ async fn clean_up(work: &mut Work<'_>, change: &Change, form: &IndexForm, stop: 
     let catalog = work.look(change).await?;
     match work.state(change, &catalog) {
         // The build outlived the connection.
-        State::Done(_) if catalog.index(&form.name).is_some() => return Ok(()),
+        State::Done(_) | State::Half(Half::Bare) if catalog.index(&form.name).is_some() => {
+            return trim(work, form).await;
+        }
         State::Half(Half::Invalid { .. }) => {}
         _ => return Err(Stop { is_half: false, ..stop }),
     }
@@ -66,10 +75,7 @@ pub(super) async fn create_partitioned(work: &mut Work<'_>, change: &Change, for
         let text = format!("{} is not valid yet: no index is attached for {}", form.name, missing.join(", "));
         return Err(Stop { text, is_half: true, is_lost: false });
     }
-    for statement in trimmings(form) {
-        work.run(&statement).await.map_err(half)?;
-    }
-    Ok(())
+    trim(work, form).await
 }
 
 fn is_on(index: &SeenIndex, table: &Name) -> bool {
@@ -87,35 +93,22 @@ async fn leaf(work: &mut Work<'_>, change: &Change, form: &IndexForm, leaf: &Lea
     if own.any(|index| index.is_part_of(&form.name)) {
         return Ok(());
     }
-    let alone = Change::CreateIndex(IndexForm {
-        name: leaf.index.clone(),
-        table: leaf.table.clone(),
-        is_partitioned: false,
-        leaves: Vec::new(),
-        ..form.clone()
-    });
-    let child = match work.state(&alone, &catalog) {
-        State::Done(_) => twin(&catalog, form, leaf),
-        State::Foreign(text) => return Err(Stop { text, is_half: true, is_lost: false }),
-        state => {
-            let Change::CreateIndex(bare) = &alone else { return Ok(()) };
-            // The comment and the like are the parent's own.
-            let tablespace = bare.trimmings.tablespace.clone();
-            let bare = IndexForm { trimmings: Trimmings { tablespace, ..Trimmings::default() }, ..bare.clone() };
-            work.progress.phase(&format!("partition {}", leaf.table), 0, 0);
-            create(work, &alone, &bare, state != State::Todo).await?;
-            leaf.index.clone()
+    let child = if let Some(twin) = twin(&catalog, form, leaf) {
+        twin.name()
+    } else {
+        let own = leaf_form(form, leaf);
+        let alone = Change::CreateIndex(own.clone());
+        match work.state(&alone, &catalog) {
+            State::Foreign(text) => return Err(Stop { text, is_half: true, is_lost: false }),
+            State::Done(_) => {}
+            state => {
+                work.progress.phase(&format!("partition {}", leaf.table), 0, 0);
+                create(work, &alone, &own, &state).await?;
+            }
         }
+        own.name
     };
     work.run(&attach(&form.name, &child, &leaf.table)).await
-}
-
-/// The partition's index that is there already, by its own name.
-fn twin(catalog: &Catalog, form: &IndexForm, leaf: &Leaf) -> Name {
-    let wanted = create_leaf(form, leaf).sql;
-    let own = catalog.indexes.iter().filter(|index| is_on(index, &leaf.table) && index.is_usable());
-    let mut same = own.filter(|index| is_same_index(&index.definition, &wanted)).map(SeenIndex::name);
-    same.next().unwrap_or_else(|| leaf.index.clone())
 }
 
 /// Drops an index. From its first wait on no query uses it while writes still maintain it: the way is forward.
@@ -140,19 +133,34 @@ pub(super) async fn drop(work: &mut Work<'_>, change: &Change, form: &IndexForm)
 pub(super) async fn drop_partitioned(work: &mut Work<'_>, change: &Change, form: &IndexForm) -> Result<(), Stop> {
     let catalog = work.look(change).await?;
     if catalog.index(&form.name).is_some() {
-        for statement in statements(change) {
-            work.run(&statement).await?;
-        }
+        work.run(&drop_parent(form)).await?;
     }
     for leaf in &form.leaves {
-        let catalog = work.look(change).await?;
-        let wanted = create_leaf(form, leaf).sql;
-        let is_ours = |index: &SeenIndex| index.parent_name.is_none() && is_same_index(&index.definition, &wanted);
-        if catalog.index(&leaf.index).is_some_and(is_ours) {
-            work.run(&drop_concurrently(&leaf.index, &leaf.table)).await.map_err(half)?;
-        }
+        undo_leaf(work, change, form, leaf).await.map_err(half)?;
     }
     Ok(())
+}
+
+/// What was made and not attached goes, what was attached is made again.
+async fn undo_leaf(work: &mut Work<'_>, change: &Change, form: &IndexForm, leaf: &Leaf) -> Result<(), Stop> {
+    let catalog = work.look(change).await?;
+    if catalog.relation(&leaf.table).is_none() {
+        return Ok(());
+    }
+    let Some(twin) = &leaf.twin else {
+        let wanted = create_concurrently(&leaf_form(form, leaf)).sql;
+        let is_ours = |index: &SeenIndex| index.parent_name.is_none() && is_same_index(&index.definition, &wanted);
+        if catalog.index(&leaf.index).is_some_and(is_ours) {
+            work.run(&drop_concurrently(&leaf.index, &leaf.table)).await?;
+        }
+        return Ok(());
+    };
+    let again = Change::CreateIndex(twin.as_ref().clone());
+    match work.state(&again, &catalog) {
+        State::Done(_) => Ok(()),
+        State::Foreign(text) => Err(Stop { text, is_half: true, is_lost: false }),
+        state => create(work, &again, twin, &state).await,
+    }
 }
 
 /// Builds an index anew beside the old one, which serves until the swap.
@@ -167,11 +175,17 @@ pub(super) async fn reindex(
     let result = work.run(&rebuild(form)).await;
     if let Err(stop) = result {
         work.recover(&stop).await?;
+        // The new one may have taken over before the old one was gone.
+        let catalog = work.look(change).await?;
+        let is_done = matches!(work.state(change, &catalog), State::Done(_));
         remove_leftovers(work, change, form, bystanders).await.map_err(|again| Stop {
             text: format!("{}; {}", stop.text, again.text),
             is_half: true,
             is_lost: again.is_lost,
         })?;
+        if is_done {
+            return Ok(());
+        }
         return Err(Stop { text: format!("{}; the index is as it was", stop.text), is_half: false, is_lost: false });
     }
     let catalog = work.look(change).await?;
@@ -195,7 +209,7 @@ async fn remove_leftovers(
             && !index.is_valid
             && name != form.name
             && !bystanders.contains(&name)
-            && is_remnant(index)
+            && is_remnant(&index.name, &form.name.name)
     };
     let left: Vec<Name> = catalog.indexes.iter().filter(ours).map(SeenIndex::name).collect();
     for name in left {
@@ -204,12 +218,38 @@ async fn remove_leftovers(
     Ok(())
 }
 
-/// By its name, left by REINDEX CONCURRENTLY.
-fn is_remnant(index: &SeenIndex) -> bool {
-    let stem = index.name.trim_end_matches(|c: char| c.is_ascii_digit());
-    stem.ends_with("_ccnew") || stem.ends_with("_ccold")
+/// By its name, left by REINDEX CONCURRENTLY of that index, whose name is cut to make room for the suffix.
+fn is_remnant(name: &str, of: &str) -> bool {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let Some(start) = stem.strip_suffix("_ccnew").or_else(|| stem.strip_suffix("_ccold")) else { return false };
+    // A character of several bytes is not cut in two.
+    start == of || (of.starts_with(start) && name.len() + 3 >= MAX_NAME_BYTES)
 }
 
 fn half(stop: Stop) -> Stop {
     Stop { is_half: true, ..stop }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remnants_are_known_by_the_name_they_were_made_from() {
+        let long = "i".repeat(63);
+        for (name, of, is_one) in [
+            ("a_ccnew", "a", true),
+            ("a_ccold12", "a", true),
+            ("a_ccnew", "a_b", false),
+            ("a_b_ccnew", "a", false),
+            ("a_ccnewer", "a", false),
+            ("a", "a", false),
+            (&format!("{}_ccnew", "i".repeat(57)), &long, true),
+            (&format!("{}_ccnew1", "i".repeat(56)), &long, true),
+            (&format!("{}_ccnew", "é".repeat(28)), &"é".repeat(31), true),
+            (&format!("{}_ccnew", "i".repeat(20)), &long, false),
+        ] {
+            assert_eq!(is_remnant(name, of), is_one, "{name} of {of}");
+        }
+    }
 }

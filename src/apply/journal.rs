@@ -187,8 +187,10 @@ pub struct StepStory {
     pub restore: Option<Change>,
     /// Invalid indexes of the table that were there before it was first begun.
     pub bystanders: Vec<Name>,
-    /// It was begun.
+    /// It was begun, and may have left something.
     pub is_begun: bool,
+    /// It was begun and did not end since.
+    pub is_open: bool,
     /// How and when it ended, with what is said of it; none when it did not.
     pub end: Option<(StepEnd, DateTime<Utc>, String)>,
     /// How long it took, in seconds.
@@ -198,10 +200,11 @@ pub struct StepStory {
 impl Run {
     /// Reads a journal. A last line that was cut short by a crash is left out.
     pub fn read(path: &Path) -> Result<Self, JournalError> {
-        let text = std::fs::read_to_string(path).map_err(|error| fail(path, error))?;
+        let bytes = std::fs::read(path).map_err(|error| fail(path, error))?;
         let mut entries = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            match serde_json::from_str::<Entry>(line) {
+        // Bytes: a crash may cut a character in two.
+        for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+            match serde_json::from_slice::<Entry>(line) {
                 Ok(entry) => entries.push(entry),
                 Err(error) if error.is_eof() && number > 0 => {}
                 Err(error) => return Err(fail(path, format!("line {}: {error}", number + 1))),
@@ -225,7 +228,10 @@ impl Run {
     fn tell(&mut self, entry: Entry) {
         match entry {
             Entry::Begun(_) => {}
-            Entry::Resumed { .. } => self.ended = None,
+            Entry::Resumed { .. } => {
+                self.ended = None;
+                self.steps.values_mut().for_each(|story| story.is_open = false);
+            }
             Entry::StepBegun { step, restore, bystanders, .. } => {
                 let story = self.steps.entry(step).or_default();
                 // What was there before the first attempt is what undo must bring back.
@@ -233,10 +239,13 @@ impl Run {
                     (story.restore, story.bystanders, story.is_begun) =
                         (restore.map(|change| *change), bystanders, true);
                 }
-                story.end = None;
+                (story.end, story.is_open) = (None, true);
             }
             Entry::StepEnded { step, at, end, text, seconds } => {
                 let story = self.steps.entry(step).or_default();
+                // An attempt that left nothing is as none: what will be there is somebody else's.
+                story.is_begun &= !(story.is_open && end == StepEnd::Failed);
+                story.is_open = false;
                 story.end = Some((end, at, text));
                 story.seconds += seconds;
             }
@@ -244,13 +253,15 @@ impl Run {
         }
     }
 
-    /// All runs of a folder, the oldest first. Files that are no journals are named in the error.
+    /// All runs of a folder, the oldest first. Files that are no journals are named in the error; one that a
+    /// crash cut in its first line began nothing.
     pub fn all(folder: &Path) -> Result<Vec<Self>, JournalError> {
         let Ok(listed) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
         let mut paths: Vec<PathBuf> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
         paths.sort();
-        let mut runs = paths.iter().map(|path| Self::read(path)).collect::<Result<Vec<_>, _>>()?;
+        let has_begun = |path: &&PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'));
+        let mut runs = paths.iter().filter(has_begun).map(|path| Self::read(path)).collect::<Result<Vec<_>, _>>()?;
         runs.sort_by(|a, b| (a.header.at, &a.header.run).cmp(&(b.header.at, &b.header.run)));
         Ok(runs)
     }
@@ -258,7 +269,7 @@ impl Run {
     /// Something is left to do, or to look at.
     #[must_use]
     pub fn is_unfinished(&self) -> bool {
-        !matches!(self.ended, Some((_, true)))
+        !self.header.steps.iter().all(|step| self.is_done(*step))
     }
 
     /// The step is done, as far as the journal knows.
@@ -334,6 +345,21 @@ mod tests {
         let run = Run::of(Path::new("x"), entries).expect("a run");
         assert_eq!(run.steps[&1].restore, Some(first));
         assert!(run.is_done(1));
+    }
+
+    #[test]
+    fn an_attempt_that_left_nothing_is_as_none() {
+        let is_begun = |entries: Vec<Entry>| {
+            let all = std::iter::once(Entry::Begun(Box::new(header()))).chain(entries).collect();
+            Run::of(Path::new("x"), all).expect("a run").steps[&1].is_begun
+        };
+        let resumed = || Entry::Resumed { at: DateTime::UNIX_EPOCH };
+        assert!(!is_begun(vec![begun(None), ended(StepEnd::Failed)]));
+        assert!(!is_begun(vec![begun(None), ended(StepEnd::Failed), resumed(), ended(StepEnd::Already)]));
+        assert!(is_begun(vec![begun(None), resumed(), ended(StepEnd::Already)]), "it was ours");
+        assert!(is_begun(vec![begun(None), resumed(), ended(StepEnd::Failed)]), "not begun again");
+        assert!(is_begun(vec![begun(None), ended(StepEnd::Half), ended(StepEnd::Failed)]), "not begun again");
+        assert!(!is_begun(vec![begun(None), ended(StepEnd::Half), begun(None), ended(StepEnd::Failed)]));
     }
 
     #[test]

@@ -4,9 +4,9 @@ use super::crew::{Crew, Orphan};
 use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
-use crate::ddl::{Half, Limits, State, behind, inverse, state, statements};
+use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
-use crate::model::plan::{Change, Name, Plan, Step};
+use crate::model::plan::{Change, IndexForm, Name, Plan, Step};
 use crate::model::units;
 use crate::postgres::ReadError;
 use crate::progress::Progress;
@@ -64,7 +64,8 @@ pub(super) struct Stop {
 
 impl From<Broken> for Stop {
     fn from(broken: Broken) -> Self {
-        Self { text: broken.text, is_half: false, is_lost: broken.is_lost }
+        // Whether it came to its end, nobody can say without a look.
+        Self { text: broken.text, is_half: broken.is_lost, is_lost: broken.is_lost }
     }
 }
 
@@ -175,6 +176,8 @@ impl Work<'_> {
         if self.settings.is_interrupted() {
             return Err(Stop { text: "interrupted before it began".to_owned(), is_half: false, is_lost: false });
         }
+        let kept = self.crew.keep_lock().await;
+        kept.map_err(|text| Stop { text, is_half: false, is_lost: false })?;
         self.wait_for_standbys().await.map_err(unharmed)?;
         let catalog = self.look(&step.change).await.map_err(unharmed)?;
         Ok((self.state(&step.change, &catalog), catalog))
@@ -203,7 +206,8 @@ impl Work<'_> {
     }
 
     async fn change(&mut self, change: &Change, state: State, bystanders: &[Name]) -> Result<(), Stop> {
-        self.end_of_orphans().await?;
+        let is_half = state != State::Todo;
+        self.end_of_orphans().await.map_err(|stop| Stop { is_half, ..stop })?;
         self.session().await?;
         let state = match state {
             // What an earlier run of ours was building is built now, or is not.
@@ -219,7 +223,7 @@ impl Work<'_> {
             (Change::CreateIndex(form), _) if form.is_partitioned => {
                 index::create_partitioned(self, change, form).await
             }
-            (Change::CreateIndex(form), state) => index::create(self, change, form, state != State::Todo).await,
+            (Change::CreateIndex(form), state) => index::create(self, change, form, &state).await,
             (Change::DropIndex(form), _) if form.is_partitioned => index::drop_partitioned(self, change, form).await,
             (Change::DropIndex(form), _) => index::drop(self, change, form).await,
             (Change::ReindexIndex { index, .. }, _) => index::reindex(self, change, index, bystanders).await,
@@ -284,7 +288,7 @@ impl Work<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        self.crew.replace_worker().await.map_err(|error| lost(error.to_string()))
+        self.crew.replace_worker().await.map_err(lost)
     }
 }
 
@@ -295,12 +299,22 @@ fn invalid(catalog: &Catalog, change: &Change) -> Vec<Name> {
     catalog.indexes.iter().filter(own).map(SeenIndex::name).collect()
 }
 
-/// What takes a change back, with what the catalog knows of the object beyond its definition.
+/// What takes a change back, with what the catalog knows of the object beyond its definition. An index that
+/// no query could use is not made again.
 fn restore(change: &Change, catalog: &Catalog) -> Option<Change> {
     match inverse(change)? {
         Change::CreateIndex(mut form) => {
-            form.trimmings = catalog.index(&form.name).map(SeenIndex::trimmings).unwrap_or_default();
+            form.trimmings = catalog.index(&form.name).filter(|index| index.is_usable())?.trimmings();
             Some(Change::CreateIndex(form))
+        }
+        Change::DropIndex(mut form) if form.is_partitioned => {
+            let bare = form.clone();
+            for leaf in &mut form.leaves {
+                leaf.twin = twin(catalog, &bare, leaf).map(|own| {
+                    Box::new(IndexForm { name: own.name(), trimmings: own.trimmings(), ..leaf_form(&bare, leaf) })
+                });
+            }
+            Some(Change::DropIndex(form))
         }
         other => Some(other),
     }

@@ -2,12 +2,13 @@
 
 use super::args::Shared;
 use super::change::{self, Job};
-use super::change_args::{ApplyArgs, ApplyCommand, ChangeArgs, RunArgs};
+use super::change_args::{ApplyArgs, ApplyCommand, RunArgs};
 use super::config::Config;
 use super::{connection, exit, runs};
 use crate::apply::{Run, undo};
 use crate::store::read_plan;
 use anyhow::{Result, anyhow};
+use std::path::Path;
 
 pub(super) fn run(shared: &Shared, args: &ApplyArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
@@ -29,8 +30,10 @@ pub(super) fn run(shared: &Shared, args: &ApplyArgs) -> Result<u8> {
 
 fn resume(shared: &Shared, config: &Config, args: &RunArgs) -> Result<u8> {
     let target = connection::target_of(config, args.target.as_deref())?;
-    let run = chosen(config, &args.change, args.run.as_deref(), &target.database, Run::is_unfinished)?;
-    let Some(run) = run else {
+    let folder = change::state_folder(config, args.change.state.as_deref())?;
+    // One that is being taken back is not gone on with.
+    let fits = |all: &[Run], run: &Run| run.is_unfinished() && undoing(all, run).next().is_none();
+    let Some(run) = chosen(&folder, args.run.as_deref(), &target.database, fits)? else {
         super::print(&format!("nothing to resume in database {}\n", target.database))?;
         return Ok(exit::OK);
     };
@@ -39,12 +42,12 @@ fn resume(shared: &Shared, config: &Config, args: &RunArgs) -> Result<u8> {
 
 fn take_back(shared: &Shared, config: &Config, args: &RunArgs) -> Result<u8> {
     let target = connection::target_of(config, args.target.as_deref())?;
-    let all = Run::all(&change::state_folder(config, args.change.state.as_deref())?)?;
-    let is_undone = |run: &Run| {
-        all.iter().any(|other| other.header.undoes.as_ref() == Some(&run.header.run) && !other.is_unfinished())
+    let folder = change::state_folder(config, args.change.state.as_deref())?;
+    let fits = |all: &[Run], run: &Run| {
+        let is_undone = undoing(all, run).any(|other| !other.is_unfinished());
+        run.header.undoes.is_none() && !is_undone && !undo(run).steps.is_empty()
     };
-    let fits = |run: &Run| run.header.undoes.is_none() && !is_undone(run) && !undo(run).steps.is_empty();
-    let Some(run) = chosen(config, &args.change, args.run.as_deref(), &target.database, fits)? else {
+    let Some(run) = chosen(&folder, args.run.as_deref(), &target.database, fits)? else {
         super::print(&format!("nothing to take back in database {}\n", target.database))?;
         return Ok(exit::OK);
     };
@@ -53,23 +56,23 @@ fn take_back(shared: &Shared, config: &Config, args: &RunArgs) -> Result<u8> {
     change::carry_out(shared, config, &job, &args.change)
 }
 
+/// The runs that take this one back.
+fn undoing<'a>(all: &'a [Run], run: &'a Run) -> impl Iterator<Item = &'a Run> {
+    all.iter().filter(|other| other.header.undoes.as_ref() == Some(&run.header.run))
+}
+
 /// The named run, else the last one of this database that fits.
 fn chosen(
-    config: &Config,
-    change: &ChangeArgs,
+    folder: &Path,
     named: Option<&str>,
     database: &str,
-    fits: impl Fn(&Run) -> bool,
+    fits: impl Fn(&[Run], &Run) -> bool,
 ) -> Result<Option<Run>> {
-    let folder = change::state_folder(config, change.state.as_deref())?;
-    let all = Run::all(&folder)?;
-    match named {
-        Some(name) => {
-            let found = all.into_iter().find(|run| run.header.run == name);
-            found
-                .map(Some)
-                .ok_or_else(|| anyhow!("no run {name} in {}; `pgassay apply status` lists them", folder.display()))
-        }
-        None => Ok(all.into_iter().rfind(|run| run.header.plan.target.database == database && fits(run))),
+    if let Some(name) = named {
+        // Whatever is wrong with other journals.
+        return Ok(Some(runs::named(folder, name)?));
     }
+    let all = Run::all(folder)?;
+    let found = all.iter().rfind(|run| run.header.plan.target.database == database && fits(&all, run));
+    Ok(found.cloned())
 }

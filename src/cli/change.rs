@@ -15,7 +15,7 @@ use anyhow::{Result, anyhow, bail};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is to be carried out, and where.
 pub(super) struct Job<'a> {
@@ -59,7 +59,9 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
     interrupt::block_on_safely(&flag, async {
         let run = new_run(job.target).await?;
         let mut crew = Crew::connect(job.target, &run).await?;
-        let Some(site) = admitted(&crew, job.plan, &steps, &settings, None).await? else { return Ok(exit::REFUSED) };
+        let Some(site) = admitted(&crew, job.plan, &steps, &settings, job.undoes).await? else {
+            return Ok(exit::REFUSED);
+        };
         let todo: Vec<&Step> = steps.iter().copied().filter(|step| !is_done(job.plan, step, &site)).collect();
         if todo.is_empty() {
             crew.dismiss().await;
@@ -68,6 +70,9 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
         }
         if !args.yes {
             confirm(&todo, job.target)?;
+        }
+        if settings.interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted, nothing was done");
         }
         let header = Header {
             run,
@@ -101,7 +106,7 @@ pub(super) fn resume(shared: &Shared, config: &Config, target: &Target, run: &Ru
     let flag = Arc::clone(&settings.interrupted);
     interrupt::block_on_safely(&flag, async {
         let mut crew = Crew::connect(target, &run.header.run).await?;
-        if admitted(&crew, plan, &steps, &settings, Some(run)).await?.is_none() {
+        if admitted(&crew, plan, &steps, &settings, Some(&run.header.run)).await?.is_none() {
             return Ok(exit::REFUSED);
         }
         if !args.yes {
@@ -178,15 +183,16 @@ async fn new_run(target: &Target) -> Result<String> {
     Ok(format!("{}-{process}", scout.server().await?.now.format("%Y%m%dT%H%M%SZ")))
 }
 
-/// What was seen, when nothing stands against the change; all refusals are printed, a line each.
+/// What was seen, when nothing stands against the change; all refusals are printed, a line each. What
+/// `earlier`, the run that is resumed or taken back, still builds is waited for.
 async fn admitted(
     crew: &Crew,
     plan: &Plan,
     steps: &[&Step],
     settings: &Settings,
-    resumed: Option<&Run>,
+    earlier: Option<&str>,
 ) -> Result<Option<Site>> {
-    let ours = resumed.map(|run| apply::application(&run.header.run));
+    let ours = earlier.map(apply::application);
     let site = crew.site(plan).await?;
     let found = preflight(plan, steps, &site, &settings.limits, ours.as_deref());
     if !tell(&found) {

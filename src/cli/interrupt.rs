@@ -1,5 +1,6 @@
 //! Runs a task until it ends or somebody interrupts it.
 
+use super::exit;
 use anyhow::{Result, anyhow};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,9 +23,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?)
 }
 
-/// As [`block_on`], for a task that must come to a safe state first: the first signal raises `flag`, a
-/// second one drops the task where it is.
-pub(super) fn block_on_safely<T>(flag: &AtomicBool, task: impl Future<Output = Result<T>>) -> Result<T> {
+/// As [`block_on`], for a change that must come to a safe state first: the first signal raises `flag`, a
+/// second one drops the task where it is. Returns the exit code.
+pub(super) fn block_on_safely(flag: &AtomicBool, task: impl Future<Output = Result<u8>>) -> Result<u8> {
     runtime()?.block_on(async {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut task = std::pin::pin!(task);
@@ -35,9 +36,8 @@ pub(super) fn block_on_safely<T>(flag: &AtomicBool, task: impl Future<Output = R
                 _ = terminate.recv() => {}
             }
             if flag.swap(true, Ordering::Relaxed) {
-                return Err(anyhow!(
-                    "interrupted twice: the server may still be at work, `pgassay apply status` tells at what"
-                ));
+                eprintln!("left as it is: the server may still be at work; `pgassay apply resume` looks and goes on");
+                return Ok(exit::STOPPED);
             }
             eprintln!("stopping at the next safe point; once more to leave it as it is");
         }

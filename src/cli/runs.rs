@@ -2,24 +2,30 @@
 
 use super::exit;
 use crate::apply::{Run, StepEnd};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, bail};
 use std::path::Path;
 
 /// Lists all runs, or tells one.
 pub(super) fn status(folder: &Path, named: Option<&str>) -> Result<u8> {
-    let runs = Run::all(folder)?;
     let text = match named {
-        None if runs.is_empty() => format!("no runs in {}\n", folder.display()),
-        None => runs.iter().map(|run| format!("{}\n", line(run))).collect(),
-        Some(name) => {
-            let run = runs.iter().find(|run| run.header.run == name);
-            told(
-                run.ok_or_else(|| anyhow!("no run {name} in {}; `pgassay apply status` lists them", folder.display()))?,
-            )
+        Some(name) => told(&self::named(folder, name)?),
+        None => {
+            let runs = Run::all(folder)?;
+            let none = runs.is_empty().then(|| format!("no runs in {}\n", folder.display()));
+            none.unwrap_or_else(|| runs.iter().map(|run| format!("{}\n", line(run))).collect())
         }
     };
     super::print(&text)?;
     Ok(exit::OK)
+}
+
+/// One run, whatever else is in the folder.
+pub(super) fn named(folder: &Path, name: &str) -> Result<Run> {
+    let path = folder.join(format!("{name}.jsonl"));
+    if !path.exists() {
+        bail!("no run {name} in {}; `pgassay apply status` lists them", folder.display());
+    }
+    Ok(Run::read(&path)?)
 }
 
 /// `20261120T073000Z-4711  shop at db1:5432  3 of 4 steps done  stopped: pgassay apply resume`
@@ -38,8 +44,8 @@ fn line(run: &Run) -> String {
 
 fn ending(run: &Run) -> String {
     match run.ended {
-        Some((at, true)) => format!("complete at {}", at.format("%F %T UTC")),
-        Some((at, false)) => format!("stopped at {}: pgassay apply resume", at.format("%F %T UTC")),
+        Some((at, _)) if !run.is_unfinished() => format!("complete at {}", at.format("%F %T UTC")),
+        Some((at, _)) => format!("stopped at {}: pgassay apply resume", at.format("%F %T UTC")),
         None => "at work, or died: pgassay apply resume".to_owned(),
     }
 }

@@ -21,6 +21,7 @@ pub use quote::{qualified, quoted};
 pub use script::script;
 pub use sound::sound;
 pub use sql::{
-    attach, create_concurrently, create_leaf, create_parent, drop_concurrently, inverse, reindex, statements, trimmings,
+    attach, create_concurrently, create_parent, drop_concurrently, drop_parent, inverse, leaf_form, reindex,
+    statements, trimmings,
 };
-pub use state::{Half, State, state};
+pub use state::{Half, State, state, twin};

@@ -1,7 +1,8 @@
 //! What must hold before a plan touches a server: refusals, a line each, and warnings.
 
 use super::naming::MAX_NAME_BYTES;
-use super::state::{Half, State, state};
+use super::sql::leaf_form;
+use super::state::{Half, State, state, twin};
 use crate::model::catalog::{Behind, Catalog, Holder, Leftover, SeenServer};
 use crate::model::plan::{Change, LockClass, Name, Plan, Step};
 use crate::model::units;
@@ -138,7 +139,7 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
     }
     refusals.extend(builds(step, half, site, ours));
     refusals.extend(names(step));
-    refusals.extend(leaves(step, &site.catalog));
+    refusals.extend(leaves(plan, step, site, ours));
     refusals
 }
 
@@ -158,9 +159,7 @@ fn builds(step: &Step, half: Option<Half>, site: &Site, ours: Option<&str>) -> O
 
 fn names(step: &Step) -> Vec<String> {
     let creates = match &step.change {
-        Change::CreateIndex(form) => {
-            std::iter::once(&form.name).chain(form.leaves.iter().map(|leaf| &leaf.index)).collect()
-        }
+        Change::CreateIndex(form) => vec![&form.name],
         Change::CreateStatistics(form) => vec![&form.name],
         _ => Vec::new(),
     };
@@ -168,12 +167,13 @@ fn names(step: &Step) -> Vec<String> {
     long.map(|name| format!("{name} is longer than {MAX_NAME_BYTES} bytes and would be cut")).collect()
 }
 
-/// Partitions that came since planning have no name for their index yet.
-fn leaves(step: &Step, catalog: &Catalog) -> Vec<String> {
+/// Partitions that came since planning have no name for their index yet; those of the plan must let us make it.
+fn leaves(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String> {
     let Change::CreateIndex(form) = &step.change else { return Vec::new() };
     if !form.is_partitioned {
         return Vec::new();
     }
+    let catalog = &site.catalog;
     let known = |name: &Name| form.leaves.iter().any(|leaf| leaf.table == *name);
     let served = |name: &Name| {
         let mut indexes = catalog.indexes.iter();
@@ -181,7 +181,17 @@ fn leaves(step: &Step, catalog: &Catalog) -> Vec<String> {
     };
     let partitions = catalog.partitions(&form.table).map(|row| Name::new(&row.schema, &row.name));
     let new = partitions.filter(|name| !known(name) && !served(name));
-    new.map(|name| format!("partition {name} came since planning: plan again")).collect()
+    let mut refusals: Vec<String> =
+        new.map(|name| format!("partition {name} came since planning: plan again")).collect();
+    for leaf in &form.leaves {
+        // One that is retired since planning is left out.
+        let is_there = catalog.relation(&leaf.table).is_some();
+        if is_there && !served(&leaf.table) && twin(catalog, form, leaf).is_none() {
+            let alone = Step { change: Change::CreateIndex(leaf_form(form, leaf)), ..step.clone() };
+            refusals.extend(self::step(plan, &alone, site, ours));
+        }
+    }
+    refusals
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]
@@ -231,3 +241,6 @@ pub fn holder_text(holder: &Holder) -> String {
         "pid {pid} (application {application}, role {role}), {state}{age}; to end it: SELECT pg_terminate_backend({pid})"
     )
 }
+
+#[cfg(test)]
+mod tests;

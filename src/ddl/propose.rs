@@ -57,6 +57,7 @@ impl From<&Finding> for Wish {
 /// The plan that mends what the findings name, in the database the snapshot was taken of.
 #[must_use]
 pub fn propose(wishes: &[Wish], snapshot: &Snapshot, tool: Tool) -> Plan {
+    let snapshot = &own(snapshot);
     let mut desk = Desk::of(snapshot);
     for wish in wishes {
         match desk.draft(wish) {
@@ -67,6 +68,22 @@ pub fn propose(wishes: &[Wish], snapshot: &Snapshot, tool: Tool) -> Plan {
     desk.keep_keepers();
     desk.keep_foreign_keys_served();
     desk.into_plan(snapshot, tool)
+}
+
+/// What was read of the database that the plan is for: others may have the same names.
+fn own(snapshot: &Snapshot) -> Snapshot {
+    let database = &snapshot.target.database;
+    macro_rules! own {
+        ($($facet:ident),*) => {
+            Snapshot {
+                target: snapshot.target.clone(),
+                server: snapshot.server.clone(),
+                $($facet: snapshot.$facet.iter().filter(|row| row.database == *database).cloned().collect(),)*
+                ..Snapshot::empty(snapshot.tool.clone(), snapshot.captured_at)
+            }
+        };
+    }
+    own!(relations, columns, indexes, foreign_keys, sequences, partitions)
 }
 
 /// A change under way to a step.
@@ -82,6 +99,8 @@ struct Desk<'a> {
     sizes: Sizes<'a>,
     names: NameBook,
     indexes: HashMap<(&'a str, &'a str), &'a Index>,
+    /// As findings name an index that does the work of another: by its path.
+    paths: HashMap<String, Name>,
     /// By order of doing, then table, object: a plan does not depend on the order of findings.
     drafts: BTreeMap<(u8, Name, Name), Draft<'a>>,
     left: BTreeSet<Left>,
@@ -92,12 +111,14 @@ type Drafted = Result<(Change, Estimate), String>;
 impl<'a> Desk<'a> {
     fn of(snapshot: &'a Snapshot) -> Self {
         let indexes = snapshot.indexes.iter().map(|index| ((index.schema.as_str(), index.name.as_str()), index));
+        let names = snapshot.indexes.iter().map(|index| Name::new(&index.schema, &index.name));
         Self {
             snapshot,
             database: &snapshot.target.database,
             sizes: Sizes::of(snapshot),
             names: NameBook::of(snapshot),
             indexes: indexes.collect(),
+            paths: names.map(|name| (name.to_string(), name)).collect(),
             drafts: BTreeMap::new(),
             left: BTreeSet::new(),
         }
@@ -105,7 +126,11 @@ impl<'a> Desk<'a> {
 
     fn add(&mut self, wish: &'a Wish, change: Change, estimate: Estimate) {
         let place = (order(&change), change.table().clone(), change.object().clone());
-        self.drafts.entry(place).or_insert(Draft { change, estimate, wishes: Vec::new() }).wishes.push(wish);
+        let draft = self.drafts.entry(place).or_insert(Draft { change, estimate, wishes: Vec::new() });
+        if let (Change::DropIndex(form), Some(keeper)) = (&mut draft.change, &wish.keeper) {
+            form.keeper = self.paths.get(keeper).cloned();
+        }
+        draft.wishes.push(wish);
     }
 
     fn leave(&mut self, wish: &Wish, reason: &str) {
@@ -151,6 +176,7 @@ impl<'a> Desk<'a> {
             .map(|leaf| Leaf {
                 index: Name::new(&leaf.schema, &self.names.index(&leaf.schema, &leaf.name, &key.columns)),
                 table: leaf,
+                twin: None,
             })
             .collect();
         let is_partitioned = kind == RelationKind::PartitionedTable;
@@ -195,6 +221,9 @@ impl<'a> Desk<'a> {
         if let Some(reason) = bound(index) {
             return Err(reason);
         }
+        if let Some(keeper) = wish.keeper.as_ref().filter(|keeper| !self.paths.contains_key(*keeper)) {
+            return Err(format!("{keeper}, which should do its work, is not there any more"));
+        }
         if index.is_partitioned {
             let lock = "DROP INDEX of a partitioned index locks the table and all its partitions against everything";
             return Err(format!("{lock}: run it by hand in a quiet moment"));
@@ -215,7 +244,10 @@ impl<'a> Desk<'a> {
                 "it is unique and a build of it failed, most likely of duplicates: look for those first".to_owned()
             );
         }
-        Ok((Change::ReindexIndex { index: form(index)?, was_valid: index.is_valid }, self.sizes.rebuild(index)))
+        Ok((
+            Change::ReindexIndex { index: form(index)?, was_valid: index.is_valid, bytes: index.bytes },
+            self.sizes.rebuild(index),
+        ))
     }
 
     fn index(&self, wish: &Wish) -> Result<&'a Index, String> {
@@ -247,16 +279,8 @@ impl<'a> Desk<'a> {
 
     /// An index that is kept because it does the work of another one stays, whatever else was found.
     fn keep_keepers(&mut self) {
-        let drops = self.drafts.values().filter(|draft| matches!(draft.change, Change::DropIndex(_)));
-        let keepers: BTreeSet<Name> = drops
-            .flat_map(|draft| {
-                draft
-                    .wishes
-                    .iter()
-                    .filter_map(|wish| wish.keeper.as_deref())
-                    .map(|keeper| Name::new(&draft.change.object().schema, keeper))
-            })
-            .collect();
+        let drops = self.drafts.values().filter_map(|draft| draft.change.index());
+        let keepers: BTreeSet<Name> = drops.filter_map(|form| form.keeper.clone()).collect();
         self.spare(|index| keepers.contains(&index.name), "another index goes because this one does its work");
     }
 
@@ -396,3 +420,6 @@ fn leads_with(index: &Index, key: &ForeignKey) -> bool {
 fn gone() -> String {
     "it is not there any more".to_owned()
 }
+
+#[cfg(test)]
+mod tests;

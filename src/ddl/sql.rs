@@ -1,9 +1,9 @@
 //! The SQL of each change, with the lock that each statement takes.
 //!
-//! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/locks_of_ddl.rs` asserts them.
+//! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/ddl_locks.rs` asserts them.
 
 use super::quote::{literal, qualified, quoted};
-use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm};
+use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm, Trimmings};
 
 /// Conflicts with itself, VACUUM and other DDL; not with reading or writing rows.
 const SHARE_UPDATE_EXCLUSIVE: &str = "SHARE UPDATE EXCLUSIVE";
@@ -27,7 +27,9 @@ pub fn statements(change: &Change) -> Vec<Statement> {
         Change::CreateIndex(index) if index.is_partitioned => partitioned(index),
         Change::CreateIndex(index) => [vec![create_concurrently(index)], trimmings(index)].concat(),
         Change::DropIndex(index) if index.is_partitioned => {
-            vec![blocking(format!("DROP INDEX {}", qualified(&index.name)), ACCESS_EXCLUSIVE, &index.table)]
+            let twins = index.leaves.iter().filter_map(|leaf| leaf.twin.as_deref());
+            let again = twins.flat_map(|twin| [vec![create_concurrently(twin)], trimmings(twin)].concat());
+            std::iter::once(drop_parent(index)).chain(again).collect()
         }
         Change::DropIndex(index) => vec![drop_concurrently(&index.name, &index.table)],
         Change::ReindexIndex { index, .. } => vec![reindex(index)],
@@ -68,10 +70,19 @@ pub fn create_parent(index: &IndexForm) -> Statement {
     blocking(create(index, "", &index.name.name, &on), SHARE, &index.table)
 }
 
-/// The index of one leaf partition.
+/// The index of one leaf partition. The comment and the like are the parent's own.
 #[must_use]
-pub fn create_leaf(index: &IndexForm, leaf: &Leaf) -> Statement {
-    waiting(create(index, "CONCURRENTLY ", &leaf.index.name, &qualified(&leaf.table)), &leaf.table)
+pub fn leaf_form(index: &IndexForm, leaf: &Leaf) -> IndexForm {
+    let tablespace = index.trimmings.tablespace.clone();
+    IndexForm {
+        name: leaf.index.clone(),
+        table: leaf.table.clone(),
+        is_by_name: true,
+        is_partitioned: false,
+        leaves: Vec::new(),
+        trimmings: Trimmings { tablespace, ..Trimmings::default() },
+        ..index.clone()
+    }
 }
 
 /// Hangs the index of a partition under the parent's. Planning opens all indexes of a table, so
@@ -94,10 +105,16 @@ fn create(index: &IndexForm, how: &str, name: &str, on: &str) -> String {
 fn partitioned(index: &IndexForm) -> Vec<Statement> {
     let mut all = vec![create_parent(index)];
     for leaf in &index.leaves {
-        all.push(create_leaf(index, leaf));
+        all.push(create_concurrently(&leaf_form(index, leaf)));
         all.push(attach(&index.name, &leaf.index, &leaf.table));
     }
     [all, trimmings(index)].concat()
+}
+
+/// The index of a partitioned table, with what is attached to it.
+#[must_use]
+pub fn drop_parent(index: &IndexForm) -> Statement {
+    blocking(format!("DROP INDEX {}", qualified(&index.name)), ACCESS_EXCLUSIVE, &index.table)
 }
 
 /// `DROP INDEX CONCURRENTLY`.

@@ -1,8 +1,8 @@
 //! A change against the catalog: the catalog is the truth about what was done, whatever a journal says.
 
-use super::sql::create_concurrently;
+use super::sql::{create_concurrently, leaf_form};
 use crate::model::catalog::{Catalog, SeenIndex, SeenStatistics};
-use crate::model::plan::{Change, IndexForm, Name, StatisticsForm};
+use crate::model::plan::{Change, IndexForm, Leaf, Name, StatisticsForm, Trimmings};
 use crate::statement::is_same_index;
 use chrono::{DateTime, Utc};
 
@@ -34,7 +34,9 @@ pub enum Half {
         /// Every write maintains it.
         is_ready: bool,
     },
-    /// The partitioned index is there and lacks partitions.
+    /// The index is there and valid, and lacks its comment or the like.
+    Bare,
+    /// Of a partitioned index, something is there and something is not.
     Incomplete,
 }
 
@@ -47,7 +49,7 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
     match change {
         Change::CreateIndex(form) => create(form, catalog),
         Change::DropIndex(form) => dropped(form, catalog),
-        Change::ReindexIndex { index, was_valid } => rebuilt(index, *was_valid, catalog),
+        Change::ReindexIndex { index, was_valid, bytes } => rebuilt(index, *was_valid, *bytes, catalog),
         Change::Analyze { table } => analyzed(table, catalog, planned_at),
         Change::CreateStatistics(form) => created_statistics(form, catalog),
         Change::DropStatistics(form) => dropped_statistics(form, catalog),
@@ -58,7 +60,7 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
 /// The index on this table that the form describes, whatever its name.
 fn is_form(index: &SeenIndex, form: &IndexForm) -> bool {
     // The tablespace is no part of what an index says.
-    let bare = IndexForm { trimmings: crate::model::plan::Trimmings::default(), ..form.clone() };
+    let bare = IndexForm { trimmings: Trimmings::default(), ..form.clone() };
     is_same_index(&index.definition, &create_concurrently(&bare).sql)
 }
 
@@ -68,6 +70,7 @@ fn create(form: &IndexForm, catalog: &Catalog) -> State {
             return State::Foreign(format!("{} is there with another definition: {}", form.name, index.definition));
         }
         return match (index.is_usable(), form.is_partitioned) {
+            (true, _) if !index.has(&form.trimmings) => State::Half(Half::Bare),
             (true, _) => State::Done(format!("{} is there and valid", form.name)),
             (false, true) => State::Half(Half::Incomplete),
             (false, false) => unusable(index, catalog),
@@ -96,10 +99,14 @@ fn unusable(index: &SeenIndex, catalog: &Catalog) -> State {
 
 fn dropped(form: &IndexForm, catalog: &Catalog) -> State {
     let Some(index) = catalog.index(&form.name) else {
-        return State::Done(format!("{} is gone", form.name));
+        let is_half = form.leaves.iter().any(|leaf| !is_dropped(form, leaf, catalog));
+        return if is_half { State::Half(Half::Incomplete) } else { State::Done(format!("{} is gone", form.name)) };
     };
     if let Some(changed) = differs(index, form) {
         return changed;
+    }
+    if let Some(keeper) = form.keeper.as_ref().filter(|keeper| !does_work(catalog, keeper)) {
+        return State::Foreign(format!("{keeper}, which should do the work of {}, is gone or unusable", form.name));
     }
     if let Some(constraint) = &index.constraint_name {
         return State::Foreign(format!("{} backs the constraint {constraint}", form.name));
@@ -113,7 +120,28 @@ fn dropped(form: &IndexForm, catalog: &Catalog) -> State {
     if index.is_usable() || form.is_partitioned { State::Todo } else { unusable(index, catalog) }
 }
 
-fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
+fn does_work(catalog: &Catalog, index: &Name) -> bool {
+    catalog.index(index).is_some_and(SeenIndex::is_usable)
+}
+
+/// With the parent gone, a partition has no index of ours, and its own one again.
+fn is_dropped(form: &IndexForm, leaf: &Leaf, catalog: &Catalog) -> bool {
+    let ours = leaf_form(form, leaf);
+    match &leaf.twin {
+        _ if catalog.relation(&leaf.table).is_none() => true,
+        Some(twin) => does_work(catalog, &twin.name),
+        None => !catalog.index(&leaf.index).is_some_and(|index| index.parent_name.is_none() && is_form(index, &ours)),
+    }
+}
+
+/// An index of a partition that can be attached to a new one of the partitioned table.
+#[must_use]
+pub fn twin<'a>(catalog: &'a Catalog, form: &IndexForm, leaf: &Leaf) -> Option<&'a SeenIndex> {
+    let wanted = leaf_form(form, leaf);
+    catalog.indexes.iter().find(|index| index.is_usable() && index.parent_name.is_none() && is_form(index, &wanted))
+}
+
+fn rebuilt(form: &IndexForm, was_valid: bool, bytes: i64, catalog: &Catalog) -> State {
     let Some(index) = catalog.index(&form.name) else {
         return State::Foreign(format!("{} is gone", form.name));
     };
@@ -122,6 +150,9 @@ fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
     }
     match (index.is_usable(), was_valid) {
         (true, false) => State::Done(format!("{} is valid again", form.name)),
+        (true, true) if has_shrunk(bytes, index.bytes) => {
+            State::Done(format!("{} is smaller than at planning: it was built anew", form.name))
+        }
         (true, true) => State::Todo,
         // An index that was broken at planning is what this change is for.
         (false, _) => match unusable(index, catalog) {
@@ -129,6 +160,11 @@ fn rebuilt(form: &IndexForm, was_valid: bool, catalog: &Catalog) -> State {
             other => other,
         },
     }
+}
+
+/// By a quarter. An index grows and never shrinks but by being built anew.
+fn has_shrunk(before: i64, now: i64) -> bool {
+    now <= before / 4 * 3 && before > 0
 }
 
 fn differs(index: &SeenIndex, form: &IndexForm) -> Option<State> {
@@ -281,11 +317,17 @@ mod tests {
 
     #[test]
     fn an_index_to_build_anew() {
-        let rebuild = |was_valid| Change::ReindexIndex { index: form(), was_valid };
-        let valid = catalog(vec![seen("t_x_idx", "btree (x)")]);
+        let rebuild = |was_valid| Change::ReindexIndex { index: form(), was_valid, bytes: 8192 };
+        let valid = catalog(vec![SeenIndex { bytes: 8192, ..seen("t_x_idx", "btree (x)") }]);
         assert!(is_done(&judge(&rebuild(false), &valid)));
         assert_eq!(judge(&rebuild(true), &valid), State::Todo);
         assert!(is_foreign(&judge(&rebuild(true), &catalog(vec![]))));
+        let sized = |bytes| SeenIndex { bytes, ..seen("t_x_idx", "btree (x)") };
+        let shrunk = |before, now| {
+            let rebuild = Change::ReindexIndex { index: form(), was_valid: true, bytes: before };
+            is_done(&judge(&rebuild, &catalog(vec![sized(now)])))
+        };
+        assert!(shrunk(1000, 700) && !shrunk(1000, 800) && !shrunk(0, 0), "its size tells that it was done");
     }
 
     #[test]

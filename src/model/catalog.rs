@@ -125,6 +125,15 @@ impl SeenIndex {
         self.parent_schema.as_deref() == Some(&parent.schema) && self.parent_name.as_deref() == Some(&parent.name)
     }
 
+    /// Beyond its definition it has all that these ask for; the tablespace does not count.
+    #[must_use]
+    pub fn has(&self, wanted: &Trimmings) -> bool {
+        let own = self.trimmings();
+        (wanted.comment.is_none() || wanted.comment == own.comment)
+            && wanted.statistics.iter().all(|target| own.statistics.contains(target))
+            && (own.is_clustered || !wanted.is_clustered)
+    }
+
     /// What its definition does not say.
     #[must_use]
     pub fn trimmings(&self) -> Trimmings {

@@ -178,6 +178,9 @@ pub enum Change {
         index: IndexForm,
         /// Queries could use it at planning.
         was_valid: bool,
+        /// Its size at planning, in bytes; 0: unknown.
+        #[serde(default)]
+        bytes: i64,
     },
     /// The planner's statistics of the table will be new.
     Analyze {
@@ -265,6 +268,9 @@ pub struct IndexForm {
     /// It must be there under its own name, whatever other index is the same: it was dropped and comes back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_by_name: bool,
+    /// The index of the same table that does its work when this one is dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeper: Option<Name>,
     /// Its table is partitioned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_partitioned: bool,
@@ -284,6 +290,10 @@ pub struct Leaf {
     pub table: Name,
     /// Its index.
     pub index: Name,
+    /// The same index, there before under whatever name: attached instead of a new one, it goes with the
+    /// parent and must be made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub twin: Option<Box<IndexForm>>,
 }
 
 /// What belongs to an index and `pg_get_indexdef()` does not print.

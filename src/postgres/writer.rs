@@ -24,8 +24,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Connects under this application name, with settings that do not depend on the role's: names are
-    /// qualified, times are UTC, nothing times out but a forgotten transaction.
+    /// Connects under this application name. Nothing is set yet: what stands between may be a pooler, and
+    /// would hand our settings on to whoever comes next.
     pub async fn connect(target: &Target, application: &str) -> Result<Self, ConnectError> {
         let mut config = target.config.clone();
         config.application_name(application).connect_timeout(target.connect_timeout);
@@ -64,16 +64,19 @@ impl Writer {
         let late = || ConnectError::timeout(&place, timeout.as_secs_f64());
         let (client, connection) = tokio::time::timeout(timeout, connecting).await.map_err(|_| late())??;
         let mut writer = Self { client, connection, notices, pid: 0 };
-        writer.settle().await.map_err(|error| ConnectError {
+        let pid = writer.value("select pg_catalog.pg_backend_pid()").await.map_err(|error| ConnectError {
             place: place.clone(),
             cause: error.message,
-            next: "connect to the server itself and not through a pooler".to_owned(),
+            next: "see the server's log".to_owned(),
             sqlstate: error.sqlstate,
         })?;
+        writer.pid = pid.and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok(writer)
     }
 
-    async fn settle(&mut self) -> Result<(), ReadError> {
+    /// Settings that do not depend on the role's: names are qualified, times are UTC, nothing times out but
+    /// a forgotten transaction.
+    pub async fn settle(&self) -> Result<(), ReadError> {
         self.execute(
             "set search_path = pg_catalog; set timezone = 'UTC'; set datestyle = 'ISO, YMD'; \
              set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = '60s'; \
@@ -89,8 +92,6 @@ impl Writer {
         if major >= 17 {
             self.execute("set transaction_timeout = 0").await?;
         }
-        let pid = self.value("select pg_catalog.pg_backend_pid()").await?;
-        self.pid = pid.and_then(|text| text.parse().ok()).unwrap_or(0);
         Ok(())
     }
 

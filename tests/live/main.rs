@@ -5,8 +5,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod apply;
+mod apply_breaks;
+mod apply_files;
+mod apply_locks;
+mod apply_names;
+mod apply_partitioned;
+mod apply_refusals;
 mod clinic;
 mod databases;
+mod ddl_locks;
 mod demo;
 mod encodings;
 mod extension;

@@ -3,8 +3,10 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 mod certificates;
+mod change;
 mod corner;
 mod log;
+mod pooler;
 mod program;
 mod report;
 mod servers;
@@ -15,8 +17,10 @@ mod wait;
 mod yard;
 
 pub(crate) use certificates::Certificates;
+pub(crate) use change::{ALONE, Site, WAITS, end, index, notes, step};
 pub(crate) use corner::{CORNER, ask, corner, with_statements};
 pub(crate) use log::{Entry, busy, entries, logging, ours, peak};
+pub(crate) use pooler::Pooler;
 pub(crate) use program::{Outcome, Pgassay};
 pub(crate) use report::Report;
 pub(crate) use servers::{newest, oldest, server};
