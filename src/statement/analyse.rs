@@ -299,6 +299,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_grammar_stay() {
+        let text =
+            "select total::numeric(12, 2), 7 from orders where id = 5 group by 1, 2 order by 2 desc, total + 3 limit 4";
+        let expected = "select total::numeric(12, 2), $1 from orders where id = $2 group by 1, 2 order by 2 desc, total + $3 limit $4";
+        assert_eq!(analyse(text).expect("analysed").text, expected);
+    }
+
+    #[test]
     fn identity_is_of_the_text_not_of_its_literals() {
         let id = |text| read(text).fingerprint;
         assert_eq!(id("select a from t where b = $1"), id("SELECT a\nFROM t WHERE b = 42"));

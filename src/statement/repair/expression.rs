@@ -270,10 +270,8 @@ impl Walk<'_> {
             (Kind::Free(number), Kind::Known(known)) => self.beside(operator, known, *number, sides[0].0),
             (Kind::Known(one), Kind::Known(other)) => arithmetic(operator, one, other),
             _ => {
-                for (node, kind) in sides.into_iter().filter(|(node, _)| !is_parameter(node)) {
-                    let _ = node;
-                    self.types.suggest(kind, "int4");
-                }
+                let made = sides.into_iter().filter(|(node, _)| !is_parameter(node));
+                made.for_each(|(_, kind)| self.types.suggest(kind, "int4"));
                 Kind::Opaque
             }
         }

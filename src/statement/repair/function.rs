@@ -218,10 +218,10 @@ impl Walk<'_> {
 
     /// `extract($1 from x)` takes the name of a field, and no parameter for it.
     fn field(&mut self, call: &FuncCall) {
-        if let Some(Node { node: Some(NodeEnum::ParamRef(param)) }) = call.args.first() {
-            if let Ok(at) = usize::try_from(param.location) {
-                self.edits.insert(at, Edit::Field);
-            }
+        if let Some(Node { node: Some(NodeEnum::ParamRef(param)) }) = call.args.first()
+            && let Ok(at) = usize::try_from(param.location)
+        {
+            self.edits.insert(at, Edit::Field);
         }
     }
 

@@ -155,7 +155,7 @@ impl<'a> Walk<'a> {
             }
             Some(NodeEnum::JoinExpr(join)) => self.join(join),
             Some(NodeEnum::RangeFunction(function)) => {
-                let kinds: Vec<Kind> = function.functions.iter().map(|call| self.from_function(call)).collect();
+                let kinds: Vec<Kind> = function.functions.iter().map(|call| self.function_in_from(call)).collect();
                 let Some(alias) = &function.alias else { return };
                 let kind = kinds.first().cloned().unwrap_or(Kind::Opaque);
                 let rows = Rows { columns: vec![column(&alias.aliasname, kind)], stars: Vec::new() };
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
     }
 
     /// FROM holds a function call in a list, beside its column definitions.
-    fn from_function(&mut self, node: &Node) -> Kind {
+    fn function_in_from(&mut self, node: &Node) -> Kind {
         match &node.node {
             Some(NodeEnum::List(list)) => list.items.first().map_or(Kind::Opaque, |call| self.expression(call)),
             _ => self.expression(node),
@@ -239,10 +239,10 @@ impl<'a> Walk<'a> {
         let is_plain = insert.select_stmt.as_deref().is_some_and(is_plain_values);
         for (target, value) in insert.cols.iter().zip(&rows.columns) {
             let Some(NodeEnum::ResTarget(target)) = &target.node else { continue };
-            if let Some(Kind::Known(known)) = self.target_kind(range, target) {
-                if let Kind::Free(number) = self.types.resolved(&value.kind) {
-                    self.types.assign(number, &known, !is_plain);
-                }
+            if let Some(Kind::Known(known)) = self.target_kind(range, target)
+                && let Kind::Free(number) = self.types.resolved(&value.kind)
+            {
+                self.types.assign(number, &known, !is_plain);
             }
         }
         self.relation(range);
