@@ -54,6 +54,13 @@ impl Default for Limits {
     }
 }
 
+/// What a transaction is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Plan,
+}
+
 /// What a reader has asked of its server.
 #[derive(Debug, Default)]
 struct Meter {
@@ -80,7 +87,7 @@ pub struct Reader {
     place: String,
     connect_timeout: Duration,
     limits: Limits,
-    begin: String,
+    is_hidden: bool,
     meter: Meter,
 }
 
@@ -104,7 +111,7 @@ impl Reader {
             place: place.clone(),
             connect_timeout: target.connect_timeout,
             limits,
-            begin: begin(limits, false),
+            is_hidden: false,
             meter: Meter::default(),
         };
         let refused = match reader.session().await {
@@ -122,9 +129,14 @@ impl Reader {
         Ok(reader)
     }
 
+    /// How a transaction of ours begins.
+    fn begin(&self) -> String {
+        format!("begin read only; {}", settings(self.limits, self.is_hidden, true, Purpose::Read))
+    }
+
     /// Keeps our own queries out of `pg_stat_statements`, where the role may ask for that.
     pub fn stay_out_of_statements(&mut self) {
-        self.begin = begin(self.limits, true);
+        self.is_hidden = true;
     }
 
     /// Runs one query in a read-only transaction of its own and reads its rows.
@@ -133,7 +145,7 @@ impl Reader {
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<T>, ReadError> {
-        let session = self.opened(&self.begin).await?;
+        let session = self.opened(&self.begin()).await?;
         let answer = self.rows(&session, sql, params, usize::MAX).await;
         match &answer {
             Ok(_) => {}
@@ -148,7 +160,7 @@ impl Reader {
     /// As [`Reader::read`], but gives up when the rows are more than `max_bytes`: for queries that are
     /// not ours.
     pub async fn read_capped<T: DeserializeOwned>(&self, sql: &str, max_bytes: usize) -> Result<Vec<T>, ReadError> {
-        let session = self.opened(&self.begin).await?;
+        let session = self.opened(&self.begin()).await?;
         let answer = self.rows(&session, sql, &[], max_bytes).await;
         if answer.is_err() {
             drop(Object::take(session));
@@ -198,7 +210,10 @@ impl Reader {
     /// last undoes what the others leave in the session, after an error too.
     pub async fn explain(&self, statements: &[String], search_path: &str) -> Result<serde_json::Value, ReadError> {
         let path = search_path.replace('\'', "''");
-        let begin = format!("{}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)", self.begin);
+        let settings = settings(self.limits, self.is_hidden, true, Purpose::Plan);
+        let begin = format!(
+            "begin read only; {settings}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)"
+        );
         let session = self.opened(&begin).await?;
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
         let answer = tokio::time::timeout(patience, self.run_script(&session, statements)).await;
@@ -317,7 +332,7 @@ impl Reader {
 
     /// The settings of a session that stays ours: as for a transaction, and for good.
     pub(super) fn settle(&self) -> String {
-        settings(self.limits, self.begin.contains("pg_stat_statements.track"), false)
+        settings(self.limits, self.is_hidden, false, Purpose::Plan)
     }
 
     pub(super) async fn session(&self) -> Result<Object, ConnectError> {
@@ -376,14 +391,9 @@ fn pool(target: &Target, config: Config, is_plain: bool, limits: Limits) -> Resu
         .map_err(|error| TargetError(error.to_string()))
 }
 
-/// Opens a transaction that cannot write, wait long or take part in anything else. The settings are
-/// local to it: a plain `SET` would not survive a transaction pooler and would change somebody else's
-/// session. One SELECT sets them all and bears our marker, so that it is not taken for the workload.
-fn begin(limits: Limits, is_hidden: bool) -> String {
-    format!("begin read only; {}", settings(limits, is_hidden, true))
-}
-
-fn settings(limits: Limits, is_hidden: bool, is_local: bool) -> String {
+/// Settings under which a session cannot write, wait long or take part in anything else. Mostly local to a
+/// transaction: a plain `SET` would not survive a transaction pooler and would change somebody else's session. One SELECT sets them all and bears our marker, so that it is not taken for the workload.
+fn settings(limits: Limits, is_hidden: bool, is_local: bool, purpose: Purpose) -> String {
     let (statement, lock) =
         (limits.statement_timeout.as_millis().to_string(), limits.lock_timeout.as_millis().to_string());
     let mut settings = vec![
@@ -394,10 +404,11 @@ fn settings(limits: Limits, is_hidden: bool, is_local: bool) -> String {
         ("search_path", ""),
         ("timezone", "UTC"),
         ("datestyle", "ISO, YMD"),
-        ("jit", "off"),
-        ("max_parallel_workers_per_gather", "0"),
-        ("work_mem", "32MB"),
     ];
+    if purpose == Purpose::Read {
+        // What a plan depends on stays as the application has it when plans are what is asked for.
+        settings.extend([("jit", "off"), ("max_parallel_workers_per_gather", "0"), ("work_mem", "32MB")]);
+    }
     if is_hidden {
         settings.push(("pg_stat_statements.track", "none"));
     }
