@@ -28,8 +28,8 @@ fn main() -> ExitCode {
     let (true, Ok(dsn), Ok(folder)) = (std::env::args().any(|word| word == "--bench"), dsn, folder) else {
         return ExitCode::SUCCESS;
     };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    match runtime.block_on(measure(&dsn, Path::new(&folder))) {
+    let measured = tokio::runtime::Runtime::new().map_err(Into::into);
+    match measured.and_then(|runtime| runtime.block_on(measure(&dsn, Path::new(&folder)))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");

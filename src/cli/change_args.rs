@@ -1,7 +1,7 @@
 //! What can be typed of the commands that change a server.
 
-use super::args::{FormatArg, LimitArgs, RuleChoice, TARGET_HELP};
-use clap::{Args, Subcommand};
+use super::args::{LimitArgs, RuleChoice, TARGET_HELP};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -91,6 +91,15 @@ pub(super) struct RunArgs {
     pub(super) change: ChangeArgs,
 }
 
+/// A format for people and one for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlainFormat {
+    /// For people at a terminal
+    Table,
+    /// For programs
+    Json,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -110,9 +119,9 @@ pub(super) struct VerifyArgs {
     /// Calls on the table since the change below which nothing is said of it
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
     pub(super) min_calls: i64,
-    /// Format on standard output: table or json
+    /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(super) format: FormatArg,
+    pub(super) format: PlainFormat,
     /// Where the journals are [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `pgassay verify`.
 
-use super::args::{FormatArg, LimitArgs, Shared};
-use super::change_args::VerifyArgs;
+use super::args::{LimitArgs, Shared};
+use super::change_args::{PlainFormat, VerifyArgs};
 use super::config::Config;
 use super::{change, connection, exit, output, settings};
 use crate::apply::{Run, StepEnd};
@@ -14,9 +14,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<u8> {
-    if !matches!(args.format, FormatArg::Table | FormatArg::Json) {
-        bail!("--format: verify writes table or json");
-    }
     let config = Config::load(shared.config.as_deref())?;
     let plan = read_plan(&args.plan)?;
     let folder = change::state_folder(&config, args.state.as_deref())?;
@@ -64,11 +61,11 @@ pub(super) fn before(folder: &Path, run: &str) -> std::path::PathBuf {
     folder.join(format!("{run}.before.json.zst"))
 }
 
-fn write(shared: &Shared, format: FormatArg, outcomes: &[(&str, Vec<Measured>)]) -> Result<()> {
+fn write(shared: &Shared, format: PlainFormat, outcomes: &[(&str, Vec<Measured>)]) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     match format {
-        FormatArg::Json => write_measured_json(outcomes, &mut out)?,
-        _ => write_measured(outcomes, output::style(shared), &mut out)?,
+        PlainFormat::Json => write_measured_json(outcomes, &mut out)?,
+        PlainFormat::Table => write_measured(outcomes, output::style(shared), &mut out)?,
     }
     Ok(out.flush()?)
 }

@@ -9,7 +9,7 @@ use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{
     Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, PlanTarget, Step,
 };
-use crate::model::snapshot::{ForeignKey, Index, RelationKind, Snapshot, Tool};
+use crate::model::snapshot::{Facet, ForeignKey, Index, RelationKind, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -57,8 +57,9 @@ impl From<&Finding> for Wish {
 /// The plan that mends what the findings name, in the database the snapshot was taken of.
 #[must_use]
 pub fn propose(wishes: &[Wish], snapshot: &Snapshot, tool: Tool) -> Plan {
+    let are_keys_read = snapshot.gap(Facet::ForeignKeys).is_none();
     let snapshot = &own(snapshot);
-    let mut desk = Desk::of(snapshot);
+    let mut desk = Desk { are_keys_read, ..Desk::of(snapshot) };
     for wish in wishes {
         match desk.draft(wish) {
             Ok((change, estimate)) => desk.add(wish, change, estimate),
@@ -95,6 +96,8 @@ struct Draft<'a> {
 
 struct Desk<'a> {
     snapshot: &'a Snapshot,
+    /// Foreign keys are known, and with them the indexes that serve them.
+    are_keys_read: bool,
     database: &'a str,
     sizes: Sizes<'a>,
     names: NameBook,
@@ -114,6 +117,7 @@ impl<'a> Desk<'a> {
         let names = snapshot.indexes.iter().map(|index| Name::new(&index.schema, &index.name));
         Self {
             snapshot,
+            are_keys_read: true,
             database: &snapshot.target.database,
             sizes: Sizes::of(snapshot),
             names: NameBook::of(snapshot),
@@ -155,7 +159,7 @@ impl<'a> Desk<'a> {
             ("set_setting", _) => {
                 Err("settings of the server are changed by whoever keeps its configuration".to_owned())
             }
-            _ => Err("a person must decide what to change".to_owned()),
+            (action, _) => Err(undecided(action).to_owned()),
         }
     }
 
@@ -224,6 +228,9 @@ impl<'a> Desk<'a> {
         if let Some(keeper) = wish.keeper.as_ref().filter(|keeper| !self.paths.contains_key(*keeper)) {
             return Err(format!("{keeper}, which should do its work, is not there any more"));
         }
+        if !self.are_keys_read {
+            return Err("foreign keys could not be read, and one may need it".to_owned());
+        }
         if index.is_partitioned {
             let lock = "DROP INDEX of a partitioned index locks the table and all its partitions against everything";
             return Err(format!("{lock}: run it by hand in a quiet moment"));
@@ -235,6 +242,9 @@ impl<'a> Desk<'a> {
         let index = self.index(wish)?;
         if is_leftover(index) {
             return Ok((Change::DropIndex(form(index)?), estimate::freed(index)));
+        }
+        if index.is_partitioned {
+            return Err("it is an index of a partitioned table: rebuild it partition by partition".to_owned());
         }
         if index.is_exclusion {
             return Err("REINDEX CONCURRENTLY does not do indexes of exclusion constraints".to_owned());
@@ -415,6 +425,16 @@ fn leads_with(index: &Index, key: &ForeignKey) -> bool {
             .key_columns
             .get(..key.columns.len())
             .is_some_and(|leading| key.columns.iter().all(|column| leading.contains(column)))
+}
+
+/// Why nobody but a person can tell what to change.
+fn undecided(action: &str) -> &'static str {
+    match action {
+        "create_index" => "which columns to index, its statements must tell",
+        "create_partition" => "partitions are not planned yet",
+        "alter_sequence" => "to widen a key writes its table anew: that is a project of its own",
+        _ => "a person must decide what to change",
+    }
 }
 
 fn gone() -> String {

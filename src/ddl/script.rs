@@ -1,6 +1,7 @@
 //! A plan as a script for psql, for those who carry it out by hand.
 
 use super::quote::literal;
+use crate::model::escape::escape;
 use crate::model::plan::{LockClass, Plan, Statement, Step};
 use crate::model::units;
 use std::fmt::Write;
@@ -24,10 +25,9 @@ pub fn script(plan: &Plan) -> String {
 
 fn head(plan: &Plan, text: &mut String) {
     let target = &plan.target;
-    comment(
-        text,
-        &format!("{} steps for database {}, planned {}", plan.steps.len(), target.database, plan.captured_at),
-    );
+    let steps = plan.steps.len();
+    let plural = if steps == 1 { "" } else { "s" };
+    comment(text, &format!("{steps} step{plural} for database {}, planned {}", target.database, plan.captured_at));
     comment(text, "run it with: psql --no-psqlrc --file THIS over a direct connection, not through a pooler");
     comment(text, "a step that fails stops the script; `pgassay apply` retries, watches, repairs and resumes besides");
     text.push_str("\\set ON_ERROR_STOP on\n");
@@ -46,8 +46,9 @@ fn step(step: &Step, text: &mut String) {
     }
     if step.estimate.bytes != 0 {
         #[allow(clippy::cast_precision_loss, reason = "for people")]
-        let bytes = units::bytes(step.estimate.bytes as f64);
-        comment(text, &format!("about {bytes}: {}", step.estimate.basis));
+        let bytes = units::bytes(step.estimate.bytes.unsigned_abs() as f64);
+        let verb = if step.estimate.bytes < 0 { "frees" } else { "takes at most" };
+        comment(text, &format!("{verb} about {bytes}: {}", step.estimate.basis));
     }
     for statement in &step.statements {
         run(statement, text);
@@ -67,5 +68,5 @@ fn run(statement: &Statement, text: &mut String) {
 }
 
 fn comment(text: &mut String, line: &str) {
-    let _ = writeln!(text, "-- {}", line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let _ = writeln!(text, "-- {}", escape(&line.split_whitespace().collect::<Vec<_>>().join(" ")));
 }

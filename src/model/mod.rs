@@ -2,6 +2,7 @@
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
 pub mod catalog;
+pub mod escape;
 pub mod finding;
 pub mod object;
 pub mod plan;

@@ -2,7 +2,6 @@
 //! exit code, and do not know where their output goes.
 
 mod csv;
-mod escape;
 mod github;
 mod gitlab;
 mod json;
@@ -14,7 +13,7 @@ mod sarif;
 mod table;
 mod words;
 
-pub use escape::escape;
+pub use crate::model::escape::escape;
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;

@@ -199,6 +199,6 @@ fn a_plan_that_was_never_applied_cannot_be_verified() {
     desk.unable(&["verify", "plan.json", NOBODY, "--state", "s"], told);
     desk.unable(&["verify", "plan.json", NOBODY, "--state", "s", "--min-calls", "0"], "0 is not in 1..");
     desk.unable(&["verify", "plan.json", NOBODY, "--from", "x"], "cannot be used with");
-    desk.unable(&["verify", "plan.json", NOBODY, "--format", "csv"], "verify writes table or json");
+    desk.unable(&["verify", "plan.json", NOBODY, "--format", "csv"], "possible values: table, json");
     desk.unable(&["verify"], "<PLAN>");
 }

@@ -108,13 +108,16 @@ fn hostile_names_stay_names_in_a_plan() {
     let evil = "x\u{1b}[2J\u{202e}\n\\! touch /tmp/owned\n\"; drop table t; --";
     let mut snapshot = Snapshot::empty(tool(), DateTime::UNIX_EPOCH);
     snapshot.target.database = "it's\n\\q".to_owned();
+    let database = snapshot.target.database.clone();
     snapshot.relations = vec![Relation {
+        database: database.clone(),
         schema: "public".to_owned(),
         name: evil.to_owned(),
         kind: RelationKind::Table,
         ..Relation::default()
     }];
     snapshot.foreign_keys = vec![ForeignKey {
+        database,
         schema: "public".to_owned(),
         table: evil.to_owned(),
         name: "fk".to_owned(),
