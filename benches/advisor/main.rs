@@ -49,7 +49,12 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
         "{:>8} {:>12} {:>12} {:>8} {:>8} {:>8} {:>7}",
         "budget", "texts", "cost after", "indexes", "MB", "asked", "s"
     );
-    for budget in BUDGETS {
+    let only = std::env::var("PGASSAY_ADVISOR_BUDGET").ok();
+    let wanted = |budget: &Option<i64>| {
+        let name = budget.map_or_else(|| "none".to_owned(), |bytes| (bytes / 1_000_000).to_string());
+        only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name))
+    };
+    for budget in BUDGETS.into_iter().filter(wanted) {
         for (name, snapshot) in [("normalised", &normalised), ("constants", &literal)] {
             let began = Instant::now();
             let advice = advise(&reader, snapshot, budget).await?;
@@ -116,5 +121,18 @@ async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Falli
     let mut oracle = Hypopg::connect(reader, 1, schema, probes, Handle::current()).await?;
     let pool = &advice.pool;
     let answers = tokio::task::block_in_place(|| oracle.ask(pool, &questions));
+    if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
+        for (statement, answer) in literal.statements.iter().zip(&answers) {
+            let used = answer.iter().flat_map(|answer| answer.used.iter().map(|id| pool.get(*id)));
+            let used: Vec<String> = used
+                .map(|one| {
+                    let keys: Vec<&str> = one.keys.iter().map(|key| key.column.as_str()).collect();
+                    format!("{}({})", one.table.name, keys.join(","))
+                })
+                .collect();
+            let cost = answer.as_ref().map_or(0.0, |answer| answer.cost);
+            println!("  {} {cost:.0} {}", statement.fingerprint, used.join(" "));
+        }
+    }
     Ok(answers.into_iter().flatten().map(|answer| answer.cost).sum())
 }

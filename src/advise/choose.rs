@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Prices that are tried to meet a budget.
 const PRICES: usize = 14;
 
+/// Configurations that are tried in the place of each index, the most promising first.
+const SWAPPED: usize = 80;
+
 /// Moves of one search at most.
 const MOVES: usize = 300;
 
@@ -173,6 +176,9 @@ impl<'a> Chooser<'a> {
         if budget.is_some_and(|budget| bytes > budget) {
             return false;
         }
+        if self.bounds.max_per_table >= self.pool.len() {
+            return true;
+        }
         let adds = |table: &Name| {
             ids.iter().filter(|id| !choice.has[**id as usize] && self.pool.get(**id).table == *table).count()
         };
@@ -202,39 +208,47 @@ impl<'a> Chooser<'a> {
 
     fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<Id>> {
         let now = worth(choice.total, choice.bytes, price);
-        let least = self.bounds.least_gain * self.base;
         let mut best: Option<(f64, Vec<Id>)> = None;
         for ids in self.moves(choice) {
             let (total, bytes) = self.tried(choice, &ids);
             let adds = ids.iter().filter(|id| !choice.has[**id as usize]).count();
+            // What an index saves must be worth having it, measured by what is left to save.
             #[allow(clippy::cast_precision_loss, reason = "a few")]
-            let gain = now - worth(total, bytes, price) - least * adds as f64;
+            let least = (self.bounds.least_gain * choice.total * adds as f64).max(1e-9 * choice.total);
+            let gain = now - worth(total, bytes, price);
+            if gain <= least || !self.fits(choice, &ids, bytes, budget) {
+                continue;
+            }
             // Within a budget what saves most for its bytes comes first.
-            let extra = (bytes - choice.bytes).max(1);
+            let extra = bytes - choice.bytes;
             #[allow(clippy::cast_precision_loss, reason = "a rank")]
-            let rank = if budget.is_some() && extra > 1 { gain / extra as f64 } else { gain };
-            let is_better = best.as_ref().is_none_or(|(other, _)| rank > *other);
-            if gain > 1e-6 * self.base.max(1.0) * 1e-3 && is_better && self.fits(choice, &ids, bytes, budget) {
+            let rank = if budget.is_some() && extra > 0 { gain / extra as f64 } else { gain };
+            if best.as_ref().is_none_or(|(other, _)| rank > *other) {
                 best = Some((rank, ids));
             }
         }
         best.map(|(_, ids)| ids)
     }
 
-    fn moves(&self, choice: &Choice) -> Vec<Vec<Id>> {
-        let mut moves: BTreeSet<Vec<Id>> = BTreeSet::new();
+    /// Configurations put in, indexes taken out, and the most promising of the former for each of the latter.
+    fn moves(&self, choice: &mut Choice) -> Vec<Vec<Id>> {
         let there: Vec<Id> = self.ids.iter().copied().filter(|id| choice.has[*id as usize]).collect();
+        let mut missing: BTreeSet<Vec<Id>> = BTreeSet::new();
         for (option, cost) in self.options.iter().zip(&choice.costs) {
             for (ids, _) in option.configs.iter().take_while(|(_, better)| better < cost) {
-                let missing: Vec<Id> = ids.iter().copied().filter(|id| !choice.has[*id as usize]).collect();
-                for out in there.iter().filter(|id| missing.len() <= 2 && !ids.contains(id)) {
-                    moves.insert([missing.clone(), vec![*out]].concat());
-                }
-                moves.insert(missing);
+                missing.insert(ids.iter().copied().filter(|id| !choice.has[*id as usize]).collect());
             }
         }
-        moves.extend(there.iter().map(|id| vec![*id]));
-        moves.into_iter().collect()
+        let mut ranked: Vec<(f64, Vec<Id>)> =
+            missing.into_iter().map(|ids| (choice.total - self.tried(choice, &ids).0, ids)).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let mut moves: Vec<Vec<Id>> = there.iter().map(|id| vec![*id]).collect();
+        for (at, (_, ids)) in ranked.into_iter().enumerate() {
+            let outs = there.iter().filter(|_| at < SWAPPED);
+            moves.extend(outs.map(|out| [ids.clone(), vec![*out]].concat()));
+            moves.push(ids);
+        }
+        moves
     }
 
     fn refilled(&self, choice: &Choice, price: f64, budget: Option<i64>) -> Option<Choice> {

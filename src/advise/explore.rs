@@ -1,7 +1,7 @@
 //! What could serve each statement by itself: its atomic configurations, small sets of indexes with the
 //! planner's own cost (INUM, Papadomanolakis, Dash, Ailamaki, VLDB 2007).
 
-use super::candidate::{Candidate, Id, Pool};
+use super::candidate::{Candidate, Id, MAX_WIDTH, Pool};
 use super::oracle::{Answer, Memory, Question};
 use super::workload::{Key, Query, Uses};
 use crate::model::plan::Name;
@@ -59,6 +59,8 @@ struct Explorer<'a> {
     base: f64,
     /// Cost with one index alone.
     alone: BTreeMap<Id, f64>,
+    /// What existing indexes do already.
+    served: Vec<Candidate>,
     /// Indexes that some plan used.
     used: BTreeSet<Id>,
     /// Of the last sets with several indexes: what the plan used.
@@ -72,7 +74,15 @@ fn sorted(ids: impl IntoIterator<Item = Id>) -> Vec<Id> {
 impl<'a> Explorer<'a> {
     fn new(query: usize, asked: &'a Query, base: f64) -> Self {
         let tables = &asked.tables;
-        Self { query, tables, base, alone: BTreeMap::new(), used: BTreeSet::new(), choices: Vec::new() }
+        Self {
+            query,
+            tables,
+            base,
+            alone: BTreeMap::new(),
+            served: Vec::new(),
+            used: BTreeSet::new(),
+            choices: Vec::new(),
+        }
     }
 
     fn hear(&mut self, set: &[Id], answer: &Answer) {
@@ -93,15 +103,19 @@ impl<'a> Explorer<'a> {
         sets
     }
 
-    fn singles(&self, pool: &mut Pool) -> Vec<Id> {
+    fn singles(&mut self, pool: &mut Pool) -> Vec<Id> {
         let mut found = Vec::new();
         for (table, uses) in self.tables {
-            for column in uses.relevant() {
-                found.extend(pool.add(Candidate { table: table.clone(), keys: vec![Key::ascending(column)] }));
-            }
-            for order in uses.orders.iter().filter(|order| order.iter().any(|key| key.is_descending)) {
-                let keys = order.iter().take(super::candidate::MAX_WIDTH).cloned().collect();
-                found.extend(pool.add(Candidate { table: table.clone(), keys }));
+            let orders = uses.orders.iter().filter(|order| order.iter().any(|key| key.is_descending));
+            let orders = orders.map(|order| order.iter().take(MAX_WIDTH).cloned().collect());
+            let plain = uses.relevant().into_iter().map(|column| vec![Key::ascending(column)]);
+            for keys in plain.chain(orders) {
+                let candidate = Candidate { table: table.clone(), keys };
+                match pool.add(candidate.clone()) {
+                    Some(id) => found.push(id),
+                    // There already: what it lacks may still be worth having.
+                    None => self.served.push(candidate),
+                }
             }
         }
         sorted(found)
@@ -112,9 +126,7 @@ impl<'a> Explorer<'a> {
         let mut found = Vec::new();
         for (table, uses) in self.tables {
             for seed in self.seeds(table, width - 1, pool) {
-                let seed = pool.get(seed).clone();
-                let needed =
-                    uses.needed.iter().map(String::as_str).filter(|_| uses.needed.len() <= super::candidate::MAX_WIDTH);
+                let needed = uses.needed.iter().map(String::as_str).filter(|_| uses.needed.len() <= MAX_WIDTH);
                 let columns: BTreeSet<&str> = uses.relevant().into_iter().chain(needed).collect();
                 let wider: Vec<Candidate> = columns.iter().filter_map(|column| seed.widened(column)).collect();
                 found.extend(wider.into_iter().filter_map(|candidate| pool.add(candidate)));
@@ -124,15 +136,17 @@ impl<'a> Explorer<'a> {
         sorted(found).into_iter().filter(|id| !self.alone.contains_key(id)).collect()
     }
 
-    fn seeds(&self, table: &Name, width: usize, pool: &Pool) -> Vec<Id> {
+    fn seeds(&self, table: &Name, width: usize, pool: &Pool) -> Vec<Candidate> {
         let own = |id: &Id| pool.get(*id).table == *table && pool.get(*id).keys.len() == width;
         let is_seed = |id: &Id, cost: f64| self.used.contains(id) || cost < self.base * (1.0 - LEAST_GAIN);
-        let mut ranked: Vec<(bool, f64, Id)> = (self.alone.iter())
+        let mut ranked: Vec<(f64, Id)> = (self.alone.iter())
             .filter(|(id, cost)| own(id) && is_seed(id, **cost))
-            .map(|(id, cost)| (!self.used.contains(id), *cost, *id))
+            .map(|(id, cost)| (*cost, *id))
             .collect();
-        ranked.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)).then(a.2.cmp(&b.2)));
-        ranked.into_iter().take(SEEDS).map(|(_, _, id)| id).collect()
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let served = self.served.iter().filter(|candidate| candidate.table == *table && candidate.keys.len() == width);
+        let best = ranked.into_iter().take(SEEDS).map(|(_, id)| pool.get(id).clone());
+        best.chain(served.take(SEEDS).cloned()).collect()
     }
 
     /// The best found so far together; in later rounds without one of those that a plan chose.

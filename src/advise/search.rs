@@ -8,6 +8,9 @@ use super::oracle::{Memory, Question, WhatIf};
 use super::workload::{Query, Uses};
 use std::collections::BTreeSet;
 
+/// Configurations of each statement whose indexes are merged with chosen ones.
+const PROMISING: usize = 6;
+
 /// Choices are refined this many times at most.
 const ROUNDS: usize = 12;
 
@@ -101,17 +104,18 @@ fn ask_all(
     memory.ask(pool, &questions).into_iter().map(|answer| answer.map(|answer| (answer.cost, answer.used))).collect()
 }
 
-/// Asks about indexes like the chosen ones: wider, narrower, and merged with others of the same leading
-/// column, each in the place of the one it is like.
+/// Asks about indexes like the chosen ones: wider, narrower, in another order, and merged with others of the
+/// same leading column, each in the place of the one it is like.
 fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) {
     let answers = ask_all(task, chosen, pool, memory);
+    let good = promising(task, memory);
     let mut questions: BTreeSet<(usize, Vec<Id>)> = BTreeSet::new();
     for id in chosen {
         let users: Vec<usize> = (answers.iter().enumerate())
             .filter(|(_, answer)| answer.as_ref().is_some_and(|(_, used)| used.contains(id)))
             .map(|(query, _)| query)
             .collect();
-        for candidate in neighbours(*id, &users, task, chosen, pool) {
+        for candidate in neighbours(*id, &users, task, &good, pool) {
             let Some(new) = pool.add(candidate) else { continue };
             for query in profiting(new, task, pool, memory) {
                 let mut alive: BTreeSet<Id> = relevant(&task.queries[query], chosen, pool).into_iter().collect();
@@ -127,12 +131,28 @@ fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: 
     memory.ask(pool, &questions);
 }
 
-fn neighbours(id: Id, users: &[usize], task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &Pool) -> BTreeSet<Candidate> {
+/// Indexes of each statement's cheapest configurations.
+fn promising(task: &Task<'_>, memory: &Memory<'_>) -> BTreeSet<Id> {
+    let mut good = BTreeSet::new();
+    for query in 0..task.queries.len() {
+        let mut records: Vec<_> = memory.records(query).iter().collect();
+        records.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        good.extend(records.iter().take(PROMISING).flat_map(|record| record.used.iter().copied()));
+    }
+    good
+}
+
+fn neighbours(id: Id, users: &[usize], task: &Task<'_>, good: &BTreeSet<Id>, pool: &Pool) -> BTreeSet<Candidate> {
     let own = pool.get(id);
     let mut found = BTreeSet::new();
     if own.keys.len() > 1 {
         let keys = own.keys[..own.keys.len() - 1].to_vec();
         found.insert(Candidate { table: own.table.clone(), keys });
+    }
+    for at in 1..own.keys.len() {
+        let mut turned = own.clone();
+        turned.keys.swap(at - 1, at);
+        found.insert(turned);
     }
     let wanted: Vec<&Uses> = users.iter().filter_map(|query| task.queries[*query].tables.get(&own.table)).collect();
     for uses in &wanted {
@@ -141,9 +161,9 @@ fn neighbours(id: Id, users: &[usize], task: &Task<'_>, chosen: &BTreeSet<Id>, p
             found.extend(uses.needed.iter().filter_map(|column| own.widened(column)));
         }
     }
-    for other in chosen.iter().map(|id| pool.get(*id)).filter(|other| *other != own && other.table == own.table) {
+    for other in good.iter().map(|id| pool.get(*id)).filter(|other| *other != own && other.table == own.table) {
         if other.leading() == own.leading() {
-            found.extend(merged(own, other));
+            found.extend(merged(own, other).into_iter().chain(merged(other, own)));
         }
     }
     found

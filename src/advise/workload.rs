@@ -114,7 +114,7 @@ pub fn workload(snapshot: &Snapshot) -> Workload {
 fn query(plan: &Plan, root: &Value, statement: &Statement, relations: &HashMap<(&str, &str), &Relation>) -> Query {
     let mut reading = Reading { relations, aliases: BTreeMap::new(), tables: BTreeMap::new() };
     reading.name(root);
-    reading.read(root);
+    reading.read(root, None);
     Query {
         fingerprint: plan.fingerprint.clone(),
         text: statement.text.clone(),
@@ -160,7 +160,7 @@ impl Reading<'_> {
         children(node).for_each(|child| self.name(child));
     }
 
-    fn read(&mut self, node: &Value) {
+    fn read(&mut self, node: &Value, parent: Option<&str>) {
         for condition in CONDITIONS.iter().filter_map(|key| text(node, key)) {
             self.condition(condition);
         }
@@ -172,14 +172,18 @@ impl Reading<'_> {
                 uses.needed.insert(grouped.column);
             }
         }
-        if node.get("Relation Name").is_some() {
+        // A scan below a join or an aggregate may hand up the whole row, as that costs nothing: what is
+        // needed of it, its parent says. An Append says nothing.
+        let is_scan = node.get("Relation Name").is_some();
+        if !is_scan || matches!(parent, None | Some("Append" | "Merge Append" | "ModifyTable" | "LockRows")) {
             for column in texts(node, "Output").flat_map(columns) {
                 if let Some(uses) = self.uses(&column.alias) {
                     uses.needed.insert(column.column);
                 }
             }
         }
-        children(node).for_each(|child| self.read(child));
+        let kind = text(node, "Node Type");
+        children(node).for_each(|child| self.read(child, kind));
     }
 
     fn uses(&mut self, alias: &str) -> Option<&mut Uses> {
