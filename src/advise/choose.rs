@@ -1,9 +1,9 @@
 //! Which of the candidates together: the greatest saving within the budget, by what is known of each
 //! statement's configurations. No planner here: thousands of sets are weighed in a moment.
 //!
-//! A knapsack whose items need each other. A price on bytes makes it free of the budget (Lagrange): from
-//! several prices a set is grown and changed by single moves; what fits is then filled up and changed
-//! within the budget.
+//! A knapsack whose items need each other. A price on bytes makes it free of the budget (Lagrange): at the
+//! price that just meets the budget a set is grown by single moves. What fits is filled up, what does not is
+//! thinned out, and both are changed within the budget, shaken a little, and changed again.
 
 use super::candidate::{Id, Pool};
 use super::oracle::{Memory, is_subset};
@@ -11,13 +11,16 @@ use crate::model::plan::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Prices that are tried to meet a budget.
-const PRICES: usize = 14;
-
-/// Configurations that are tried in the place of each index, the most promising first.
-const SWAPPED: usize = 80;
+const PRICES: usize = 12;
 
 /// Moves of one search at most.
 const MOVES: usize = 300;
+
+/// Configurations that are tried in the place of each index, the most promising first.
+const SWAPPED: usize = 60;
+
+/// Times that a choice is shaken.
+const SHAKES: u64 = 40;
 
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,247 +29,276 @@ pub struct Bounds {
     pub budget_bytes: Option<i64>,
     /// Indexes of one table.
     pub max_per_table: usize,
-    /// An index must save this share of the workload's cost.
+    /// An index must save this share of the workload's cost with the others.
     pub least_gain: f64,
 }
 
-/// A statement's configurations, the cheapest first: the indexes each needs, and the cost with them.
+/// A statement's configurations, the cheapest first: the items each needs, and the cost with them.
 struct Options {
     weight: f64,
     base: f64,
-    configs: Vec<(Vec<Id>, f64)>,
+    configs: Vec<(Vec<usize>, f64)>,
 }
 
-/// A set under change, with the cost of each statement.
+/// An index that some configuration needs.
+struct Item {
+    id: Id,
+    bytes: i64,
+    table: Name,
+    /// Statements that it serves.
+    serves: Vec<usize>,
+}
+
+/// A set under change.
 #[derive(Clone)]
 struct Choice {
     has: Vec<bool>,
     bytes: i64,
-    costs: Vec<f64>,
-    /// Weighted cost of all statements, and of writes.
+    /// The configuration of each statement; one past the last: none.
+    configs: Vec<usize>,
+    /// Weighted cost of all statements.
     total: f64,
 }
 
-/// What a set is worth: its total and the price of its bytes.
-#[allow(clippy::cast_precision_loss, reason = "a price")]
-fn worth(total: f64, bytes: i64, price: f64) -> f64 {
-    total + price * bytes as f64
-}
-
-pub(super) struct Chooser<'a> {
-    pool: &'a Pool,
+pub(super) struct Chooser {
     bounds: Bounds,
     options: Vec<Options>,
-    /// Candidates that some configuration needs.
-    ids: Vec<Id>,
-    /// Statements by the indexes that serve them.
-    serves: BTreeMap<Id, Vec<usize>>,
+    items: Vec<Item>,
     base: f64,
 }
 
-impl<'a> Chooser<'a> {
-    pub(super) fn new(pool: &'a Pool, bounds: Bounds, weights: &[f64], bases: &[f64], memory: &Memory<'_>) -> Self {
+impl Chooser {
+    pub(super) fn new(pool: &Pool, bounds: Bounds, weights: &[f64], bases: &[f64], memory: &Memory<'_>) -> Self {
+        let known: Vec<Vec<(Vec<Id>, f64)>> =
+            bases.iter().enumerate().map(|(query, base)| configs(query, *base, memory)).collect();
+        let ids: BTreeSet<Id> = known.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
+        let number: BTreeMap<Id, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let mut items: Vec<Item> = (ids.iter())
+            .map(|id| Item { id: *id, bytes: pool.bytes(*id), table: pool.get(*id).table.clone(), serves: Vec::new() })
+            .collect();
         let mut options = Vec::new();
-        let mut serves: BTreeMap<Id, Vec<usize>> = BTreeMap::new();
-        for (query, (weight, base)) in weights.iter().zip(bases).enumerate() {
-            let configs = configs(query, *base, memory);
-            for id in configs.iter().flat_map(|(ids, _)| ids).collect::<BTreeSet<_>>() {
-                serves.entry(*id).or_default().push(query);
+        for (query, own) in known.into_iter().enumerate() {
+            for at in own.iter().flat_map(|(ids, _)| ids).map(|id| number[id]).collect::<BTreeSet<_>>() {
+                items[at].serves.push(query);
             }
-            options.push(Options { weight: *weight, base: *base, configs });
+            let configs =
+                own.into_iter().map(|(ids, cost)| (ids.iter().map(|id| number[id]).collect(), cost)).collect();
+            options.push(Options { weight: weights[query], base: bases[query], configs });
         }
         let base = options.iter().map(|option| option.weight * option.base).sum();
-        Self { pool, bounds, options, ids: serves.keys().copied().collect(), serves, base }
+        Self { bounds, options, items, base }
     }
 
-    /// The best set found, from several beginnings and from sets that were good before.
-    pub(super) fn choose(&self, known: &[BTreeSet<Id>]) -> BTreeSet<Id> {
-        let mut best: Option<Choice> = None;
-        let mut consider = |choice: Choice| {
-            let choice = self.improve(choice, 0.0, self.bounds.budget_bytes);
-            if best.as_ref().is_none_or(|best| choice.total < best.total - 1e-9) {
-                best = Some(choice);
-            }
+    /// The best set found: from prices, unless a set that was good before is to be bettered.
+    pub(super) fn choose(&self, known: Option<&BTreeSet<Id>>) -> BTreeSet<Id> {
+        let starts = match known {
+            Some(known) => vec![self.of(known)],
+            None => self.priced(),
         };
-        for start in self.priced() {
-            consider(start);
-        }
-        for set in known {
-            consider(self.of(set));
-        }
-        best.map(|best| self.ids.iter().copied().filter(|id| best.has[*id as usize]).collect()).unwrap_or_default()
+        let improved = starts.into_iter().map(|start| self.improve(start, 0.0, self.bounds.budget_bytes));
+        let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| self.empty());
+        let best = self.shaken(best);
+        self.items.iter().zip(&best.has).filter(|(_, has)| **has).map(|(item, _)| item.id).collect()
     }
 
-    /// Sets at several prices of a byte: that of the budget is found by halving.
+    /// Sets about as large as the budget: the price of a byte is found by halving.
     fn priced(&self) -> Vec<Choice> {
         let Some(budget) = self.bounds.budget_bytes else {
             return vec![self.improve(self.empty(), 0.0, None)];
         };
         #[allow(clippy::cast_precision_loss, reason = "a price")]
         let (mut low, mut high) = (0.0, self.base / budget.max(1) as f64);
-        let mut fitting = vec![self.empty()];
+        let (mut below, mut above) = (self.empty(), None);
         for _ in 0..PRICES {
-            let price = if low > 0.0 { f64::sqrt(low * high) } else { high / 16.0 };
+            let price = if low > 0.0 { f64::sqrt(low * high) } else { high / 64.0 };
             let choice = self.improve(self.empty(), price, None);
             if choice.bytes <= budget {
-                high = price;
-                fitting.push(choice);
+                (high, below) = (price, choice);
             } else {
-                low = price;
+                (low, above) = (price, Some(choice));
             }
         }
-        // The dearest are far from the budget.
-        fitting.split_off(fitting.len().saturating_sub(4))
+        let thinned = above.map(|choice| self.thinned(choice, budget));
+        [below, self.empty()].into_iter().chain(thinned).collect()
+    }
+
+    /// Indexes taken out, those first that save least for their bytes, until the rest fits.
+    fn thinned(&self, mut choice: Choice, budget: i64) -> Choice {
+        while choice.bytes > budget {
+            let there: Vec<usize> = self.there(&choice).collect();
+            let loss = |choice: &mut Choice, item: usize| {
+                #[allow(clippy::cast_precision_loss, reason = "a rank")]
+                let bytes = self.items[item].bytes.max(1) as f64;
+                (self.tried(choice, &[item]).0 - choice.total) / bytes
+            };
+            let ranked = there.into_iter().map(|item| (loss(&mut choice, item), item));
+            let Some((_, least)) = ranked.min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
+            self.flip(&mut choice, least);
+        }
+        choice
     }
 
     fn empty(&self) -> Choice {
         Choice {
-            has: vec![false; self.pool.len()],
+            has: vec![false; self.items.len()],
             bytes: 0,
-            costs: self.options.iter().map(|option| option.base).collect(),
+            configs: self.options.iter().map(|option| option.configs.len()).collect(),
             total: self.base,
         }
     }
 
     fn of(&self, set: &BTreeSet<Id>) -> Choice {
         let mut choice = self.empty();
-        for id in set {
-            self.flip(&mut choice, *id);
+        for item in (0..self.items.len()).filter(|item| set.contains(&self.items[*item].id)) {
+            self.flip(&mut choice, item);
         }
         choice
     }
 
-    fn cost(&self, query: usize, has: &[bool]) -> f64 {
+    fn there<'c>(&self, choice: &'c Choice) -> impl Iterator<Item = usize> + use<'c> {
+        choice.has.iter().enumerate().filter(|(_, has)| **has).map(|(item, _)| item)
+    }
+
+    fn cost(&self, query: usize, config: usize) -> f64 {
         let option = &self.options[query];
-        let fits = option.configs.iter().find(|(ids, _)| ids.iter().all(|id| has[*id as usize]));
-        fits.map_or(option.base, |(_, cost)| *cost)
+        option.configs.get(config).map_or(option.base, |(_, cost)| *cost)
+    }
+
+    /// The cheapest configuration that a set allows. One that was the cheapest and still holds is only beaten
+    /// by cheaper ones.
+    fn config(&self, query: usize, has: &[bool], now: usize) -> usize {
+        let configs = &self.options[query].configs;
+        let holds = |config: &(Vec<usize>, f64)| config.0.iter().all(|item| has[*item]);
+        let end = if configs.get(now).is_none_or(holds) { now } else { configs.len() };
+        configs[..end.min(configs.len())].iter().position(holds).unwrap_or(end)
     }
 
     /// Puts an index in, or takes it out.
-    fn flip(&self, choice: &mut Choice, id: Id) {
-        let is_in = !choice.has[id as usize];
-        choice.has[id as usize] = is_in;
-        choice.bytes += if is_in { self.pool.bytes(id) } else { -self.pool.bytes(id) };
-        for query in self.serves.get(&id).into_iter().flatten() {
-            let cost = self.cost(*query, &choice.has);
-            choice.total += self.options[*query].weight * (cost - choice.costs[*query]);
-            choice.costs[*query] = cost;
+    fn flip(&self, choice: &mut Choice, item: usize) {
+        choice.has[item] = !choice.has[item];
+        let bytes = self.items[item].bytes;
+        choice.bytes += if choice.has[item] { bytes } else { -bytes };
+        for query in &self.items[item].serves {
+            let next = self.config(*query, &choice.has, choice.configs[*query]);
+            choice.total +=
+                self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, choice.configs[*query]));
+            choice.configs[*query] = next;
         }
     }
 
     /// What the total and the bytes would be after flipping these.
-    fn tried(&self, choice: &mut Choice, ids: &[Id]) -> (f64, i64) {
-        for id in ids {
-            choice.has[*id as usize] = !choice.has[*id as usize];
+    fn tried(&self, choice: &mut Choice, items: &[usize]) -> (f64, i64) {
+        let mut bytes = choice.bytes;
+        for item in items {
+            bytes += if choice.has[*item] { -self.items[*item].bytes } else { self.items[*item].bytes };
+            choice.has[*item] = !choice.has[*item];
         }
         let mut total = choice.total;
-        let queries: BTreeSet<usize> = ids.iter().filter_map(|id| self.serves.get(id)).flatten().copied().collect();
-        for query in queries {
-            total += self.options[query].weight * (self.cost(query, &choice.has) - choice.costs[query]);
+        for (at, item) in items.iter().enumerate() {
+            let earlier = &items[..at];
+            let is_new = |query: &&usize| !earlier.iter().any(|other| self.items[*other].serves.contains(query));
+            for query in self.items[*item].serves.iter().filter(is_new) {
+                let next = self.config(*query, &choice.has, choice.configs[*query]);
+                total +=
+                    self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, choice.configs[*query]));
+            }
         }
-        let mut bytes = choice.bytes;
-        for id in ids {
-            bytes += if choice.has[*id as usize] { self.pool.bytes(*id) } else { -self.pool.bytes(*id) };
-            choice.has[*id as usize] = !choice.has[*id as usize];
+        for item in items {
+            choice.has[*item] = !choice.has[*item];
         }
         (total, bytes)
     }
 
-    fn fits(&self, choice: &Choice, ids: &[Id], bytes: i64, budget: Option<i64>) -> bool {
+    fn fits(&self, choice: &Choice, items: &[usize], bytes: i64, budget: Option<i64>) -> bool {
         if budget.is_some_and(|budget| bytes > budget) {
             return false;
         }
-        if self.bounds.max_per_table >= self.pool.len() {
-            return true;
-        }
-        let adds = |table: &Name| {
-            ids.iter().filter(|id| !choice.has[**id as usize] && self.pool.get(**id).table == *table).count()
-        };
-        ids.iter().filter(|id| !choice.has[**id as usize]).all(|id| {
-            let table = &self.pool.get(*id).table;
-            let there = self.ids.iter().filter(|other| {
-                choice.has[**other as usize] && !ids.contains(other) && self.pool.get(**other).table == *table
-            });
-            there.count() + adds(table) <= self.bounds.max_per_table
+        let adds = items.iter().filter(|item| !choice.has[**item]);
+        adds.map(|item| &self.items[*item].table).all(|table| {
+            let on = |item: &usize| self.items[*item].table == *table;
+            let stays = self.there(choice).filter(|item| on(item) && !items.contains(item)).count();
+            stays + items.iter().filter(|item| !choice.has[**item] && on(item)).count() <= self.bounds.max_per_table
         })
     }
 
-    /// The best move at a time: a configuration put in, an index taken out, one for another; then one taken
-    /// out and the room filled anew. Until nothing is gained.
+    /// The best move at a time, until nothing is gained.
     fn improve(&self, mut choice: Choice, price: f64, budget: Option<i64>) -> Choice {
         for _ in 0..MOVES {
-            if let Some(ids) = self.best_move(&mut choice, price, budget) {
-                ids.iter().for_each(|id| self.flip(&mut choice, *id));
-            } else if let Some(next) = self.refilled(&choice, price, budget) {
-                choice = next;
-            } else {
-                break;
-            }
+            let Some(items) = self.best_move(&mut choice, price, budget) else { break };
+            items.iter().for_each(|item| self.flip(&mut choice, *item));
         }
         choice
     }
 
-    fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<Id>> {
-        let now = worth(choice.total, choice.bytes, price);
-        let mut best: Option<(f64, Vec<Id>)> = None;
-        for ids in self.moves(choice) {
-            let (total, bytes) = self.tried(choice, &ids);
-            let adds = ids.iter().filter(|id| !choice.has[**id as usize]).count();
+    #[allow(clippy::cast_precision_loss, reason = "prices and ranks")]
+    fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
+        let mut best: Option<(f64, Vec<usize>)> = None;
+        for items in self.moves(choice) {
+            let (total, bytes) = self.tried(choice, &items);
+            let adds = items.iter().filter(|item| !choice.has[**item]).count();
             // What an index saves must be worth having it, measured by what is left to save.
-            #[allow(clippy::cast_precision_loss, reason = "a few")]
             let least = (self.bounds.least_gain * choice.total * adds as f64).max(1e-9 * choice.total);
-            let gain = now - worth(total, bytes, price);
-            if gain <= least || !self.fits(choice, &ids, bytes, budget) {
+            let extra = bytes - choice.bytes;
+            let gain = choice.total - total - price * extra as f64;
+            if gain <= least || !self.fits(choice, &items, bytes, budget) {
                 continue;
             }
             // Within a budget what saves most for its bytes comes first.
-            let extra = bytes - choice.bytes;
-            #[allow(clippy::cast_precision_loss, reason = "a rank")]
             let rank = if budget.is_some() && extra > 0 { gain / extra as f64 } else { gain };
             if best.as_ref().is_none_or(|(other, _)| rank > *other) {
-                best = Some((rank, ids));
+                best = Some((rank, items));
             }
         }
-        best.map(|(_, ids)| ids)
+        best.map(|(_, items)| items)
     }
 
-    /// Configurations put in, indexes taken out, and the most promising of the former for each of the latter.
-    fn moves(&self, choice: &mut Choice) -> Vec<Vec<Id>> {
-        let there: Vec<Id> = self.ids.iter().copied().filter(|id| choice.has[*id as usize]).collect();
-        let mut missing: BTreeSet<Vec<Id>> = BTreeSet::new();
-        for (option, cost) in self.options.iter().zip(&choice.costs) {
-            for (ids, _) in option.configs.iter().take_while(|(_, better)| better < cost) {
-                missing.insert(ids.iter().copied().filter(|id| !choice.has[*id as usize]).collect());
+    /// Indexes taken out, configurations put in, and the most promising of the latter in the place of each of
+    /// the former.
+    fn moves(&self, choice: &mut Choice) -> Vec<Vec<usize>> {
+        let mut missing: BTreeSet<Vec<usize>> = BTreeSet::new();
+        for (option, now) in self.options.iter().zip(&choice.configs) {
+            for (items, _) in &option.configs[..*now] {
+                missing.insert(items.iter().copied().filter(|item| !choice.has[*item]).collect());
             }
         }
-        let mut ranked: Vec<(f64, Vec<Id>)> =
-            missing.into_iter().map(|ids| (choice.total - self.tried(choice, &ids).0, ids)).collect();
+        let mut ranked: Vec<(f64, Vec<usize>)> =
+            missing.into_iter().map(|items| (choice.total - self.tried(choice, &items).0, items)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        let mut moves: Vec<Vec<Id>> = there.iter().map(|id| vec![*id]).collect();
-        for (at, (_, ids)) in ranked.into_iter().enumerate() {
+        let there: Vec<usize> = self.there(choice).collect();
+        let mut moves: Vec<Vec<usize>> = there.iter().map(|item| vec![*item]).collect();
+        for (at, (_, items)) in ranked.into_iter().enumerate() {
             let outs = there.iter().filter(|_| at < SWAPPED);
-            moves.extend(outs.map(|out| [ids.clone(), vec![*out]].concat()));
-            moves.push(ids);
+            moves.extend(outs.map(|out| [items.clone(), vec![*out]].concat()));
+            moves.push(items);
         }
         moves
     }
 
-    fn refilled(&self, choice: &Choice, price: f64, budget: Option<i64>) -> Option<Choice> {
-        budget?;
-        let now = worth(choice.total, choice.bytes, price);
-        let mut best: Option<(f64, Choice)> = None;
-        for out in self.ids.iter().filter(|id| choice.has[**id as usize]) {
-            let mut next = choice.clone();
-            self.flip(&mut next, *out);
-            while let Some(ids) = self.best_move(&mut next, price, budget) {
-                ids.iter().for_each(|id| self.flip(&mut next, *id));
+    /// Some indexes taken out and the room filled anew; kept when that is better. The same each time: what is
+    /// taken out follows from the number of the attempt.
+    fn shaken(&self, mut best: Choice) -> Choice {
+        if self.bounds.budget_bytes.is_none() {
+            return best;
+        }
+        for shake in 0..SHAKES {
+            let there: Vec<usize> = self.there(&best).collect();
+            if there.len() < 3 {
+                break;
             }
-            let then = worth(next.total, next.bytes, price);
-            if then < now - 1e-9 * self.base && best.as_ref().is_none_or(|(other, _)| then < *other) {
-                best = Some((then, next));
+            let mut next = best.clone();
+            for place in 0..2 + shake % 2 {
+                let drawn = (shake * 2 + place + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
+                let at = usize::try_from(drawn).unwrap_or(0) % there.len();
+                if next.has[there[at]] {
+                    self.flip(&mut next, there[at]);
+                }
+            }
+            let next = self.improve(next, 0.0, self.bounds.budget_bytes);
+            if next.total < best.total * (1.0 - 1e-9) {
+                best = next;
             }
         }
-        best.map(|(_, next)| next)
+        best
     }
 }
 

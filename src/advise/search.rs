@@ -11,6 +11,9 @@ use std::collections::BTreeSet;
 /// Configurations of each statement whose indexes are merged with chosen ones.
 const PROMISING: usize = 6;
 
+/// A choice is bettered by its true costs this many times at most.
+const SETTLED: usize = 6;
+
 /// Choices are refined this many times at most.
 const ROUNDS: usize = 12;
 
@@ -48,7 +51,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let mut chosen = BTreeSet::new();
     let mut seen: Vec<BTreeSet<Id>> = Vec::new();
     for _ in 0..ROUNDS {
-        let next = settle(&task, &costs, &seen, pool, &mut memory);
+        let next = settle(&task, &costs, seen.last().filter(|_| seen.len() > 1), pool, &mut memory);
         if seen.contains(&next) {
             chosen = next;
             break;
@@ -66,23 +69,24 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     Found { chosen, costs, calls: memory.calls }
 }
 
-/// Chooses, asks for the true costs of the choice, and chooses again while they change it.
+/// Chooses, asks for the true costs of the choice, and betters it while they change it.
 fn settle(
     task: &Task<'_>,
     bases: &[f64],
-    known: &[BTreeSet<Id>],
+    known: Option<&BTreeSet<Id>>,
     pool: &mut Pool,
     memory: &mut Memory<'_>,
 ) -> BTreeSet<Id> {
     let mut tried: Vec<BTreeSet<Id>> = Vec::new();
+    let mut start = known.cloned();
     loop {
         memory.learn_sizes(pool);
-        let recent = &known[known.len().saturating_sub(1)..];
-        let next = Chooser::new(pool, task.bounds, task.weights, bases, memory).choose(recent);
-        if tried.contains(&next) || tried.len() >= ROUNDS {
+        let next = Chooser::new(pool, task.bounds, task.weights, bases, memory).choose(start.as_ref());
+        if tried.contains(&next) || tried.len() >= SETTLED {
             return next;
         }
         ask_all(task, &next, pool, memory);
+        start = Some(next.clone());
         tried.push(next);
     }
 }

@@ -3,8 +3,10 @@
 
 use super::error::ReadError;
 use super::reader::Reader;
+use bytes::BytesMut;
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
 /// A row, its cells as text.
 pub type TextRow = Vec<Option<String>>;
@@ -24,7 +26,49 @@ impl Reader {
     }
 }
 
+/// A value as text, of whatever type the server takes it for.
+#[derive(Debug)]
+struct Text<'a>(Option<&'a str>);
+
+impl ToSql for Text<'_> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(match self.0 {
+            Some(text) => {
+                out.extend_from_slice(text.as_bytes());
+                IsNull::No
+            }
+            None => IsNull::Yes,
+        })
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    to_sql_checked!();
+}
+
 impl Pinned {
+    /// The JSON that a statement prints, with values bound to its parameters: they appear in no text. A parameter
+    /// that the text lacks is declared a text, as the server could not guess it.
+    pub async fn ask_bound(
+        &self,
+        statement: &str,
+        values: &[Option<String>],
+        is_gone: impl Fn(usize) -> bool,
+    ) -> Result<Option<serde_json::Value>, ReadError> {
+        let texts: Vec<Text<'_>> = values.iter().map(|value| Text(value.as_deref())).collect();
+        let typed = |(at, text)| (text as &(dyn ToSql + Sync), if is_gone(at) { Type::TEXT } else { Type::UNKNOWN });
+        let params: Vec<(&(dyn ToSql + Sync), Type)> =
+            texts.iter().enumerate().map(|(at, text)| typed((at, text))).collect();
+        let rows = self.session.query_typed(statement, &params).await.map_err(|error| ReadError::of(&error))?;
+        rows.first().map(|row| row.try_get(0).map_err(|error| ReadError::of(&error))).transpose()
+    }
+
     /// The rows of each statement of a message, in order. An error ends the whole message.
     pub async fn ask(&self, statements: &str) -> Result<Vec<Vec<TextRow>>, ReadError> {
         let messages = self.session.simple_query(statements).await.map_err(|error| ReadError::of(&error))?;

@@ -84,6 +84,7 @@ queries! {
     "system_identifier" Base, "system_identifier.sql";
     "wal" Major(14), "wal.14.sql";
     "wal" Base, "wal.sql";
+    "whatif_values" Base, "whatif_values.sql";
 }
 
 /// The variant of a query for this server major and extension minor version.

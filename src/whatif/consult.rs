@@ -58,7 +58,7 @@ pub async fn consult(
 ) -> Result<Consulted, ConsultError> {
     let extension = snapshot.extensions.iter().find(|row| row.name == "hypopg");
     let schema = extension.map(|row| row.schema.clone()).ok_or(ConsultError::NoHypopg)?;
-    let (workload, probes) = probes(reader, snapshot, workload(snapshot), column_type).await;
+    let (workload, probes) = probes(reader, snapshot, workload(snapshot), column_type).await?;
     let mut oracle = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let mut pool = Pool::new(existing(snapshot));
     let searched = tokio::task::spawn_blocking(move || {
@@ -81,7 +81,7 @@ async fn probes(
     snapshot: &Snapshot,
     mut workload: Workload,
     column_type: &ColumnType<'_>,
-) -> (Workload, Vec<Probe>) {
+) -> Result<(Workload, Vec<Probe>), ReadError> {
     let mut kept = Vec::new();
     let mut probes = Vec::new();
     for query in std::mem::take(&mut workload.queries) {
@@ -91,15 +91,16 @@ async fn probes(
             text: &query.text,
             search_path: &query.search_path,
         };
-        match Hypopg::probe(reader, snapshot.server.major(), question, column_type).await {
-            Ok(probe) => {
-                probes.push(probe);
+        match Hypopg::repaired(reader, snapshot.server.major(), question, column_type).await {
+            Ok((probe, repaired)) => {
+                probes.push((probe, repaired, query.tables.keys().cloned().collect()));
                 kept.push(query);
             }
             Err((code, _)) => *workload.unplanned.entry(code.to_owned()).or_default() += 1,
         }
     }
-    (Workload { queries: kept, ..workload }, probes)
+    let probes = Hypopg::typical(reader, probes, column_type).await?;
+    Ok((Workload { queries: kept, ..workload }, probes))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "weights")]

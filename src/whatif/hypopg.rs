@@ -1,11 +1,13 @@
 //! HypoPG: indexes that only the planner sees, in a session of ours and gone with it. Never creates the
 //! extension. Each session holds its own hypothetical indexes, so that several share the questions.
 
+use super::values::Values;
 use super::{Question as Statement, declared, planned};
 use crate::advise::{Answer, Candidate, Id, Pool, Question, WhatIf};
 use crate::ddl::{qualified, quoted};
+use crate::model::plan::Name;
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
-use crate::statement::{ColumnType, Repaired};
+use crate::statement::{ColumnType, Repaired, parameters};
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +18,19 @@ use tokio::runtime::Handle;
 pub struct Probe {
     /// search_path to resolve its names by.
     search_path: String,
-    /// The messages that explain it, before and after nothing.
+    /// One message that explains it with no regard to values.
     explain: String,
+    /// Its text, with typical values for its parameters.
+    bound: Option<Bound>,
+}
+
+/// A statement and values for its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bound {
+    explain: String,
+    values: Vec<Option<String>>,
+    /// Parameters that the text lacks.
+    gone: BTreeSet<i32>,
 }
 
 /// The planner of a server with HypoPG.
@@ -67,8 +80,65 @@ impl Hypopg {
         statement: Statement<'_>,
         column_type: &ColumnType<'_>,
     ) -> Result<Probe, (&'static str, String)> {
+        Self::repaired(reader, major, statement, column_type).await.map(|(probe, _)| probe)
+    }
+
+    /// As [`Hypopg::probe`], with the text as the server takes it.
+    pub async fn repaired(
+        reader: &Reader,
+        major: i32,
+        statement: Statement<'_>,
+        column_type: &ColumnType<'_>,
+    ) -> Result<(Probe, Repaired), (&'static str, String)> {
         let (repaired, _) = planned(reader, major, statement, column_type).await?;
-        Ok(Probe { search_path: statement.search_path.to_owned(), explain: script(&repaired, major) })
+        let probe =
+            Probe { search_path: statement.search_path.to_owned(), explain: script(&repaired, major), bound: None };
+        Ok((probe, repaired))
+    }
+
+    /// The same statements with typical values for their parameters, where some are known and the planner takes
+    /// them: without any its estimates can be far off. `tables` are those of each statement.
+    pub async fn typical(
+        reader: &Reader,
+        probes: Vec<(Probe, Repaired, Vec<Name>)>,
+        column_type: &ColumnType<'_>,
+    ) -> Result<Vec<Probe>, ReadError> {
+        let mut told = Vec::new();
+        for (probe, repaired, tables) in probes {
+            let parameters = parameters(&repaired.sql, column_type).unwrap_or_default();
+            told.push((probe, repaired, tables, parameters));
+        }
+        let columns = told.iter().flat_map(|(_, _, tables, parameters)| {
+            let meetings = parameters.iter().flat_map(|parameter| &parameter.meetings);
+            meetings.flat_map(|one| {
+                let named = tables.iter().filter(|table| table.name == one.relation.name);
+                named.map(|table| (table.clone(), one.column.clone()))
+            })
+        });
+        let values = Values::read(reader, &columns.collect()).await?;
+        let mut all = Vec::new();
+        let session = reader.pin().await?;
+        for (probe, repaired, tables, parameters) in told {
+            let bound = values.typical(&parameters, &tables, repaired.params).filter(|values| !values.is_empty());
+            let explain = format!("explain {MARKER} (format json) {}", repaired.sql);
+            let bound = bound.map(|values| Bound { explain, values, gone: repaired.gone });
+            let path =
+                format!("select {MARKER} pg_catalog.set_config('search_path', {}, false)", literal(&probe.search_path));
+            session.ask(&path).await?;
+            let bound = match bound {
+                Some(bound) => bound.ask(&session).await.ok().flatten().map(|_| bound),
+                None => None,
+            };
+            all.push(Probe { bound, ..probe });
+        }
+        Ok(all)
+    }
+}
+
+impl Bound {
+    async fn ask(&self, session: &Pinned) -> Result<Option<Value>, ReadError> {
+        let is_gone = |at: usize| i32::try_from(at + 1).is_ok_and(|number| self.gone.contains(&number));
+        session.ask_bound(&self.explain, &self.values, is_gone).await
     }
 }
 
@@ -159,13 +229,19 @@ impl Session {
             message.push_str(&format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false); "));
             self.search_path.clone_from(&probe.search_path);
         }
-        message.push_str(&probe.explain);
-        let results = self.pinned.ask(&message).await.ok()?;
+        if probe.bound.is_none() {
+            message.push_str(&probe.explain);
+        }
+        let results = if message.is_empty() { Vec::new() } else { self.pinned.ask(&message).await.ok()? };
         let created = results.get(gone.len()..gone.len() + new.len())?;
         for (id, rows) in new.iter().zip(created) {
             self.alive.insert(*id, number(rows)?);
         }
-        answer(results.iter().rev().find(|rows| !rows.is_empty())?, &self.alive)
+        let plan = match &probe.bound {
+            Some(bound) => bound.ask(&self.pinned).await.ok()??,
+            None => printed(results.iter().rev().find(|rows| !rows.is_empty())?)?,
+        };
+        answer(&plan, &self.alive)
     }
 
     /// After an error nobody knows which indexes are there.
@@ -200,10 +276,14 @@ fn number(rows: &[TextRow]) -> Option<u32> {
     rows.first()?.first()?.as_deref()?.parse().ok()
 }
 
+/// The JSON that EXPLAIN prints as rows of text.
+fn printed(rows: &[TextRow]) -> Option<Value> {
+    let text: Vec<&str> = rows.iter().filter_map(|row| row.first()?.as_deref()).collect();
+    serde_json::from_str(&text.join("\n")).ok()
+}
+
 /// Cost and used indexes of an EXPLAIN.
-fn answer(rows: &[TextRow], alive: &BTreeMap<Id, u32>) -> Option<Answer> {
-    let text: String = rows.iter().filter_map(|row| row.first()?.as_deref()).collect::<Vec<_>>().join("\n");
-    let plan: Value = serde_json::from_str(&text).ok()?;
+fn answer(plan: &Value, alive: &BTreeMap<Id, u32>) -> Option<Answer> {
     let root = plan.get(0)?.get("Plan")?;
     let mut names = BTreeSet::new();
     indexes(root, &mut names);

@@ -6,6 +6,7 @@
 
 mod consult;
 mod hypopg;
+mod values;
 
 pub use consult::{ConsultError, Consultation, Consulted, consult};
 pub use hypopg::{Hypopg, Probe};

@@ -106,8 +106,16 @@ const EXPECTED: &[&str] = &[
 
 async fn with_faults(binaries: &Binaries) -> Site {
     let site = Site::with(binaries, FAULTS).await;
-    site.admin.execute("vacuum analyze shop.items").await.expect("vacuumed");
-    site.admin.execute("vacuum analyze shop.orders").await.expect("vacuumed");
+    for table in ["shop.items", "shop.orders"] {
+        // A snapshot of autovacuum's may keep the dead rows for a moment.
+        let dead = format!("select n_dead_tup::text from pg_stat_user_tables where relid = '{table}'::regclass");
+        for _ in 0..50 {
+            site.admin.execute(&format!("vacuum analyze {table}")).await.expect("vacuumed");
+            if site.admin.value(&dead).await.expect("a count").as_deref() == Some("0") {
+                break;
+            }
+        }
+    }
     site.until("select sum(n_tup_upd) >= 2000 from pg_stat_user_tables where relname = 'orders'").await;
     site.until("select n_tup_ins >= 5000 from pg_stat_user_tables where relname = 'fresh'").await;
     site
@@ -128,7 +136,9 @@ async fn what_is_found_is_mended_and_taken_back() {
         found.retain(|step| !step.starts_with("reindex_index items_") || step.ends_with("broken"));
         expected.retain(|step| !step.starts_with("reindex_index items_") || step.ends_with("broken"));
         assert_eq!(found, expected, "{major}: {:#}", planned["left"]);
-        assert!(steps(&planned).iter().any(|step| step.starts_with("reindex_index") && !step.ends_with("broken")));
+        let rebuilds =
+            steps(&planned).iter().any(|step| step.starts_with("reindex_index") && !step.ends_with("broken"));
+        assert!(rebuilds, "{major}: {:#}", planned["left"]);
 
         let outcome = site.apply(&[]).expect(0);
         assert_eq!(outcome.stdout.lines().count(), steps(&planned).len(), "{outcome:#?}");

@@ -75,8 +75,8 @@ async fn steps_are_chosen_by_their_numbers() {
 
 /// The one journal.
 fn journal(folder: &Path) -> std::path::PathBuf {
-    let mut files = std::fs::read_dir(folder).expect("the folder");
-    files.next().expect("a journal").expect("an entry").path()
+    let mut files = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+    files.find(|path| path.extension().is_some_and(|extension| extension == "jsonl")).expect("a journal")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

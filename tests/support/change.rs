@@ -115,7 +115,8 @@ impl Site {
 
     /// How many journals there are.
     pub(crate) fn journals(&self) -> usize {
-        std::fs::read_dir(self.state()).map_or(0, Iterator::count)
+        let files = std::fs::read_dir(self.state()).into_iter().flatten().flatten();
+        files.filter(|file| file.path().extension().is_some_and(|extension| extension == "jsonl")).count()
     }
 
     /// `pgassay apply …` for the superuser, without asking.

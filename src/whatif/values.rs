@@ -1,0 +1,171 @@
+//! Typical values for the parameters of a statement, from what ANALYZE knows of the columns they are compared
+//! with: the planner's estimate without any value can be far off. The values stay in memory and are bound, never
+//! written into a text.
+
+use crate::model::plan::Name;
+use crate::postgres::{ReadError, Reader, ToSql, Type, pick};
+use crate::statement::{Comparison, Meeting, Parameter, ParameterRole};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where in the distribution a bound is taken that has no counterpart, and one that has.
+const HALF: f64 = 0.5;
+const BETWEEN: (f64, f64) = (0.4, 0.6);
+
+/// What ANALYZE knows of a column's values: a row of `sql/whatif_values.sql`.
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Known {
+    schema: String,
+    table: String,
+    column: String,
+    common: Option<Vec<String>>,
+    frequencies: Option<Vec<String>>,
+    bounds: Option<Vec<String>>,
+}
+
+/// Values of columns, by table and column.
+#[derive(Debug, Default)]
+pub(super) struct Values(BTreeMap<(Name, String), Known>);
+
+impl Values {
+    /// Reads what is known of these columns.
+    pub(super) async fn read(reader: &Reader, columns: &BTreeSet<(Name, String)>) -> Result<Self, ReadError> {
+        let schemas: Vec<&str> = columns.iter().map(|(table, _)| table.schema.as_str()).collect();
+        let tables: Vec<&str> = columns.iter().map(|(table, _)| table.name.as_str()).collect();
+        let names: Vec<&str> = columns.iter().map(|(_, column)| column.as_str()).collect();
+        let params: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&schemas, Type::TEXT_ARRAY), (&tables, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
+        let sql = pick("whatif_values", 0, 0).map_or("", |query| query.sql);
+        let rows: Vec<Known> = reader.read(sql, &params).await?;
+        let keyed = rows.into_iter().map(|row| ((Name::new(&row.schema, &row.table), row.column.clone()), row));
+        Ok(Self(keyed.collect()))
+    }
+
+    /// A value for each parameter, in order; none where nothing typical is known of one.
+    pub(super) fn typical(&self, parameters: &[Parameter], tables: &[Name], count: i32) -> Option<Vec<Option<String>>> {
+        let pairs = bounded_twice(parameters);
+        let mut values = vec![None; usize::try_from(count).ok()?];
+        let mut summed = BTreeSet::new();
+        for parameter in parameters {
+            let at = usize::try_from(parameter.number - 1).ok()?;
+            // Of a sum only the first is like the column; an interval never is.
+            let is_interval = parameter.type_name.as_deref() == Some("interval");
+            let mut like_column = parameter.meetings.iter().filter(|meeting| {
+                meeting.role == ParameterRole::Value
+                    || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
+            });
+            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs));
+            *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter))?);
+        }
+        Some(values)
+    }
+
+    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>) -> Option<String> {
+        let table = tables.iter().find(|table| {
+            table.name == meeting.relation.name
+                && meeting.relation.schema.as_ref().is_none_or(|schema| *schema == table.schema)
+        })?;
+        let known = self.0.get(&(table.clone(), meeting.column.clone()))?;
+        let is_pair = pairs.contains(&meeting.column);
+        match meeting.comparison {
+            Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
+                known.at(if is_pair { BETWEEN.1 } else { HALF })
+            }
+            Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
+                known.at(if is_pair { BETWEEN.0 } else { HALF })
+            }
+            Comparison::Like => known.usual().map(|value| format!("{}%", value.chars().take(3).collect::<String>())),
+            _ => known.usual(),
+        }
+    }
+}
+
+/// Columns that are bounded on both sides.
+fn bounded_twice(parameters: &[Parameter]) -> BTreeSet<String> {
+    let meetings = || parameters.iter().flat_map(|parameter| &parameter.meetings);
+    let is_low = |one: &&Meeting| {
+        matches!(one.comparison, Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow)
+    };
+    let is_high =
+        |one: &&Meeting| matches!(one.comparison, Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh);
+    let low: BTreeSet<&String> = meetings().filter(is_low).map(|one| &one.column).collect();
+    meetings().filter(is_high).map(|one| &one.column).filter(|column| low.contains(column)).cloned().collect()
+}
+
+impl Known {
+    /// The value at a share of the distribution; of few distinct values by their order in the texts.
+    fn at(&self, share: f64) -> Option<String> {
+        let bounds = self.bounds.as_ref().or(self.common.as_ref()).filter(|bounds| !bounds.is_empty())?;
+        #[allow(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an index"
+        )]
+        let at = ((bounds.len() - 1) as f64 * share).round() as usize;
+        bounds.get(at).cloned()
+    }
+
+    /// A value that is neither among the rarest nor the most common: of the common ones that in the middle of
+    /// their rows, where they are most of the rows; else the middle of the others.
+    fn usual(&self) -> Option<String> {
+        let common = self.common.as_deref().unwrap_or(&[]);
+        let frequencies = self.frequencies.iter().flatten().map(|text| text.parse().unwrap_or(0.0));
+        let frequencies: Vec<f64> = frequencies.collect();
+        let mass: f64 = frequencies.iter().sum();
+        if mass < HALF && self.bounds.is_some() {
+            return self.at(HALF);
+        }
+        let mut passed = 0.0;
+        let middle = common.iter().zip(&frequencies).find(|(_, frequency)| {
+            passed += **frequency;
+            passed >= mass / 2.0
+        });
+        middle.map(|(value, _)| value.clone()).or_else(|| self.at(HALF))
+    }
+}
+
+/// A value for a parameter that is compared with no known column.
+fn neutral(parameter: &Parameter) -> Option<String> {
+    let is_summand = parameter.meetings.iter().any(|one| one.role == ParameterRole::Summand);
+    let value = match parameter.type_name.as_deref()? {
+        "int2" | "int4" | "int8" => "1",
+        "float4" | "float8" | "numeric" if is_summand => "0",
+        "float4" | "float8" | "numeric" => "1",
+        "bool" => "true",
+        "interval" => "1 month",
+        "text" | "varchar" | "bpchar" | "name" => "a",
+        "date" | "timestamp" | "timestamptz" => "2000-01-01",
+        _ => return None,
+    };
+    Some(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(common: &[(&str, f64)], bounds: &[&str]) -> Known {
+        let texts = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        let common_texts: Vec<&str> = common.iter().map(|(value, _)| *value).collect();
+        Known {
+            common: (!common.is_empty()).then(|| texts(&common_texts)),
+            frequencies: (!common.is_empty()).then(|| common.iter().map(|(_, share)| share.to_string()).collect()),
+            bounds: (!bounds.is_empty()).then(|| texts(bounds)),
+            ..Known::default()
+        }
+    }
+
+    #[test]
+    fn a_usual_value_is_neither_the_rarest_nor_the_most_common() {
+        let skewed = known(&[("common", 0.6), ("less", 0.3), ("rare", 0.05)], &[]);
+        assert_eq!(skewed.usual().as_deref(), Some("common"), "most rows have it");
+        let even = known(&[("a", 0.25), ("b", 0.25), ("c", 0.25), ("d", 0.25)], &[]);
+        assert_eq!(even.usual().as_deref(), Some("b"));
+        let wide = known(&[("often", 0.02)], &["1", "2", "3", "4", "5"]);
+        assert_eq!(wide.usual().as_deref(), Some("3"));
+        assert_eq!(known(&[], &[]).usual(), None);
+        assert_eq!(wide.at(0.0).as_deref(), Some("1"));
+        assert_eq!(wide.at(1.0).as_deref(), Some("5"));
+    }
+}
