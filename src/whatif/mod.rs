@@ -6,9 +6,11 @@
 
 mod consult;
 mod hypopg;
+mod show;
 
 pub use consult::{ConsultError, Consultation, Consulted, consult};
 pub use hypopg::{Hypopg, Probe};
+pub use show::{Shown, show};
 
 use crate::model::snapshot::Plan;
 use crate::postgres::{ReadError, Reader};
