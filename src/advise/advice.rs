@@ -5,11 +5,10 @@ use super::candidate::{Id, Pool};
 use super::removals::removals;
 use super::search::Found;
 use super::workload::{Key, Query, Weigh, Workload};
-use crate::ddl::{Draftsman, create_concurrently, target};
+use crate::ddl::{Draftsman, Wish, create_concurrently, target};
 use crate::model::advice::{
     ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Served, StatementsAccount, WorkloadCost,
 };
-use crate::model::finding::Finding;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Relation, Snapshot, Tool};
 use crate::model::units;
@@ -59,8 +58,8 @@ pub struct Terms<'a> {
     pub what_if: Option<String>,
     /// Time the counters cover, in seconds.
     pub window_seconds: i64,
-    /// What the rules on needless indexes found.
-    pub findings: &'a [Finding],
+    /// What the rules on needless indexes wish for.
+    pub wishes: &'a [Wish],
 }
 
 /// A statement with and without the chosen indexes.
@@ -116,7 +115,7 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
             window_seconds: terms.window_seconds,
             saved_ms_per_hour: per_hour(saved_ms, terms.window_seconds),
         },
-        removals: removals(&proposals, terms.findings, snapshot),
+        removals: removals(&proposals, terms.wishes, snapshot),
         account: account(&evidence, &effects, snapshot, terms, evidence.found.chosen.len() - kept.len()),
         proposals,
     }
@@ -187,7 +186,10 @@ impl Drafting<'_> {
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| pool.get(a.0).cmp(pool.get(b.0))));
         let order: Vec<Id> = ranked.iter().map(|(id, _)| *id).collect();
         let mut draftsman = Draftsman::of(self.snapshot);
-        (1..).zip(ranked).map(|(number, (id, saved))| self.proposal(number, id, saved, &order, &mut draftsman)).collect()
+        (1..)
+            .zip(ranked)
+            .map(|(number, (id, saved))| self.proposal(number, id, saved, &order, &mut draftsman))
+            .collect()
     }
 
     fn users(&self, id: Id) -> impl Iterator<Item = &Effect<'_>> {
@@ -241,14 +243,19 @@ impl Drafting<'_> {
         let writes = units::count(writes as f64);
         say(
             "no_write_price",
-            format!("the table is written more than it is read: what writes pay is not weighed; {writes} rows of it were written since its counters began"),
+            format!(
+                "the table is written more than it is read: what writes pay is not weighed; {writes} rows of it were written since its counters began"
+            ),
         );
         if self.terms.window_seconds < SHORT_WINDOW_SECONDS {
             let length = units::millis(self.terms.window_seconds as f64 * 1000.0);
             say("short_window", format!("the {length} that the counters cover are not the usual workload"));
         }
         if self.terms.what_if.is_some() {
-            say("other_planner", "the server that was asked differs from this one in data, statistics or settings".to_owned());
+            say(
+                "other_planner",
+                "the server that was asked differs from the target in data, statistics or settings".to_owned(),
+            );
         }
         caveats
     }

@@ -5,11 +5,11 @@
 
 mod advice;
 mod candidate;
-mod plan;
-mod removals;
 mod choose;
 mod explore;
 mod oracle;
+mod plan;
+mod removals;
 mod search;
 mod workload;
 

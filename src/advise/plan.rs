@@ -15,7 +15,7 @@ const RULE: &str = "missing_index";
 #[must_use]
 pub fn plan(advice: &Advice, snapshot: &Snapshot) -> Plan {
     let wanted = advice.proposals.iter().map(wanted).collect();
-    let left = advice.removals.iter().map(left).collect();
+    let left = advice.removals.iter().filter_map(left).collect();
     creations(wanted, left, snapshot, advice.tool.clone())
 }
 
@@ -44,14 +44,13 @@ fn wanted(proposal: &Proposal) -> Wanted {
     }
 }
 
-fn left(removal: &Removal) -> Left {
-    let (reason, advice) = match removal.after_proposal {
-        Some(number) => (
-            "first see that the new index is used".to_owned(),
-            format!("when step {number} is done and verified: {}", removal.definition),
-        ),
-        None => ("advice creates; drops are planned by `pgassay plan`".to_owned(), removal.definition.clone()),
-    };
+/// What a proposal makes redundant; what could go as things are, `pgassay plan` drops.
+fn left(removal: &Removal) -> Option<Left> {
+    let number = removal.after_proposal?;
     let rule = removal.reasons.first().map_or("", String::as_str);
-    Left { finding: reference(rule, removal.name.to_string()), reason, advice }
+    Some(Left {
+        finding: reference(rule, removal.name.to_string()),
+        reason: "the new index must be in use before".to_owned(),
+        advice: format!("when step {number} is done and verified: {}", removal.definition),
+    })
 }

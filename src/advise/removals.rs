@@ -3,7 +3,7 @@
 
 use crate::ddl::{Wish, propose};
 use crate::model::advice::{Proposal, Removal};
-use crate::model::finding::{Finding, fingerprint};
+use crate::model::finding::fingerprint;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{Change, FindingRef, Step};
 use crate::model::snapshot::{Index, Snapshot, Tool};
@@ -14,12 +14,12 @@ const MADE_REDUNDANT: &str = "made_redundant";
 
 /// What could go. Constraint-backed indexes, replica identities, the last that serves a foreign key, and those
 /// that another removal counts on stay.
-pub(super) fn removals(proposals: &[Proposal], findings: &[Finding], snapshot: &Snapshot) -> Vec<Removal> {
+pub(super) fn removals(proposals: &[Proposal], wishes: &[Wish], snapshot: &Snapshot) -> Vec<Removal> {
     let mut then = snapshot.clone();
     then.indexes.extend(proposals.iter().map(|proposal| built(proposal, &snapshot.target.database)));
-    let drops = findings.iter().filter(|finding| finding.fix.action == "drop_index");
+    let drops = wishes.iter().filter(|wish| wish.action == "drop_index").cloned();
     // Those of the proposals come last: their keeper counts.
-    let wishes: Vec<Wish> = drops.map(Wish::from).chain(made_redundant(proposals, snapshot)).collect();
+    let wishes: Vec<Wish> = drops.chain(made_redundant(proposals, snapshot)).collect();
     let plan = propose(&wishes, &then, Tool::default());
     plan.steps.iter().filter_map(|step| removal(step, proposals)).collect()
 }

@@ -8,9 +8,8 @@ use super::{connection, exit, interrupt, output, settings};
 use crate::advise::{Bounds, Candidate, Evidence, Terms, Weigh, advice, plan};
 use crate::audit::judge;
 use crate::collect::ColumnTypes;
-use crate::ddl::script;
+use crate::ddl::{Wish, script};
 use crate::model::advice::Advice;
-use crate::model::finding::Finding;
 use crate::model::snapshot::{Facet, RelationName, Snapshot};
 use crate::model::verdict::Verdict;
 use crate::postgres::{Limits, Reader, Target};
@@ -123,7 +122,9 @@ impl Planner {
     fn of(shared: &Shared, config: &Config, args: &AdviseArgs, order: Order, snapshot: &Snapshot) -> Result<Self> {
         let Some(typed) = args.what_if.as_ref().or(config.advise.what_if.as_ref()) else {
             if args.from.is_some() {
-                bail!("a snapshot has no planner to be asked\n  next: name a copy of the database that has HypoPG with --what-if");
+                bail!(
+                    "a snapshot has no planner to be asked\n  next: name a copy of the database that has HypoPG with --what-if"
+                );
             }
             let target = connection::target_of(config, args.target.as_deref())?;
             return Ok(Self { target, asked: snapshot.clone(), elsewhere: None, order });
@@ -136,14 +137,19 @@ impl Planner {
     }
 
     /// The advice, and the plans that are to be shown.
-    async fn advise(&self, snapshot: &Snapshot, verdict: &Verdict, explain: Option<u32>) -> Result<(Advice, Option<String>)> {
+    async fn advise(
+        &self,
+        snapshot: &Snapshot,
+        verdict: &Verdict,
+        explain: Option<u32>,
+    ) -> Result<(Advice, Option<String>)> {
         let reader = Reader::connect(&self.target, self.order.limits, "advise").await?;
         let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
         let consultation = self.order.consultation;
         let began = Instant::now();
         let Consulted { workload, pool, found } = consult(&reader, &self.asked, consultation, &column_type).await?;
-        let findings: Vec<Finding> = verdict.open().cloned().collect();
+        let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
         let terms = Terms {
             weigh: consultation.weigh,
             budget_bytes: consultation.bounds.budget_bytes,
@@ -152,7 +158,7 @@ impl Planner {
             seconds: began.elapsed().as_secs_f64(),
             what_if: self.elsewhere.clone(),
             window_seconds: verdict.window.seconds(),
-            findings: &findings,
+            wishes: &wishes,
         };
         let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
         let advice = advice(evidence, snapshot, &terms, connection::tool());
@@ -173,7 +179,12 @@ impl Planner {
         let schema = extension.map_or("", |row| row.schema.as_str());
         let shown = show(&reader, self.asked.server.major(), schema, question, &candidates, &column_type).await;
         let shown = shown.map_err(|words| anyhow!("--explain {number}: {words}"))?;
-        let text = format!("{}\n\nas it is:\n{}\n\nwith what is proposed:\n{}\n", served.text.trim(), shown.before, shown.after);
+        let text = format!(
+            "{}\n\nas it is:\n{}\n\nwith what is proposed:\n{}\n",
+            served.text.trim(),
+            shown.before,
+            shown.after
+        );
         Ok((advice, Some(text)))
     }
 }

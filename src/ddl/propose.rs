@@ -7,9 +7,7 @@ use super::sql::{inverse, statements};
 use super::wanted::target;
 use crate::model::finding::{Confidence, Finding};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::plan::{
-    Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, Step,
-};
+use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, Step};
 use crate::model::snapshot::{Facet, ForeignKey, Index, RelationKind, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

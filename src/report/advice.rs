@@ -27,7 +27,12 @@ pub fn write_advice(advice: &Advice, style: Style, out: &mut dyn Write) -> io::R
         lines(&told(proposal), style, out)?;
     }
     section("COULD GO", &advice.removals.iter().map(removal).collect::<Vec<_>>(), style, out)?;
-    section("NOT IF", &caveats(advice).into_iter().map(|(text, whose)| format!("{text}{whose}")).collect::<Vec<_>>(), style, out)?;
+    section(
+        "NOT IF",
+        &caveats(advice).into_iter().map(|(text, whose)| format!("{text}{whose}")).collect::<Vec<_>>(),
+        style,
+        out,
+    )?;
     section("ACCOUNT", &account(&advice.account), style, out)
 }
 
@@ -61,15 +66,15 @@ pub(super) fn head(advice: &Advice) -> String {
 pub(super) fn outcome(advice: &Advice) -> String {
     let workload = &advice.workload;
     let window = units::millis(workload.window_seconds as f64 * 1000.0);
-    let (before, after) = match workload.weigh_by.as_str() {
-        "time" => (units::millis(workload.before), units::millis(workload.after)),
-        _ => (format!("{} calls × cost", units::count(workload.before)), units::count(workload.after)),
+    let (what, before, after) = match workload.weigh_by.as_str() {
+        "time" => ("execution time", units::millis(workload.before), units::millis(workload.after)),
+        _ => ("calls × cost", units::count(workload.before), units::count(workload.after)),
     };
     if advice.proposals.is_empty() {
-        return format!("the workload of {window} stays as it is: {before}");
+        return format!("{what} of the planned statements in {window}: {before}");
     }
     format!(
-        "the workload of {window}: {before} → about {after}, {} less, {} an hour; an estimate by planner costs",
+        "{what} of the planned statements in {window}: {before} → about {after}, {} less, which is {} an hour; an estimate by planner costs",
         share(workload.saved_share()),
         units::millis(workload.saved_ms_per_hour)
     )
@@ -97,7 +102,8 @@ pub(super) fn saves(proposal: &Proposal) -> String {
 #[allow(clippy::cast_precision_loss, reason = "for people")]
 pub(super) fn takes(proposal: &Proposal) -> String {
     let size = |bytes: i64| units::bytes(bytes as f64);
-    let seconds = proposal.estimate.seconds.map(|seconds| format!(", about {} to build", units::millis(seconds * 1000.0)));
+    let seconds =
+        proposal.estimate.seconds.map(|seconds| format!(", about {} to build", units::millis(seconds * 1000.0)));
     let other = proposal.hypopg_bytes.map(|bytes| format!(" (HypoPG: {})", size(bytes)));
     format!(
         "takes at most about {}{}{}",
@@ -111,7 +117,8 @@ pub(super) fn takes(proposal: &Proposal) -> String {
 fn served(served: &Served) -> String {
     let text = flat(&served.text);
     let cut = text.char_indices().nth(STATEMENT).map(|(at, _)| format!("{}…", text[..at].trim_end()));
-    let others = if served.uses.len() > 1 { format!(", by {} of them together", served.uses.len()) } else { String::new() };
+    let others =
+        if served.uses.len() > 1 { format!(", by {} of them together", served.uses.len()) } else { String::new() };
     format!(
         "q:{} cost {} → {}{others}; {} calls, {}: {}",
         served.fingerprint,
@@ -158,20 +165,30 @@ pub(super) fn removal(removal: &Removal) -> String {
 pub(super) fn account(account: &Account) -> Vec<String> {
     let statements = &account.statements;
     let time = statements.time_share.map(|part| format!(", {} of the database's execution time", share(part)));
-    let mut told = vec![format!("{} of {} statements planned{}", statements.planned, statements.read, time.unwrap_or_default())];
-    let mut missed: Vec<String> = statements.unplannable.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-    let counts = [(statements.without_tables, "on catalogs, partitions or functions alone"), (statements.not_asked, "not asked about")];
+    let mut told =
+        vec![format!("{} of {} statements planned{}", statements.planned, statements.read, time.unwrap_or_default())];
+    let mut missed: Vec<String> =
+        statements.unplannable.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+    let counts = [
+        (statements.without_tables, "on catalogs, partitions or functions alone"),
+        (statements.not_asked, "not asked about"),
+    ];
     missed.extend(counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
     if !missed.is_empty() {
         told.push(format!("not advised on: {}", missed.join(", ")));
     }
     let entries = [(statements.below_top, "below --top"), (statements.hidden, "hidden from the role")];
-    let entries: Vec<String> =
-        entries.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", units::count(*count as f64))).collect();
+    let entries: Vec<String> = entries
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", units::count(*count as f64)))
+        .collect();
     if !entries.is_empty() {
         told.push(format!("entries whose texts were not read: {}", entries.join(", ")));
     }
-    let budget = account.budget_bytes.map_or("no budget".to_owned(), |bytes| format!("a budget of {}", units::bytes(bytes as f64)));
+    let budget = account
+        .budget_bytes
+        .map_or("no budget".to_owned(), |bytes| format!("a budget of {}", units::bytes(bytes as f64)));
     told.push(format!(
         "{} candidates, {} questions to the planner in {} over {} {}; {budget}, {} indexes a table",
         units::count(account.candidates as f64),
