@@ -97,12 +97,12 @@ impl Effect<'_> {
 #[must_use]
 pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, tool: Tool) -> Advice {
     let effects = effects(&evidence, terms.weigh);
-    let total: f64 = effects.iter().map(|effect| effect.figure).sum();
+    let total = sum(effects.iter().map(|effect| effect.figure));
     let kept = worthwhile(&evidence.found.chosen, &effects, total);
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
     let proposals = Drafting { evidence, snapshot, terms, served: &served, total }.proposals(&kept);
-    let saved: f64 = served.iter().map(|effect| effect.saved()).sum();
-    let saved_ms: f64 = served.iter().map(|effect| effect.query.total_ms * effect.share()).sum();
+    let saved = sum(served.iter().map(|effect| effect.saved()));
+    let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
     Advice {
         advice_version: ADVICE_VERSION,
         tool,
@@ -119,6 +119,11 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
         account: account(&evidence, &effects, snapshot, terms, evidence.found.chosen.len() - kept.len()),
         proposals,
     }
+}
+
+/// Of none it is 0, where `Iterator::sum` says -0.
+fn sum(parts: impl Iterator<Item = f64>) -> f64 {
+    parts.fold(0.0, |sum, part| sum + part)
 }
 
 fn weigh_name(weigh: Weigh) -> &'static str {
@@ -154,7 +159,7 @@ fn worthwhile(chosen: &BTreeSet<Id>, effects: &[Effect<'_>], total: f64) -> BTre
         let is_worth_it = |id: &Id| {
             let own: Vec<&Effect<'_>> =
                 effects.iter().filter(|effect| effect.used.contains(id) && effect.is_served_by(&kept)).collect();
-            let saved: f64 = own.iter().map(|effect| effect.part(effect.saved())).sum();
+            let saved = sum(own.iter().map(|effect| effect.part(effect.saved())));
             saved >= LEAST_SHARE * total && saved > 0.0 || own.iter().any(|effect| effect.share() >= LEAST_OF_STATEMENT)
         };
         let next: BTreeSet<Id> = kept.iter().copied().filter(is_worth_it).collect();
@@ -180,7 +185,7 @@ struct Drafting<'a> {
 
 impl Drafting<'_> {
     fn proposals(&self, kept: &BTreeSet<Id>) -> Vec<Proposal> {
-        let saved = |id: &Id| -> f64 { self.users(*id).map(|effect| effect.part(effect.saved())).sum() };
+        let saved = |id: &Id| sum(self.users(*id).map(|effect| effect.part(effect.saved())));
         let mut ranked: Vec<(Id, f64)> = kept.iter().map(|id| (*id, saved(id))).collect();
         let pool = self.evidence.pool;
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| pool.get(a.0).cmp(pool.get(b.0))));
@@ -201,7 +206,7 @@ impl Drafting<'_> {
         let columns: Vec<String> = candidate.keys.iter().map(|key| key.column.clone()).collect();
         let keys: Vec<String> = candidate.keys.iter().map(Key::sql).collect();
         let (form, estimate) = draftsman.btree(&candidate.table, &columns, format!("btree ({})", keys.join(", ")));
-        let saved_ms: f64 = self.users(id).map(|effect| effect.part(effect.query.total_ms * effect.share())).sum();
+        let saved_ms = sum(self.users(id).map(|effect| effect.part(effect.query.total_ms * effect.share())));
         let mut users: Vec<&Effect<'_>> = self.users(id).collect();
         users.sort_by(|a, b| {
             b.saved().total_cmp(&a.saved()).then_with(|| a.query.fingerprint.cmp(&b.query.fingerprint))
@@ -324,7 +329,7 @@ fn statements(evidence: &Evidence<'_>, effects: &[Effect<'_>], snapshot: &Snapsh
         *unplannable.entry("refused".to_owned()).or_default() += refused;
     }
     let info = snapshot.statements_info();
-    let time: f64 = effects.iter().map(|effect| effect.query.total_ms).sum();
+    let time = sum(effects.iter().map(|effect| effect.query.total_ms));
     let whole = info.map(|info| info.total_exec_time_ms).filter(|whole| *whole > 0.0);
     StatementsAccount {
         read: snapshot.statements.len(),

@@ -26,6 +26,9 @@ const PLANS: u32 = 200;
 /// New indexes of one table at most, unless told otherwise.
 const MAX_INDEXES: u16 = 10;
 
+/// Sessions at least: a pooler is recognised by two of ours that reach the same process.
+const MIN_SESSIONS: usize = 2;
+
 /// Questions to the planner at most.
 const MAX_CALLS: usize = 3_000;
 
@@ -55,6 +58,7 @@ impl Order {
     fn of(config: &Config, args: &AdviseArgs) -> Result<Self> {
         let own = &config.advise;
         let (limits, ..) = settings::limits(config, &args.limits, Vec::new(), Vec::new())?;
+        let limits = Limits { jobs: limits.jobs.max(MIN_SESSIONS), ..limits };
         let budget = args.budget.as_ref().or(own.budget.as_ref());
         let bounds = Bounds {
             budget_bytes: budget.map(|text| settings::bytes("budget", text)).transpose()?,
@@ -144,6 +148,11 @@ impl Planner {
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
         let reader = Reader::connect(&self.target, self.order.limits, "advise").await?;
+        if reader.is_pooled().await? {
+            bail!(
+                "a transaction pooler stands between, and hypothetical indexes live in one session\n  next: name the server's own address and port"
+            );
+        }
         let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
         let consultation = self.order.consultation;

@@ -1,8 +1,9 @@
 //! `advise` on a server with HypoPG, which of this machine's only the distribution's own has: advised, applied,
 //! and not advised again. And what is said where something is missing.
 
-use crate::support::{CORNER, Yard, corner, newest, server, with_statements};
+use crate::support::{CORNER, Pooler, Yard, ask, corner, newest, server, with_statements};
 use pgassay::demo::{SUPERUSER, Shop};
+use pgassay::progress::Silent;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ async fn what_is_advised_is_created_and_not_advised_again() {
     let Some(binaries) = server(15) else { return };
     let yard = Yard::open();
     let shop = yard.shop(&binaries, &Shop::setup()).await;
+    shop.work(&Silent).await.expect("the workload").release().await;
     let (auditor, owner) = (shop.dsn(), shop.cluster.dsn(SUPERUSER, "shop"));
     yard.pgassay(&["advise", &auditor]).run().expect_unable(&["HypoPG is not installed", "create extension hypopg"]);
     let admin = shop.cluster.session("shop", SUPERUSER, "setup").await.expect("a session");
@@ -70,4 +72,10 @@ async fn what_is_missing_is_told() {
     yard.pgassay(&advise).run().expect_unable(&["HypoPG is not installed", "--what-if"]);
     let none = ["advise", dsn.as_str(), "--plans", "0"];
     yard.pgassay(&none).run().expect_unable(&["no plans to advise on", "--plans"]);
+
+    admin.execute("create role auditor login; grant pg_monitor, pg_read_all_data to auditor").await.expect("a role");
+    ask(&cluster).await;
+    let pooler = Pooler::start(&yard, &cluster);
+    let pooled = format!("host={} port={} dbname={CORNER} user=auditor", pooler.folder.display(), pooler.port);
+    yard.pgassay(&["advise", &pooled]).run().expect_unable(&["a transaction pooler stands between"]);
 }
