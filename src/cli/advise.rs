@@ -3,9 +3,10 @@
 use super::advise_args::{AdviceFormat, AdviseArgs, WeighArg};
 use super::args::{LimitArgs, RuleChoice, Shared};
 use super::config::Config;
+use super::progress_bar::Bar;
 use super::settings::Loaded;
 use super::{connection, exit, interrupt, output, settings};
-use crate::advise::{Bounds, Candidate, Evidence, Terms, Weigh, advice, plan};
+use crate::advise::{Bounds, Candidate, Evidence, Query, Terms, Weigh, advice, plan};
 use crate::audit::judge;
 use crate::collect::ColumnTypes;
 use crate::ddl::{Wish, script};
@@ -13,9 +14,11 @@ use crate::model::advice::Advice;
 use crate::model::snapshot::{Facet, RelationName, Snapshot};
 use crate::model::verdict::Verdict;
 use crate::postgres::{Limits, Reader, Target};
+use crate::progress::Progress;
 use crate::report::{write_advice, write_advice_json, write_advice_markdown};
+use crate::statement::ColumnType;
 use crate::store::{read_snapshot, write_plan, write_text};
-use crate::whatif::{Consultation, Consulted, Question, consult, show};
+use crate::whatif::{Consultation, Consulted, Question, Shown, consult, show};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, Write};
 use std::time::Instant;
@@ -42,7 +45,7 @@ pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     has_workload(&snapshot)?;
     let verdict = verdict(&config, &snapshot)?;
     let planner = Planner::of(shared, &config, args, order, &snapshot)?;
-    let (advice, shown) = interrupt::block_on(planner.advise(&snapshot, &verdict, args.explain))?;
+    let (advice, shown) = interrupt::block_on(planner.advise(shared, &snapshot, &verdict, args.explain))?;
     write(shared, args, &advice, &snapshot, shown.as_deref())?;
     let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure);
     Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
@@ -143,6 +146,7 @@ impl Planner {
     /// The advice, and the plans that are to be shown.
     async fn advise(
         &self,
+        shared: &Shared,
         snapshot: &Snapshot,
         verdict: &Verdict,
         explain: Option<u32>,
@@ -157,7 +161,13 @@ impl Planner {
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
         let consultation = self.order.consultation;
         let began = Instant::now();
-        let Consulted { workload, pool, found } = consult(&reader, &self.asked, consultation, &column_type).await?;
+        let bar = Bar::new(shared, "asking the planner");
+        bar.begin(1);
+        bar.started("search");
+        let consulted = consult(&reader, &self.asked, consultation, &column_type).await;
+        bar.finished("search");
+        bar.clear();
+        let Consulted { workload, pool, found } = consulted?;
         let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
         let terms = Terms {
             weigh: consultation.weigh,
@@ -172,13 +182,26 @@ impl Planner {
         let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
         let advice = advice(evidence, snapshot, &terms, connection::tool());
         let Some(number) = explain else { return Ok((advice, None)) };
+        let shown = self.shown(&reader, number, &advice, &workload.queries, &column_type).await?;
+        Ok((advice, Some(shown)))
+    }
+
+    /// The plans of the statement that a proposal helps most.
+    async fn shown(
+        &self,
+        reader: &Reader,
+        number: u32,
+        advice: &Advice,
+        queries: &[Query],
+        column_type: &ColumnType<'_>,
+    ) -> Result<String> {
         let proposal = advice.proposals.iter().find(|proposal| proposal.id == number);
-        let count = advice.proposals.len();
         let served = proposal.and_then(|proposal| proposal.serves.first());
-        let served = served.ok_or_else(|| anyhow!("--explain {number}: there are {count} proposals"))?;
-        let query = workload.queries.iter().find(|query| query.fingerprint == served.fingerprint);
+        let count = advice.proposals.len();
+        let served = served.ok_or_else(|| anyhow!("--explain {number}: proposals: {count}"))?;
+        let query = queries.iter().find(|query| query.fingerprint == served.fingerprint);
         let question = Question {
-            database: &snapshot.target.database,
+            database: &self.asked.target.database,
             fingerprint: &served.fingerprint,
             text: &served.text,
             search_path: query.map_or("", |query| &query.search_path),
@@ -186,15 +209,9 @@ impl Planner {
         let candidates: Vec<Candidate> = advice.proposals.iter().map(Candidate::from).collect();
         let extension = self.asked.extensions.iter().find(|row| row.name == "hypopg");
         let schema = extension.map_or("", |row| row.schema.as_str());
-        let shown = show(&reader, self.asked.server.major(), schema, question, &candidates, &column_type).await;
-        let shown = shown.map_err(|words| anyhow!("--explain {number}: {words}"))?;
-        let text = format!(
-            "{}\n\nas it is:\n{}\n\nwith what is proposed:\n{}\n",
-            served.text.trim(),
-            shown.before,
-            shown.after
-        );
-        Ok((advice, Some(text)))
+        let shown = show(reader, self.asked.server.major(), schema, question, &candidates, column_type).await;
+        let Shown { before, after } = shown.map_err(|words| anyhow!("--explain {number}: {words}"))?;
+        Ok(format!("{}\n\nas it is:\n{before}\n\nwith what is proposed:\n{after}\n", served.text.trim()))
     }
 }
 

@@ -181,7 +181,7 @@ pub struct Account {
     pub what_if: Option<String>,
 }
 
-/// The statements of a run: those seen are the sum of what follows.
+/// The statements of a run. Those read are the planned, the unplannable, those without tables and those not asked about.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct StatementsAccount {
     /// Statements of this database whose texts were read.
@@ -190,7 +190,7 @@ pub struct StatementsAccount {
     pub planned: usize,
     /// Those that have no plan, by reason.
     pub unplannable: BTreeMap<String, usize>,
-    /// Those on catalogs, partitions and functions alone.
+    /// Those whose plans read catalogs, partitions or functions alone.
     pub without_tables: usize,
     /// Those that were not asked about: beyond `--plans`, no SELECTs, or on tables the role may not read.
     pub not_asked: usize,

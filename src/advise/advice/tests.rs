@@ -67,8 +67,12 @@ fn snapshot() -> Snapshot {
 }
 
 fn made(found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]) -> Advice {
+    weighed(Weigh::Time, found, workload, snapshot, wishes)
+}
+
+fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]) -> Advice {
     let terms = Terms {
-        weigh: Weigh::Time,
+        weigh,
         budget_bytes: None,
         max_indexes: 10,
         sessions: 2,
@@ -177,4 +181,12 @@ fn no_advice_has_its_account() {
     let advice = made(&found, &workload(&[]), &snapshot, &[]);
     assert!(advice.proposals.is_empty());
     assert_eq!((advice.account.statements.without_tables, advice.workload.saved_share()), (1, 0.0));
+}
+
+#[test]
+fn by_calls_a_copy_without_times_can_be_advised_on() {
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1 };
+    let advice = weighed(Weigh::Calls, &found, &workload(&[0.0]), &snapshot(), &[]);
+    assert_eq!((advice.workload.before, advice.workload.after), (1000.0, 200.0));
+    assert_eq!((advice.proposals[0].saved_share, advice.proposals[0].saved_ms_per_hour), (0.8, 0.0));
 }
