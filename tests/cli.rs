@@ -1,6 +1,8 @@
 //! The binary from outside, without a server: exit codes, both streams, errors, files.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
+#[path = "cli/advise.rs"]
+mod advise;
 #[path = "cli/change.rs"]
 mod change;
 
@@ -345,6 +347,7 @@ fn every_command_helps_with_two_examples() {
         vec!["apply", "resume"],
         vec!["apply", "undo"],
         vec!["verify"],
+        vec!["advise"],
     ] {
         let mut args = command.clone();
         args.push("--help");
@@ -373,6 +376,7 @@ fn the_schemas_are_published() {
         ("--report", "report"),
         ("--snapshot", "snapshot"),
         ("--plan", "plan"),
+        ("--advice", "advice"),
         ("--config-file", "config"),
     ] {
         let mut args = vec!["rules", "schema"];

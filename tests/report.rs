@@ -2,6 +2,8 @@
 //! that mean harm.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
+#[path = "report/advice.rs"]
+mod advice;
 #[path = "report/baseline.rs"]
 mod baseline;
 #[path = "report/formats.rs"]

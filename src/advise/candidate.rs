@@ -1,6 +1,7 @@
 //! Candidate indexes: B-trees that a statement could use, each known once and by a number.
 
 use super::workload::Key;
+use crate::model::advice::Proposal;
 use crate::model::plan::Name;
 use std::collections::{BTreeSet, HashMap};
 
@@ -35,6 +36,17 @@ impl Candidate {
     #[must_use]
     pub fn leading(&self) -> &str {
         self.keys.first().map_or("", |key| key.column.as_str())
+    }
+}
+
+impl From<&Proposal> for Candidate {
+    fn from(proposal: &Proposal) -> Self {
+        let keys = proposal.keys.iter().map(|key| Key {
+            column: key.column.clone(),
+            is_descending: key.is_descending,
+            nulls_first: key.nulls_first,
+        });
+        Self { table: proposal.table.clone(), keys: keys.collect() }
     }
 }
 

@@ -3,15 +3,20 @@
 //!
 //! Pure but for the oracle it is given. Must not know servers, files or the clock.
 
+mod advice;
 mod candidate;
 mod choose;
 mod explore;
 mod oracle;
+mod plan;
+mod removals;
 mod search;
 mod workload;
 
+pub use advice::{Evidence, Terms, advice};
 pub use candidate::{Candidate, Id, MAX_WIDTH, Pool};
 pub use choose::Bounds;
 pub use oracle::{Answer, Question, WhatIf};
+pub use plan::plan;
 pub use search::{Found, Task, search};
 pub use workload::{Key, Query, Uses, Weigh, Workload, workload};

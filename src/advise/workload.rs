@@ -1,6 +1,7 @@
 //! The statements to be advised on, and what each asks of its tables: read from the plans that the server
 //! made, so that names, views, row security and inheritance are resolved already.
 
+use crate::ddl::quoted;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Plan, Relation, Snapshot, Statement};
 use crate::statement::{Ordered, Searched, columns, comparisons, sort_key};
@@ -32,6 +33,18 @@ impl Key {
     #[must_use]
     pub fn ascending(column: &str) -> Self {
         Self { column: column.to_owned(), is_descending: false, nulls_first: false }
+    }
+
+    /// As `CREATE INDEX` takes it and `pg_get_indexdef()` prints it.
+    #[must_use]
+    pub fn sql(&self) -> String {
+        let order = match (self.is_descending, self.nulls_first) {
+            (false, false) => "",
+            (false, true) => " NULLS FIRST",
+            (true, true) => " DESC",
+            (true, false) => " DESC NULLS LAST",
+        };
+        format!("{}{order}", quoted(&self.column))
     }
 }
 

@@ -1,77 +1,241 @@
 //! `pgassay advise`.
 
-use super::advise_args::{AdviseArgs, WeighArg};
-use super::args::Shared;
+use super::advise_args::{AdviceFormat, AdviseArgs, WeighArg};
+use super::args::{LimitArgs, RuleChoice, Shared};
 use super::config::Config;
-use super::{connection, exit, interrupt, settings};
-use crate::advise::{Bounds, Candidate, Found, Pool, Query, Weigh};
+use super::progress_bar::Bar;
+use super::settings::Loaded;
+use super::{connection, exit, interrupt, output, settings};
+use crate::advise::{Bounds, Candidate, Evidence, Query, Terms, Weigh, advice, plan};
+use crate::audit::judge;
 use crate::collect::ColumnTypes;
-use crate::ddl::{qualified, quoted};
-use crate::model::snapshot::RelationName;
-use crate::postgres::{Limits, Reader};
-use crate::store::write_text;
-use crate::whatif::{Consultation, Consulted, consult};
-use anyhow::Result;
+use crate::ddl::{Wish, script};
+use crate::model::advice::Advice;
+use crate::model::snapshot::{Facet, RelationName, Snapshot};
+use crate::model::verdict::Verdict;
+use crate::postgres::{Limits, Reader, Target};
+use crate::progress::Progress;
+use crate::report::{write_advice, write_advice_json, write_advice_markdown};
+use crate::statement::ColumnType;
+use crate::store::{read_snapshot, write_plan, write_text};
+use crate::whatif::{Consultation, Consulted, Question, Shown, consult, show};
+use anyhow::{Result, anyhow, bail};
+use std::io::{self, Write};
+use std::time::Instant;
+
+/// Statements that are explained, unless told otherwise.
+const PLANS: u32 = 200;
+
+/// New indexes of one table at most, unless told otherwise.
+const MAX_INDEXES: u16 = 10;
+
+/// Sessions at least: a pooler is recognised by two of ours that reach the same process.
+const MIN_SESSIONS: usize = 2;
+
+/// Questions to the planner at most.
+const MAX_CALLS: usize = 3_000;
+
+/// The rules on indexes that could go.
+const REMOVAL_RULES: [&str; 3] = ["duplicate_index", "redundant_index", "unused_index"];
 
 pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let snapshot = connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, None, Vec::new())?;
-    let target = connection::target_of(&config, args.target.as_deref())?;
-    let budget = args.budget.as_deref().map(|text| settings::bytes("budget", text)).transpose()?;
-    let consultation = Consultation {
-        weigh: match args.weigh_by {
-            WeighArg::Time => Weigh::Time,
-            WeighArg::Calls => Weigh::Calls,
-        },
-        bounds: Bounds { budget_bytes: budget, max_per_table: usize::from(args.max_indexes), least_gain: 0.0005 },
-        sessions: 2,
-        max_calls: 3_000,
-    };
-    let began = std::time::Instant::now();
-    let Consulted { workload, pool, found } = interrupt::block_on(async {
-        let reader = Reader::connect(&target, Limits::default(), "advise").await?;
-        let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
-        Ok(consult(&reader, &snapshot, consultation, &|relation: &RelationName, name: &str| types.of(relation, name))
-            .await?)
-    })?;
-    report(&pool, &found, &workload.queries, began.elapsed().as_secs_f64(), &workload.unplanned)?;
-    if let Some(path) = &args.sql {
-        let lines: Vec<String> = found.chosen.iter().map(|id| format!("{};\n", sql(pool.get(*id)))).collect();
-        write_text(path, &lines.concat())?;
-    }
-    Ok(exit::OK)
+    let order = Order::of(&config, args)?;
+    let snapshot = workload(shared, &config, args)?;
+    has_workload(&snapshot)?;
+    let verdict = verdict(&config, &snapshot)?;
+    let planner = Planner::of(shared, &config, args, order, &snapshot)?;
+    let (advice, shown) = interrupt::block_on(planner.advise(shared, &snapshot, &verdict, args.explain))?;
+    write(shared, args, &advice, &snapshot, shown.as_deref())?;
+    let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure);
+    Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
 }
 
-fn sql(candidate: &Candidate) -> String {
-    let keys: Vec<String> =
-        candidate.keys.iter().map(|key| quoted(&key.column) + if key.is_descending { " DESC" } else { "" }).collect();
-    format!("CREATE INDEX ON {} ({})", qualified(&candidate.table), keys.join(", "))
+/// What was asked for: flags laid over the config.
+struct Order {
+    consultation: Consultation,
+    limits: Limits,
 }
 
-fn report(
-    pool: &Pool,
-    found: &Found,
-    queries: &[Query],
-    seconds: f64,
-    unplanned: &std::collections::BTreeMap<String, usize>,
-) -> Result<()> {
-    let mut text = String::new();
-    let mut bytes = 0;
-    for id in &found.chosen {
-        bytes += pool.bytes(*id);
-        text.push_str(&format!("{}  -- {} MB\n", sql(pool.get(*id)), pool.bytes(*id) / 1_000_000));
+impl Order {
+    fn of(config: &Config, args: &AdviseArgs) -> Result<Self> {
+        let own = &config.advise;
+        let (limits, ..) = settings::limits(config, &args.limits, Vec::new(), Vec::new())?;
+        let limits = Limits { jobs: limits.jobs.max(MIN_SESSIONS), ..limits };
+        let budget = args.budget.as_ref().or(own.budget.as_ref());
+        let bounds = Bounds {
+            budget_bytes: budget.map(|text| settings::bytes("budget", text)).transpose()?,
+            max_per_table: usize::from(args.max_indexes.or(own.max_indexes).unwrap_or(MAX_INDEXES)),
+            least_gain: 0.0005,
+        };
+        let weigh = match args.weigh_by.or(own.weigh_by) {
+            None | Some(WeighArg::Time) => Weigh::Time,
+            Some(WeighArg::Calls) => Weigh::Calls,
+        };
+        let consultation = Consultation { weigh, bounds, sessions: limits.jobs, max_calls: MAX_CALLS };
+        Ok(Self { consultation, limits })
     }
-    let (mut before, mut after) = (0.0, 0.0);
-    for (query, cost) in queries.iter().zip(&found.costs) {
-        if let Some((base, now, _)) = cost {
-            before += base;
-            after += now;
-            text.push_str(&format!("{} {base:.0} -> {now:.0}\n", query.fingerprint));
+}
+
+/// The workload and what is known of its tables, of one database.
+fn workload(shared: &Shared, config: &Config, args: &AdviseArgs) -> Result<Snapshot> {
+    let snapshot = match &args.from {
+        Some(path) => read_snapshot(path)?,
+        None => {
+            let plans = args.limits.plans.or(config.advise.plans).unwrap_or(PLANS);
+            let limits = LimitArgs { plans: Some(plans), ..args.limits.clone() };
+            connection::snapshot_of(shared, config, args.target.as_deref(), &limits, None, Vec::new())?
         }
+    };
+    Ok(snapshot.of_database(&snapshot.target.database))
+}
+
+/// Without statements or without plans there is nothing to advise on.
+fn has_workload(snapshot: &Snapshot) -> Result<()> {
+    let told = |facet: Facet| {
+        let gap = snapshot.gap(facet).map(|gap| (gap.reason.as_str(), gap.remedy.as_str()));
+        gap.map(|(reason, remedy)| format!("{reason}\n  next: {remedy}"))
+    };
+    if snapshot.statements_info().is_none() {
+        let reason = told(Facet::Statements);
+        let reason = reason.unwrap_or_else(|| "pg_stat_statements is not set up in this database".to_owned());
+        bail!("no workload to advise on: {reason}");
     }
-    text.push_str(&format!(
-        "{} statements, unplanned {unplanned:?}; {:.3} -> {:.3} million; {} MB; {} candidates, {} EXPLAINs, {seconds:.1} s\n",
-        queries.len(), before / 1e6, after / 1e6, bytes / 1_000_000, pool.len(), found.calls
-    ));
-    super::print(&text)
+    if let Some(reason) = told(Facet::Plans).filter(|_| snapshot.plans.is_empty()) {
+        bail!("no plans to advise on: {reason}");
+    }
+    Ok(())
+}
+
+/// What the rules say of indexes that could go, and the window.
+fn verdict(config: &Config, snapshot: &Snapshot) -> Result<Verdict> {
+    let Loaded { library, .. } = settings::library(config, &[])?;
+    let choice = RuleChoice { only: REMOVAL_RULES.map(str::to_owned).into(), ..RuleChoice::default() };
+    let judging = settings::settings(config, &choice, &library, None, None)?;
+    Ok(judge(snapshot, &library, &judging, connection::tool()))
+}
+
+/// The server whose planner is asked.
+struct Planner {
+    target: Target,
+    /// The workload, with the version and the extensions of the server that is asked.
+    asked: Snapshot,
+    /// Its name, where it is not the target itself.
+    elsewhere: Option<String>,
+    order: Order,
+}
+
+impl Planner {
+    fn of(shared: &Shared, config: &Config, args: &AdviseArgs, order: Order, snapshot: &Snapshot) -> Result<Self> {
+        let Some(typed) = args.what_if.as_ref().or(config.advise.what_if.as_ref()) else {
+            if args.from.is_some() {
+                bail!(
+                    "a snapshot has no planner to be asked\n  next: name a copy of the database that has HypoPG with --what-if"
+                );
+            }
+            let target = connection::target_of(config, args.target.as_deref())?;
+            return Ok(Self { target, asked: snapshot.clone(), elsewhere: None, order });
+        };
+        let target = connection::target_of(config, Some(typed))?;
+        let site = interrupt::block_on(connection::glance(shared, &target))?;
+        let place = format!("{} at {}:{}", site.target.database, site.target.host, site.target.port);
+        let asked = Snapshot { server: site.server, extensions: site.extensions, ..snapshot.clone() };
+        Ok(Self { target, asked, elsewhere: Some(place), order })
+    }
+
+    /// The advice, and the plans that are to be shown.
+    async fn advise(
+        &self,
+        shared: &Shared,
+        snapshot: &Snapshot,
+        verdict: &Verdict,
+        explain: Option<u32>,
+    ) -> Result<(Advice, Option<String>)> {
+        let reader = Reader::connect(&self.target, self.order.limits, "advise").await?;
+        if reader.is_pooled().await? {
+            bail!(
+                "a transaction pooler stands between, and hypothetical indexes live in one session\n  next: name the server's own address and port"
+            );
+        }
+        let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
+        let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
+        let consultation = self.order.consultation;
+        let began = Instant::now();
+        let bar = Bar::new(shared, "asking the planner");
+        bar.begin(1);
+        bar.started("search");
+        let consulted = consult(&reader, &self.asked, consultation, &column_type).await;
+        bar.finished("search");
+        bar.clear();
+        let Consulted { workload, pool, found } = consulted?;
+        let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
+        let terms = Terms {
+            weigh: consultation.weigh,
+            budget_bytes: consultation.bounds.budget_bytes,
+            max_indexes: consultation.bounds.max_per_table,
+            sessions: consultation.sessions,
+            seconds: began.elapsed().as_secs_f64(),
+            what_if: self.elsewhere.clone(),
+            window_seconds: verdict.window.seconds(),
+            wishes: &wishes,
+        };
+        let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
+        let advice = advice(evidence, snapshot, &terms, connection::tool());
+        let Some(number) = explain else { return Ok((advice, None)) };
+        let shown = self.shown(&reader, number, &advice, &workload.queries, &column_type).await?;
+        Ok((advice, Some(shown)))
+    }
+
+    /// The plans of the statement that a proposal helps most.
+    async fn shown(
+        &self,
+        reader: &Reader,
+        number: u32,
+        advice: &Advice,
+        queries: &[Query],
+        column_type: &ColumnType<'_>,
+    ) -> Result<String> {
+        let proposal = advice.proposals.iter().find(|proposal| proposal.id == number);
+        let served = proposal.and_then(|proposal| proposal.serves.first());
+        let count = advice.proposals.len();
+        let served = served.ok_or_else(|| anyhow!("--explain {number}: proposals: {count}"))?;
+        let query = queries.iter().find(|query| query.fingerprint == served.fingerprint);
+        let question = Question {
+            database: &self.asked.target.database,
+            fingerprint: &served.fingerprint,
+            text: &served.text,
+            search_path: query.map_or("", |query| &query.search_path),
+        };
+        let candidates: Vec<Candidate> = advice.proposals.iter().map(Candidate::from).collect();
+        let extension = self.asked.extensions.iter().find(|row| row.name == "hypopg");
+        let schema = extension.map_or("", |row| row.schema.as_str());
+        let shown = show(reader, self.asked.server.major(), schema, question, &candidates, column_type).await;
+        let Shown { before, after } = shown.map_err(|words| anyhow!("--explain {number}: {words}"))?;
+        Ok(format!("{}\n\nas it is:\n{before}\n\nwith what is proposed:\n{after}\n", served.text.trim()))
+    }
+}
+
+fn write(shared: &Shared, args: &AdviseArgs, advice: &Advice, snapshot: &Snapshot, shown: Option<&str>) -> Result<()> {
+    let plan = plan(advice, snapshot);
+    if let Some(path) = &args.output {
+        write_plan(path, &plan)?;
+    }
+    if let Some(path) = &args.sql {
+        write_text(path, &script(&plan))?;
+    }
+    if let Some(text) = shown {
+        return super::print(&text.lines().map(|line| crate::report::escape(line) + "\n").collect::<String>());
+    }
+    let writes_only = args.output.is_some() || args.sql.is_some();
+    if writes_only && shared.quiet {
+        return Ok(());
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.format {
+        AdviceFormat::Table => write_advice(advice, output::style(shared), &mut out)?,
+        AdviceFormat::Json => write_advice_json(advice, &mut out)?,
+        AdviceFormat::Sql => out.write_all(script(&plan).as_bytes())?,
+        AdviceFormat::Markdown => write_advice_markdown(advice, &mut out)?,
+    }
+    Ok(out.flush()?)
 }

@@ -92,7 +92,7 @@ Examples:
 }
 
 /// How much of the server a run may take.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(super) struct LimitArgs {
     /// Connections at a time [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
@@ -358,6 +358,9 @@ pub(super) enum RulesCommand {
         /// Of plans
         #[arg(long, group = "what")]
         plan: bool,
+        /// Of advice
+        #[arg(long, group = "what")]
+        advice: bool,
     },
 }
 

@@ -1,5 +1,6 @@
 //! `pgassay.yaml`: everything a flag says can stand here, beside targets and waivers.
 
+use super::advise_args::WeighArg;
 use super::args::Profile;
 use crate::model::finding::Severity;
 use crate::rules::{ParamValue, Problem, Waiver};
@@ -25,6 +26,8 @@ pub(super) struct Config {
     pub(super) rules: RulesConfig,
     /// What is shown, and when a run fails.
     pub(super) audit: AuditConfig,
+    /// How indexes are advised.
+    pub(super) advise: AdviseConfig,
     /// How changes are carried out.
     pub(super) change: ChangeConfig,
     /// Accepted findings.
@@ -97,6 +100,19 @@ pub(super) struct AuditConfig {
     pub(super) fail_on_new: bool,
 }
 
+/// As the flags of `advise` of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AdviseConfig {
+    pub(super) budget: Option<String>,
+    /// 1 or more
+    pub(super) max_indexes: Option<u16>,
+    pub(super) weigh_by: Option<WeighArg>,
+    /// A target without a password, or the name of one
+    pub(super) what_if: Option<String>,
+    pub(super) plans: Option<u32>,
+}
+
 /// As the flags of `apply` of the same names.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -141,6 +157,10 @@ impl Config {
                 return Err(Problem::at(file, text, &["targets", name, "url"], None, message).into());
             }
         }
+        if config.advise.what_if.as_deref().is_some_and(holds_password) {
+            let message = "what_if holds a password: keep it in .pgpass, a service file or PGPASSWORD instead";
+            return Err(Problem::at(file, text, &["advise", "what_if"], None, message.to_owned()).into());
+        }
         for waiver in &config.waivers {
             if waiver.reason.trim().is_empty() {
                 let message = format!("the waiver of `{}` on `{}` gives no reason", waiver.rule, waiver.object);
@@ -161,6 +181,9 @@ impl Config {
         }
         if own.top == Some(0) {
             return refuse(&["connection", "top"], "top should be at least 1");
+        }
+        if self.advise.max_indexes == Some(0) {
+            return refuse(&["advise", "max_indexes"], "max_indexes should be at least 1");
         }
         if self.change.parallel_workers.is_some_and(|workers| workers > 64) {
             return refuse(&["change", "parallel_workers"], "parallel_workers should be between 0 and 64");

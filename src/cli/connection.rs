@@ -73,10 +73,19 @@ pub(super) fn target_of(config: &Config, typed: Option<&str>) -> Result<Target> 
 
 /// Reads a snapshot with the limits and the scope of an audit that says nothing of them.
 pub(super) async fn read(shared: &Shared, target: &Target) -> Result<Snapshot> {
+    read_scope(shared, target, Scope::default()).await
+}
+
+/// Reads a snapshot with next to nothing of the workload: what the server is, and what it has.
+pub(super) async fn glance(shared: &Shared, target: &Target) -> Result<Snapshot> {
+    read_scope(shared, target, Scope { plans: 0, top: 1, ..Scope::default() }).await
+}
+
+async fn read_scope(shared: &Shared, target: &Target, scope: Scope) -> Result<Snapshot> {
     let bar = Bar::new(shared, "reading");
     let run = std::process::id().to_string();
     let access = Access { target, name: &target.database, limits: Limits::default(), run: &run };
-    let snapshot = collect(access, &Scope::default(), tool(), &bar).await;
+    let snapshot = collect(access, &scope, tool(), &bar).await;
     bar.clear();
     Ok(snapshot?)
 }

@@ -5,6 +5,7 @@ use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
 use crate::facts::with_facts;
+use crate::model::advice::Advice;
 use crate::model::plan::Plan;
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::table::{Facts, Table};
@@ -26,7 +27,9 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema { report, config_file, snapshot, plan } => schema(*report, *config_file, *snapshot, *plan),
+        RulesCommand::Schema { report, config_file, snapshot, plan, advice } => {
+            schema([*report, *config_file, *snapshot, *plan, *advice])
+        }
     }
 }
 
@@ -171,13 +174,15 @@ fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-fn schema(report: bool, config_file: bool, snapshot: bool, plan: bool) -> Result<u8> {
-    let schema = match (report, config_file, snapshot, plan) {
-        (true, ..) => report_schema(),
-        (_, true, ..) => schemars::schema_for!(Config).as_value().clone(),
-        (_, _, true, _) => schemars::schema_for!(Snapshot).as_value().clone(),
-        (.., true) => schemars::schema_for!(Plan).as_value().clone(),
-        _ => schemars::schema_for!(RuleForm).as_value().clone(),
+/// Of the report, the config, snapshots, plans, advice; else of rule files.
+fn schema(wanted: [bool; 5]) -> Result<u8> {
+    let schema = match wanted.iter().position(|is_wanted| *is_wanted) {
+        Some(0) => report_schema(),
+        Some(1) => schemars::schema_for!(Config).as_value().clone(),
+        Some(2) => schemars::schema_for!(Snapshot).as_value().clone(),
+        Some(3) => schemars::schema_for!(Plan).as_value().clone(),
+        Some(_) => schemars::schema_for!(Advice).as_value().clone(),
+        None => schemars::schema_for!(RuleForm).as_value().clone(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
     Ok(exit::OK)

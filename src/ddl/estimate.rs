@@ -19,6 +19,7 @@ const TUPLE_OVERHEAD: f64 = 12.0;
 const UNKNOWN_WIDTH: f64 = 16.0;
 
 /// Sizes of tables and widths of columns, looked up by name.
+#[derive(Debug)]
 pub(super) struct Sizes<'a> {
     relations: HashMap<(&'a str, &'a str), &'a Relation>,
     widths: HashMap<(&'a str, &'a str, &'a str), i64>,

@@ -13,6 +13,7 @@ mod script;
 mod sound;
 mod sql;
 mod state;
+mod wanted;
 
 pub use naming::MAX_NAME_BYTES;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
@@ -25,3 +26,4 @@ pub use sql::{
     statements, trimmings,
 };
 pub use state::{Half, State, state, twin};
+pub use wanted::{Draftsman, Wanted, creations, target};

@@ -4,11 +4,10 @@ use super::estimate::{self, Sizes};
 use super::naming::NameBook;
 use super::quote::quoted;
 use super::sql::{inverse, statements};
+use super::wanted::target;
 use crate::model::finding::{Confidence, Finding};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::plan::{
-    Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, PlanTarget, Step,
-};
+use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, Step};
 use crate::model::snapshot::{Facet, ForeignKey, Index, RelationKind, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -340,12 +339,7 @@ impl<'a> Desk<'a> {
             plan_version: PLAN_VERSION,
             tool,
             captured_at: snapshot.captured_at,
-            target: PlanTarget {
-                name: snapshot.target.name.clone(),
-                database: snapshot.target.database.clone(),
-                system_identifier: snapshot.server.system_identifier.clone(),
-                server_version_num: snapshot.server.version_num,
-            },
+            target: target(snapshot),
             steps: (1..).zip(drafts).map(|(id, draft)| step(id, draft)).collect(),
             left: self.left.into_iter().collect(),
         }

@@ -2,9 +2,10 @@
 //! indexes. Does not work through a transaction pooler.
 
 use super::error::ReadError;
-use super::reader::Reader;
+use super::reader::{MARKER, Reader};
 use bytes::BytesMut;
 use deadpool_postgres::{ClientWrapper, Object};
+use std::collections::BTreeSet;
 use tokio_postgres::SimpleQueryMessage;
 use tokio_postgres::types::{Format, IsNull, ToSql, Type, to_sql_checked};
 
@@ -17,7 +18,25 @@ pub struct Pinned {
     session: ClientWrapper,
 }
 
+/// Sessions asked in turn for their process: a pooler that hands them out per transaction gives itself away.
+const PROBES: usize = 4;
+
 impl Reader {
+    /// A transaction pooler stands between: two sessions reach the same process, or one changes its process. A busy
+    /// one may escape this. Needs two sessions.
+    pub async fn is_pooled(&self) -> Result<bool, ReadError> {
+        let (one, other) = (self.session().await?, self.session().await?);
+        let mut seen = BTreeSet::new();
+        for _ in 0..PROBES {
+            let pair = (process(&one).await?, process(&other).await?);
+            if pair.0 == pair.1 {
+                return Ok(true);
+            }
+            seen.insert(pair);
+        }
+        Ok(seen.len() > 1)
+    }
+
     /// Takes a session out of the pool for good. It can only read; its settings hold until it ends.
     pub async fn pin(&self) -> Result<Pinned, ReadError> {
         let pinned = Pinned { session: Object::take(self.session().await?) };
@@ -50,6 +69,15 @@ impl ToSql for Text<'_> {
     }
 
     to_sql_checked!();
+}
+
+async fn process(session: &Object) -> Result<Option<String>, ReadError> {
+    let asked = session.simple_query(&format!("select {MARKER} pg_catalog.pg_backend_pid()")).await;
+    let messages = asked.map_err(|error| ReadError::of(&error))?;
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
 }
 
 impl Pinned {

@@ -119,7 +119,7 @@ fn waived(verdict: &Verdict) -> String {
     folded("Waived", &verdict.waived().map(line).collect::<Vec<_>>())
 }
 
-fn folded(title: &str, lines: &[String]) -> String {
+pub(super) fn folded(title: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }
@@ -141,7 +141,7 @@ fn capitalised(text: &str) -> String {
 }
 
 /// Lines as a block of code, whose fence is longer than any run of backticks inside.
-fn fenced(text: &str) -> String {
+pub(super) fn fenced(text: &str) -> String {
     let fence = "`".repeat(longest_run(text, '`').max(2) + 1);
     let lines: Vec<String> = text.trim().lines().map(escape).collect();
     format!("{fence}sql\n{}\n{fence}\n\n", lines.join("\n"))
@@ -158,7 +158,7 @@ fn longest_run(text: &str, of: char) -> usize {
 }
 
 /// A text as code. Between backticks where they cannot be left nor cut a table's cell, else as HTML.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = escape(text);
     let is_plain = !text.is_empty() && text.trim() == text && !text.contains(['`', '|', '\\']);
     if is_plain { format!("`{text}`") } else { format!("<code>{}</code>", prose(&text)) }
@@ -172,7 +172,7 @@ fn html(text: &str) -> String {
 
 /// A text that means nothing but its letters, where it does not begin a line: marks as entities, which
 /// start no markup; an empty comment after what would mention somebody, point to an issue, or be a link.
-fn prose(text: &str) -> String {
+pub(super) fn prose(text: &str) -> String {
     let text = flat(&escape(text));
     let chars: Vec<char> = text.chars().collect();
     let is_word = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_some_and(|c| c.is_alphanumeric());

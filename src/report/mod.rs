@@ -1,6 +1,8 @@
 //! A verdict in many formats. Renderers write what the verdict says: they decide no severity and no
 //! exit code, and do not know where their output goes.
 
+mod advice;
+mod advice_markdown;
 mod csv;
 mod github;
 mod gitlab;
@@ -14,6 +16,8 @@ mod table;
 mod words;
 
 pub use crate::model::escape::escape;
+pub use advice::{write_advice, write_advice_json};
+pub use advice_markdown::write_advice_markdown;
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;

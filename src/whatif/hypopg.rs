@@ -178,7 +178,7 @@ impl WhatIf for Hypopg {
 }
 
 /// `CREATE INDEX` without a name, as HypoPG takes it.
-fn definition(candidate: &Candidate) -> String {
+pub(super) fn definition(candidate: &Candidate) -> String {
     let keys: Vec<String> = (candidate.keys.iter())
         .map(|key| {
             let order = if key.is_descending { " DESC" } else { "" };
@@ -193,7 +193,7 @@ fn definition(candidate: &Candidate) -> String {
     format!("CREATE INDEX ON {} USING btree ({})", qualified(&candidate.table), keys.join(", "))
 }
 
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 

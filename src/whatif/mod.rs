@@ -6,10 +6,12 @@
 
 mod consult;
 mod hypopg;
+mod show;
 mod values;
 
 pub use consult::{ConsultError, Consultation, Consulted, consult};
 pub use hypopg::{Hypopg, Probe};
+pub use show::{Shown, show};
 
 use crate::model::snapshot::Plan;
 use crate::postgres::{ReadError, Reader};

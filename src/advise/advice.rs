@@ -1,0 +1,347 @@
+//! From what a search found to advice: which of the chosen indexes are worth having, what each would bring to
+//! which statements, what it takes, what is doubtful, and the account of the run.
+
+use super::candidate::{Id, Pool};
+use super::removals::removals;
+use super::search::Found;
+use super::workload::{Key, Query, Weigh, Workload};
+use crate::ddl::{Draftsman, Wish, create_concurrently, target};
+use crate::model::advice::{
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Served, StatementsAccount, WorkloadCost,
+};
+use crate::model::plan::Name;
+use crate::model::snapshot::{Relation, Snapshot, Tool};
+use crate::model::units;
+use std::collections::BTreeSet;
+
+/// A proposal saves at least this share of the workload …
+const LEAST_SHARE: f64 = 0.01;
+
+/// … or this share of some statement that it serves.
+const LEAST_OF_STATEMENT: f64 = 0.10;
+
+/// Rows changed since ANALYZE, as a share of the table, from which its statistics are called stale: where
+/// autovacuum's default would analyze.
+const STALE: f64 = 0.1;
+
+/// Counters of less time than this may show no usual day.
+const SHORT_WINDOW_SECONDS: i64 = 86_400;
+
+/// Sizes that HypoPG did not tell are this or more.
+const UNKNOWN_BYTES: i64 = i64::MAX / 4096;
+
+/// What a search was given and found.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The statements.
+    pub workload: &'a Workload,
+    /// All candidates.
+    pub pool: &'a Pool,
+    /// The choice.
+    pub found: &'a Found,
+}
+
+/// The terms of a run.
+#[derive(Debug, Clone)]
+pub struct Terms<'a> {
+    /// What made a statement important.
+    pub weigh: Weigh,
+    /// Room for all new indexes together.
+    pub budget_bytes: Option<i64>,
+    /// New indexes of one table at most.
+    pub max_indexes: usize,
+    /// Sessions that asked.
+    pub sessions: usize,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// The server that was asked, where it is not the target.
+    pub what_if: Option<String>,
+    /// Time the counters cover, in seconds.
+    pub window_seconds: i64,
+    /// What the rules on needless indexes wish for.
+    pub wishes: &'a [Wish],
+}
+
+/// A statement with and without the chosen indexes.
+struct Effect<'a> {
+    query: &'a Query,
+    before: f64,
+    after: f64,
+    /// Those of the chosen ones that its plan uses.
+    used: &'a [Id],
+    /// What it costs in the unit of the workload.
+    figure: f64,
+}
+
+impl Effect<'_> {
+    fn share(&self) -> f64 {
+        if self.before > 0.0 { 1.0 - self.after / self.before } else { 0.0 }
+    }
+
+    fn saved(&self) -> f64 {
+        self.figure * self.share()
+    }
+
+    /// One index's part of what is saved.
+    #[allow(clippy::cast_precision_loss, reason = "a few")]
+    fn part(&self, saved: f64) -> f64 {
+        saved / self.used.len().max(1) as f64
+    }
+
+    fn is_served_by(&self, kept: &BTreeSet<Id>) -> bool {
+        !self.used.is_empty() && self.used.iter().all(|id| kept.contains(id))
+    }
+}
+
+/// Makes the advice. The snapshot is of the one database that was consulted on.
+#[must_use]
+pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, tool: Tool) -> Advice {
+    let effects = effects(&evidence, terms.weigh);
+    let total = sum(effects.iter().map(|effect| effect.figure));
+    let kept = worthwhile(&evidence.found.chosen, &effects, total);
+    let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
+    let proposals = Drafting { evidence, snapshot, terms, served: &served, total }.proposals(&kept);
+    let saved = sum(served.iter().map(|effect| effect.saved()));
+    let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
+    Advice {
+        advice_version: ADVICE_VERSION,
+        tool,
+        captured_at: snapshot.captured_at,
+        target: target(snapshot),
+        workload: WorkloadCost {
+            weigh_by: weigh_name(terms.weigh).to_owned(),
+            before: total,
+            after: total - saved,
+            window_seconds: terms.window_seconds,
+            saved_ms_per_hour: per_hour(saved_ms, terms.window_seconds),
+        },
+        removals: removals(&proposals, terms.wishes, snapshot),
+        account: account(&evidence, &effects, snapshot, terms, evidence.found.chosen.len() - kept.len()),
+        proposals,
+    }
+}
+
+/// Of none it is 0, where `Iterator::sum` says -0.
+fn sum(parts: impl Iterator<Item = f64>) -> f64 {
+    parts.fold(0.0, |sum, part| sum + part)
+}
+
+fn weigh_name(weigh: Weigh) -> &'static str {
+    match weigh {
+        Weigh::Time => "time",
+        Weigh::Calls => "calls",
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "calls as a weight")]
+fn effects<'a>(evidence: &Evidence<'a>, weigh: Weigh) -> Vec<Effect<'a>> {
+    let pairs = evidence.workload.queries.iter().zip(&evidence.found.costs);
+    let answered = pairs.filter_map(|(query, cost)| Some((query, cost.as_ref()?)));
+    answered
+        .map(|(query, (before, after, used))| Effect {
+            query,
+            before: *before,
+            after: *after,
+            used,
+            figure: match weigh {
+                Weigh::Time => query.total_ms,
+                Weigh::Calls => query.calls as f64 * before,
+            },
+        })
+        .collect()
+}
+
+/// The chosen indexes without those that save too little. A statement whose plan uses one of these counts
+/// as not served.
+fn worthwhile(chosen: &BTreeSet<Id>, effects: &[Effect<'_>], total: f64) -> BTreeSet<Id> {
+    let mut kept = chosen.clone();
+    loop {
+        let is_worth_it = |id: &Id| {
+            let own: Vec<&Effect<'_>> =
+                effects.iter().filter(|effect| effect.used.contains(id) && effect.is_served_by(&kept)).collect();
+            let saved = sum(own.iter().map(|effect| effect.part(effect.saved())));
+            saved >= LEAST_SHARE * total && saved > 0.0 || own.iter().any(|effect| effect.share() >= LEAST_OF_STATEMENT)
+        };
+        let next: BTreeSet<Id> = kept.iter().copied().filter(is_worth_it).collect();
+        if next == kept {
+            return kept;
+        }
+        kept = next;
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "seconds")]
+fn per_hour(ms: f64, window_seconds: i64) -> f64 {
+    if window_seconds > 0 { ms * 3600.0 / window_seconds as f64 } else { 0.0 }
+}
+
+struct Drafting<'a> {
+    evidence: Evidence<'a>,
+    snapshot: &'a Snapshot,
+    terms: &'a Terms<'a>,
+    served: &'a [&'a Effect<'a>],
+    total: f64,
+}
+
+impl Drafting<'_> {
+    fn proposals(&self, kept: &BTreeSet<Id>) -> Vec<Proposal> {
+        let saved = |id: &Id| sum(self.users(*id).map(|effect| effect.part(effect.saved())));
+        let mut ranked: Vec<(Id, f64)> = kept.iter().map(|id| (*id, saved(id))).collect();
+        let pool = self.evidence.pool;
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| pool.get(a.0).cmp(pool.get(b.0))));
+        let order: Vec<Id> = ranked.iter().map(|(id, _)| *id).collect();
+        let mut draftsman = Draftsman::of(self.snapshot);
+        (1..)
+            .zip(ranked)
+            .map(|(number, (id, saved))| self.proposal(number, id, saved, &order, &mut draftsman))
+            .collect()
+    }
+
+    fn users(&self, id: Id) -> impl Iterator<Item = &Effect<'_>> {
+        self.served.iter().copied().filter(move |effect| effect.used.contains(&id))
+    }
+
+    fn proposal(&self, number: u32, id: Id, saved: f64, order: &[Id], draftsman: &mut Draftsman<'_>) -> Proposal {
+        let candidate = self.evidence.pool.get(id);
+        let columns: Vec<String> = candidate.keys.iter().map(|key| key.column.clone()).collect();
+        let keys: Vec<String> = candidate.keys.iter().map(Key::sql).collect();
+        let (form, estimate) = draftsman.btree(&candidate.table, &columns, format!("btree ({})", keys.join(", ")));
+        let saved_ms = sum(self.users(id).map(|effect| effect.part(effect.query.total_ms * effect.share())));
+        let mut users: Vec<&Effect<'_>> = self.users(id).collect();
+        users.sort_by(|a, b| {
+            b.saved().total_cmp(&a.saved()).then_with(|| a.query.fingerprint.cmp(&b.query.fingerprint))
+        });
+        let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
+        let bytes = self.evidence.pool.bytes(id);
+        Proposal {
+            id: number,
+            definition: create_concurrently(&form).sql,
+            name: form.name,
+            using: form.using,
+            estimate,
+            hypopg_bytes: (bytes < UNKNOWN_BYTES).then_some(bytes),
+            saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
+            saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
+            planner_checked: true,
+            caveats: self.caveats(&candidate.table, &serves),
+            serves,
+            keys: candidate.keys.iter().map(advised).collect(),
+            table: form.table,
+        }
+    }
+
+    /// Each reads on from "not if".
+    #[allow(clippy::cast_precision_loss, reason = "for people")]
+    fn caveats(&self, table: &Name, serves: &[Served]) -> Vec<Caveat> {
+        let mut caveats = Vec::new();
+        let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
+        if serves.iter().any(|served| served.text.contains('$')) {
+            let text = "the values that are asked for differ much in frequency: statements were planned with no regard to them";
+            say("generic_plan", text.to_owned());
+        }
+        let is_it = |row: &&Relation| row.schema == table.schema && row.name == table.name;
+        let relation = self.snapshot.relations.iter().find(is_it);
+        if let Some(text) = relation.and_then(stale) {
+            say("stale_statistics", text);
+        }
+        let writes = relation.map_or(0, |row| row.inserted + row.updated + row.deleted);
+        let writes = units::count(writes as f64);
+        say(
+            "no_write_price",
+            format!(
+                "the table is written more than it is read: what writes pay is not weighed; {writes} rows of it were written since its counters began"
+            ),
+        );
+        if self.terms.window_seconds < SHORT_WINDOW_SECONDS {
+            let length = units::millis(self.terms.window_seconds as f64 * 1000.0);
+            say("short_window", format!("the {length} that the counters cover are not the usual workload"));
+        }
+        if self.terms.what_if.is_some() {
+            say(
+                "other_planner",
+                "the server that was asked differs from the target in data, statistics or settings".to_owned(),
+            );
+        }
+        caveats
+    }
+}
+
+fn advised(key: &Key) -> AdvisedKey {
+    AdvisedKey { column: key.column.clone(), is_descending: key.is_descending, nulls_first: key.nulls_first }
+}
+
+fn served(effect: &Effect<'_>, order: &[Id]) -> Served {
+    let number = |id: &Id| (1..).zip(order).find(|(_, other)| *other == id).map(|(number, _)| number);
+    let mut uses: Vec<u32> = effect.used.iter().filter_map(number).collect();
+    uses.sort_unstable();
+    Served {
+        fingerprint: effect.query.fingerprint.clone(),
+        text: effect.query.text.clone(),
+        calls: effect.query.calls,
+        total_ms: effect.query.total_ms,
+        cost_before: effect.before,
+        cost_after: effect.after,
+        uses,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "rows, for people")]
+fn stale(relation: &Relation) -> Option<String> {
+    if relation.last_analyze.is_none() && relation.last_autoanalyze.is_none() {
+        return Some("guesses mislead the planner: no ANALYZE of the table is on record".to_owned());
+    }
+    let changed = relation.modified_since_analyze;
+    let is_stale = changed as f64 > STALE * relation.live_tuples.max(1) as f64;
+    is_stale.then(|| {
+        let changed = units::count(changed as f64);
+        format!("old statistics mislead the planner: {changed} rows of the table changed since its last ANALYZE")
+    })
+}
+
+fn account(
+    evidence: &Evidence<'_>,
+    effects: &[Effect<'_>],
+    snapshot: &Snapshot,
+    terms: &Terms<'_>,
+    below_threshold: usize,
+) -> Account {
+    Account {
+        statements: statements(evidence, effects, snapshot),
+        candidates: evidence.pool.len(),
+        what_if_calls: evidence.found.calls,
+        below_threshold,
+        least_share_pct: 100.0 * LEAST_SHARE,
+        least_statement_pct: 100.0 * LEAST_OF_STATEMENT,
+        sessions: terms.sessions,
+        seconds: terms.seconds,
+        budget_bytes: terms.budget_bytes,
+        max_indexes: terms.max_indexes,
+        what_if: terms.what_if.clone(),
+    }
+}
+
+fn statements(evidence: &Evidence<'_>, effects: &[Effect<'_>], snapshot: &Snapshot) -> StatementsAccount {
+    let Workload { queries, unplanned } = evidence.workload;
+    let mut unplannable = unplanned.clone();
+    let counted: usize = unplannable.values().sum();
+    let refused = queries.len() - effects.len();
+    if refused > 0 {
+        *unplannable.entry("refused".to_owned()).or_default() += refused;
+    }
+    let info = snapshot.statements_info();
+    let time = sum(effects.iter().map(|effect| effect.query.total_ms));
+    let whole = info.map(|info| info.total_exec_time_ms).filter(|whole| *whole > 0.0);
+    StatementsAccount {
+        read: snapshot.statements.len(),
+        planned: effects.len(),
+        without_tables: snapshot.plans.len().saturating_sub(queries.len() + counted),
+        not_asked: snapshot.statements.len().saturating_sub(snapshot.plans.len()),
+        unplannable,
+        time_share: whole.map(|whole| (time / whole).min(1.0)),
+        below_top: info.map_or(0, |info| info.below_top),
+        hidden: info.map_or(0, |info| info.hidden),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Indexes that could go: found by the rules, or made redundant by a proposal. Judged together, as the
+//! plan of drops would be with the proposals there.
+
+use crate::ddl::{Wish, propose};
+use crate::model::advice::{Proposal, Removal};
+use crate::model::finding::fingerprint;
+use crate::model::object::{Object, ObjectKind};
+use crate::model::plan::{Change, FindingRef, Step};
+use crate::model::snapshot::{Index, Snapshot, Tool};
+use crate::statement::index_text;
+
+/// What calls for a removal when no rule does.
+const MADE_REDUNDANT: &str = "made_redundant";
+
+/// What could go. Constraint-backed indexes, replica identities, the last that serves a foreign key, and those
+/// that another removal counts on stay.
+pub(super) fn removals(proposals: &[Proposal], wishes: &[Wish], snapshot: &Snapshot) -> Vec<Removal> {
+    let mut then = snapshot.clone();
+    then.indexes.extend(proposals.iter().map(|proposal| built(proposal, &snapshot.target.database)));
+    let drops = wishes.iter().filter(|wish| wish.action == "drop_index").cloned();
+    // Those of the proposals come last: their keeper counts.
+    let wishes: Vec<Wish> = drops.chain(made_redundant(proposals, snapshot)).collect();
+    let plan = propose(&wishes, &then, Tool::default());
+    plan.steps.iter().filter_map(|step| removal(step, proposals)).collect()
+}
+
+/// The proposal as an index that is there.
+fn built(proposal: &Proposal, database: &str) -> Index {
+    Index {
+        database: database.to_owned(),
+        schema: proposal.name.schema.clone(),
+        name: proposal.name.name.clone(),
+        table: proposal.table.name.clone(),
+        method: "btree".to_owned(),
+        key_columns: proposal.keys.iter().map(|key| key.column.clone()).collect(),
+        is_valid: true,
+        is_ready: true,
+        is_live: true,
+        ..Index::default()
+    }
+}
+
+/// Plain indexes whose definition is the beginning of a proposal's, operator classes and collations included.
+fn made_redundant(proposals: &[Proposal], snapshot: &Snapshot) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    for index in snapshot.indexes.iter().filter(|index| index.is_valid && !index.is_unique) {
+        let Some(text) = index_text(&index.definition).filter(|text| text.predicate.is_none()) else { continue };
+        let begins = |proposal: &&Proposal| {
+            let is_of_table = (&proposal.table.schema, &proposal.table.name) == (&index.schema, &index.table);
+            let keys = text.using.strip_suffix(')').map(|keys| format!("{keys}, "));
+            is_of_table && keys.is_some_and(|keys| proposal.using.starts_with(&keys))
+        };
+        wishes.extend(proposals.iter().find(begins).map(|proposal| wish(index, proposal)));
+    }
+    wishes
+}
+
+fn wish(index: &Index, keeper: &Proposal) -> Wish {
+    let object = Object::in_schema(ObjectKind::Index, &index.database, &index.schema, &index.name);
+    Wish {
+        finding: FindingRef {
+            rule: MADE_REDUNDANT.to_owned(),
+            object: object.path(),
+            fingerprint: fingerprint(&format!("{MADE_REDUNDANT}:{}", object.path())),
+        },
+        action: "drop_index".to_owned(),
+        object: object.of_table(&index.table),
+        message: String::new(),
+        advice: String::new(),
+        caveats: Vec::new(),
+        is_doubtful: false,
+        keeper: Some(keeper.name.to_string()),
+    }
+}
+
+fn removal(step: &Step, proposals: &[Proposal]) -> Option<Removal> {
+    let Change::DropIndex(form) = &step.change else { return None };
+    let is_keeper = |proposal: &&Proposal| form.keeper.as_ref() == Some(&proposal.name);
+    Some(Removal {
+        name: form.name.clone(),
+        table: form.table.clone(),
+        reasons: step.findings.iter().map(|finding| finding.rule.clone()).collect(),
+        keeper: form.keeper.clone(),
+        after_proposal: proposals.iter().find(is_keeper).map(|proposal| proposal.id),
+        bytes: -step.estimate.bytes,
+        definition: step.statements.first()?.sql.clone(),
+    })
+}

@@ -1,0 +1,203 @@
+//! Advice on indexes: which a workload should have, which it could do without, what each would bring by
+//! the planner's own cost, and what was looked at for it. Version 1 of `advise --format json`.
+
+use crate::model::plan::{Estimate, Name, PlanTarget};
+use crate::model::snapshot::Tool;
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Version of the advice's JSON form.
+pub const ADVICE_VERSION: u32 = 1;
+
+/// What a workload should have.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Advice {
+    /// Version of this form, [`ADVICE_VERSION`].
+    pub advice_version: u32,
+    /// The program that advises.
+    pub tool: Tool,
+    /// When the workload was read, by the server's clock.
+    pub captured_at: DateTime<Utc>,
+    /// The database it is for.
+    pub target: PlanTarget,
+    /// The workload as a whole, without and with all proposals.
+    pub workload: WorkloadCost,
+    /// Indexes to create, those that save most first.
+    pub proposals: Vec<Proposal>,
+    /// Indexes that could go: candidates, to be dropped once the new ones are in use.
+    pub removals: Vec<Removal>,
+    /// What was looked at, and what was not.
+    pub account: Account,
+}
+
+/// What the workload costs before and after, in one unit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct WorkloadCost {
+    /// `time`: milliseconds of the window; `calls`: calls × planner cost.
+    pub weigh_by: String,
+    /// The statements that were planned, without the proposals.
+    pub before: f64,
+    /// With all of them: an estimate, each statement's figure × cost after ÷ cost before.
+    pub after: f64,
+    /// Time the counters cover, in seconds.
+    pub window_seconds: i64,
+    /// Milliseconds saved an hour, by estimate.
+    pub saved_ms_per_hour: f64,
+}
+
+impl WorkloadCost {
+    /// The share that is saved, from 0 to 1.
+    #[must_use]
+    pub fn saved_share(&self) -> f64 {
+        if self.before > 0.0 { 1.0 - self.after / self.before } else { 0.0 }
+    }
+}
+
+/// An index to create.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Proposal {
+    /// Number in the advice, from 1: what `--explain` takes.
+    pub id: u32,
+    /// Its name; the schema is its table's.
+    pub name: Name,
+    /// Its table.
+    pub table: Name,
+    /// Its key columns in order.
+    pub keys: Vec<AdvisedKey>,
+    /// What stands behind USING, `btree (user_id)`.
+    pub using: String,
+    /// The statement that makes it.
+    pub definition: String,
+    /// Room and time it takes, by estimate of this program.
+    pub estimate: Estimate,
+    /// Its size as HypoPG has it, in bytes, without deduplication: the budget is counted in these.
+    pub hypopg_bytes: Option<i64>,
+    /// Share of the workload it saves, from 0 to 1. Where a plan uses several of the proposals its saving is
+    /// split evenly among them.
+    pub saved_share: f64,
+    /// Milliseconds it saves an hour: time of the statements × (1 − cost after ÷ cost before), split in the same way. An estimate.
+    pub saved_ms_per_hour: f64,
+    /// The statements whose plans use it.
+    pub serves: Vec<Served>,
+    /// The costs are the planner's own, with the index as a hypothetical one.
+    pub planner_checked: bool,
+    /// What the estimate does not hold for.
+    pub caveats: Vec<Caveat>,
+}
+
+/// A key column of a proposed index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AdvisedKey {
+    /// Its name.
+    pub column: String,
+    /// DESC.
+    pub is_descending: bool,
+    /// NULLs come first.
+    pub nulls_first: bool,
+}
+
+/// A statement that a proposal serves.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Served {
+    /// Its identity.
+    pub fingerprint: String,
+    /// Its text, without literals.
+    pub text: String,
+    /// Executions in the window.
+    pub calls: i64,
+    /// Time of all of them, in milliseconds.
+    pub total_ms: f64,
+    /// Planner cost without the proposals.
+    pub cost_before: f64,
+    /// Planner cost with all of them.
+    pub cost_after: f64,
+    /// Proposals that its plan uses, this one among them, by number.
+    pub uses: Vec<u32>,
+}
+
+impl Served {
+    /// The share of its cost that is saved, from 0 to 1.
+    #[must_use]
+    pub fn saved_share(&self) -> f64 {
+        if self.cost_before > 0.0 { 1.0 - self.cost_after / self.cost_before } else { 0.0 }
+    }
+}
+
+/// What an estimate does not hold for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct Caveat {
+    /// Its name, `generic_plan`.
+    pub code: String,
+    /// In words.
+    pub text: String,
+}
+
+/// An index that could go.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Removal {
+    /// Its name; the schema is its table's.
+    pub name: Name,
+    /// Its table.
+    pub table: Name,
+    /// Why: `made_redundant` by a proposal, or the rules that found it.
+    pub reasons: Vec<String>,
+    /// The index that does its work then.
+    pub keeper: Option<Name>,
+    /// The proposal that must be there before, by number; none: it could go as things are.
+    pub after_proposal: Option<u32>,
+    /// Room it frees, in bytes.
+    pub bytes: i64,
+    /// The statement that drops it.
+    pub definition: String,
+}
+
+/// What was looked at, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct Account {
+    /// The statements.
+    pub statements: StatementsAccount,
+    /// Indexes that were considered.
+    pub candidates: usize,
+    /// Questions to the planner.
+    pub what_if_calls: usize,
+    /// Proposals of the search that save too little: under `least_share_pct` of the workload and under
+    /// `least_statement_pct` of each statement they serve.
+    pub below_threshold: usize,
+    /// A proposal saves at least this much of the workload …
+    pub least_share_pct: f64,
+    /// … or this much of some statement.
+    pub least_statement_pct: f64,
+    /// Sessions that asked the planner.
+    pub sessions: usize,
+    /// Seconds from the first question to the last, by this machine's clock.
+    pub seconds: f64,
+    /// Room for all new indexes together, in bytes as HypoPG counts; none: as much as it takes.
+    pub budget_bytes: Option<i64>,
+    /// New indexes of one table at most.
+    pub max_indexes: usize,
+    /// The server that was asked, where it is not the target.
+    pub what_if: Option<String>,
+}
+
+/// The statements of a run. Those read are the planned, the unplannable, those without tables and those not asked about.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+pub struct StatementsAccount {
+    /// Statements of this database whose texts were read.
+    pub read: usize,
+    /// Those that the planner answered for: the workload.
+    pub planned: usize,
+    /// Those that have no plan, by reason.
+    pub unplannable: BTreeMap<String, usize>,
+    /// Those whose plans read catalogs, partitions or functions alone.
+    pub without_tables: usize,
+    /// Those that were not asked about: beyond `--plans`, no SELECTs, or on tables the role may not read.
+    pub not_asked: usize,
+    /// Share of the execution time of all statements of the database that the workload stands for, from 0 to 1.
+    pub time_share: Option<f64>,
+    /// Entries of the database whose texts were not read, as none of their totals is among the largest (`--top`).
+    pub below_top: i64,
+    /// Entries whose texts are hidden from the role.
+    pub hidden: i64,
+}

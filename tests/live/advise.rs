@@ -1,0 +1,81 @@
+//! `advise` on a server with HypoPG, which of this machine's only the distribution's own has: advised, applied,
+//! and not advised again. And what is said where something is missing.
+
+use crate::support::{CORNER, Pooler, Yard, ask, corner, newest, server, with_statements};
+use pgassay::demo::{SUPERUSER, Shop};
+use pgassay::progress::Silent;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+fn served(advice: &Value) -> BTreeSet<&str> {
+    let proposals = advice["proposals"].as_array().expect("proposals");
+    let statements = proposals.iter().flat_map(|one| one["serves"].as_array().expect("statements"));
+    statements.map(|one| one["fingerprint"].as_str().expect("a fingerprint")).collect()
+}
+
+fn definitions(advice: &Value) -> Vec<&str> {
+    let proposals = advice["proposals"].as_array().expect("proposals");
+    proposals.iter().map(|one| one["definition"].as_str().expect("a definition")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_advised_is_created_and_not_advised_again() {
+    let Some(binaries) = server(15) else { return };
+    let yard = Yard::open();
+    let shop = yard.shop(&binaries, &Shop::setup()).await;
+    shop.work(&Silent).await.expect("the workload").release().await;
+    let (auditor, owner) = (shop.dsn(), shop.cluster.dsn(SUPERUSER, "shop"));
+    yard.pgassay(&["advise", &auditor]).run().expect_unable(&["HypoPG is not installed", "create extension hypopg"]);
+    let admin = shop.cluster.session("shop", SUPERUSER, "setup").await.expect("a session");
+    admin.execute("create extension hypopg").await.expect("HypoPG");
+
+    let ask = ["advise", &auditor, "--format", "json", "-o", "plan.json", "--sql", "plan.sql"];
+    let first = json(&yard.pgassay(&ask).run().expect(0).stdout);
+    assert!(!definitions(&first).is_empty(), "{first:#}");
+    for proposal in first["proposals"].as_array().expect("proposals") {
+        assert!(proposal["saved_share"].as_f64().expect("a share") > 0.0, "{proposal:#}");
+        assert!(!proposal["serves"].as_array().expect("statements").is_empty(), "{proposal:#}");
+    }
+    assert!(first["account"]["what_if_calls"].as_u64() > Some(0), "{first:#}");
+
+    let shown = yard.pgassay(&["advise", &auditor, "--explain", "1"]).run().expect(0).stdout;
+    let (before, after) = shown.split_once("with what is proposed:").expect("two plans");
+    assert!(!before.contains("btree_") && after.contains("btree_"), "{shown}");
+
+    yard.pgassay(&["snapshot", &auditor, "-o", "shop.json", "--plans", "200"]).run().expect(0);
+    let offline = ["advise", "--from", "shop.json", "--what-if", &auditor, "--format", "json"];
+    let offline = json(&yard.pgassay(&offline).run().expect(0).stdout);
+    assert_eq!(definitions(&offline), definitions(&first));
+    assert!(offline["account"]["what_if"].is_string(), "{offline:#}");
+    let alone = ["advise", "--from", "shop.json"];
+    yard.pgassay(&alone).run().expect_unable(&["a snapshot has no planner", "--what-if"]);
+
+    yard.pgassay(&["apply", "plan.json", &owner, "--state", "state", "--yes"]).run().expect(0);
+    let second = json(&yard.pgassay(&["advise", &auditor, "--format", "json"]).run().expect(0).stdout);
+    let again: Vec<&str> = served(&first).intersection(&served(&second)).copied().collect();
+    assert!(again.is_empty(), "{again:?}: {:?} after {:?}", definitions(&second), definitions(&first));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missing_is_told() {
+    let yard = Yard::open();
+    let cluster = yard.start(&newest(), &with_statements());
+    let admin = corner(&cluster).await;
+    let dsn = cluster.dsn(SUPERUSER, CORNER);
+    let advise = ["advise", dsn.as_str()];
+    yard.pgassay(&advise).run().expect_unable(&["no workload to advise on", "create extension pg_stat_statements"]);
+    admin.execute("create extension pg_stat_statements").await.expect("created");
+    yard.pgassay(&advise).run().expect_unable(&["HypoPG is not installed", "--what-if"]);
+    let none = ["advise", dsn.as_str(), "--plans", "0"];
+    yard.pgassay(&none).run().expect_unable(&["no plans to advise on", "--plans"]);
+
+    admin.execute("create role auditor login; grant pg_monitor, pg_read_all_data to auditor").await.expect("a role");
+    ask(&cluster).await;
+    let pooler = Pooler::start(&yard, &cluster);
+    let pooled = format!("host={} port={} dbname={CORNER} user=auditor", pooler.folder.display(), pooler.port);
+    yard.pgassay(&["advise", &pooled]).run().expect_unable(&["a transaction pooler stands between"]);
+}
