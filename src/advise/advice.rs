@@ -236,8 +236,8 @@ impl Drafting<'_> {
         let mut caveats = Vec::new();
         let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
         if serves.iter().any(|served| served.text.contains('$')) {
-            let text = "the values that are asked for differ much in frequency: statements were planned with no regard to them";
-            say("generic_plan", text.to_owned());
+            let text = "the values that are asked for differ much in frequency: statements were planned with one typical value of each parameter, or with none";
+            say("typical_values", text.to_owned());
         }
         let is_it = |row: &&Relation| row.schema == table.schema && row.name == table.name;
         let relation = self.snapshot.relations.iter().find(is_it);

@@ -22,8 +22,11 @@ const ROUNDS: usize = 12;
 pub struct Task<'a> {
     /// The statements.
     pub queries: &'a [Query],
-    /// What a unit of each one's cost is worth.
+    /// What each one is worth.
     pub weights: &'a [f64],
+    /// Worth is of the whole statement: of its measured time a plan that costs half saves half. Else it is of a
+    /// unit of cost.
+    pub is_of_whole: bool,
     /// Bounds of the choice.
     pub bounds: Bounds,
     /// Questions to the planner at most.
@@ -48,6 +51,9 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     explore(task.queries, pool, &mut memory);
     let bases = ask_all(&task, &BTreeSet::new(), pool, &mut memory);
     let costs: Vec<f64> = bases.iter().map(|answer| answer.as_ref().map_or(0.0, |(cost, _)| *cost)).collect();
+    let per_cost = |(weight, cost): (&f64, &f64)| if task.is_of_whole { weight / cost.max(1.0) } else { *weight };
+    let weights: Vec<f64> = task.weights.iter().zip(&costs).map(per_cost).collect();
+    let task = Task { weights: &weights, ..task };
     let mut chosen = BTreeSet::new();
     let mut seen: Vec<BTreeSet<Id>> = Vec::new();
     for _ in 0..ROUNDS {

@@ -270,14 +270,15 @@ mod tests {
                 "Filter": format!("(({alias}.state = $1) AND ({alias}.at > $2))")})
         };
         let plan = json!({"Node Type": "Sort", "Sort Key": ["o.at DESC", "o.id DESC"], "Plans": [
-            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)",
-             "Plans": [scan("orders", "o", json!(["o.id", "o.total"])), scan("users", "u", json!(["u.name"]))]}]});
+            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)", "Output": ["o.id", "o.total", "u.name"],
+             "Plans": [scan("orders", "o", json!(["o.id", "o.total", "o.note"])), scan("users", "u", json!(["u.name"]))]}]});
         let read = workload(&snapshot(plan));
         assert_eq!(read.unplanned, BTreeMap::from([("no_relation".to_owned(), 1)]));
         let orders = &read.queries[0].tables[&Name::new("s", "orders")];
         assert_eq!(orders.relevant(), ["state", "user_id", "at", "id"]);
         assert_eq!(orders.orders, BTreeSet::from([vec![Key::ascending("at"), Key::ascending("id")]]));
         assert!(orders.needed.contains("total") && !orders.needed.contains("name"));
+        assert!(!orders.needed.contains("note"), "the join does not hand it on");
         let users = &read.queries[0].tables[&Name::new("s", "users")];
         assert_eq!(users.equal, BTreeSet::from(["id".to_owned(), "state".to_owned()]));
     }

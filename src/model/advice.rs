@@ -128,7 +128,7 @@ impl Served {
 /// What an estimate does not hold for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Caveat {
-    /// Its name, `generic_plan`.
+    /// Its name, `typical_values`.
     pub code: String,
     /// In words.
     pub text: String,

@@ -66,6 +66,7 @@ pub async fn consult(
         let task = Task {
             queries: &workload.queries,
             weights: &weights,
+            is_of_whole: consultation.weigh == Weigh::Time,
             bounds: consultation.bounds,
             max_calls: consultation.max_calls,
         };
