@@ -7,6 +7,8 @@ use std::collections::HashMap;
 pub trait WhatIf {
     /// Cost of each question, and which of the indexes the plan uses; none where the server refused.
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>>;
+    /// EXPLAINs that a question about this statement takes.
+    fn explains(&self, query: usize) -> usize;
     /// Size of each index, in bytes.
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64>;
 }
@@ -43,7 +45,7 @@ pub(super) struct Memory<'a> {
     /// By statement.
     records: Vec<Vec<Record>>,
     exact: HashMap<Question, Option<Answer>>,
-    /// Questions that went to the planner.
+    /// EXPLAINs so far.
     pub(super) calls: usize,
 }
 
@@ -79,7 +81,7 @@ impl<'a> Memory<'a> {
                 new.push(question.clone());
             }
         }
-        self.calls += new.len();
+        self.calls += new.iter().map(|question| self.oracle.explains(question.query)).sum::<usize>();
         let answers = self.oracle.ask(pool, &new);
         for (question, answer) in new.into_iter().zip(answers) {
             if let Some(answer) = &answer {

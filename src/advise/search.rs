@@ -29,7 +29,7 @@ pub struct Task<'a> {
     pub is_of_whole: bool,
     /// Bounds of the choice.
     pub bounds: Bounds,
-    /// Questions to the planner at most.
+    /// EXPLAINs at most.
     pub max_calls: usize,
 }
 
@@ -41,7 +41,7 @@ pub struct Found {
     /// Cost of each statement without them and with them, and which of them it uses; none where the planner
     /// refused it.
     pub costs: Vec<Option<(f64, f64, Vec<Id>)>>,
-    /// Questions that went to the planner.
+    /// EXPLAINs that the planner was asked for.
     pub calls: usize,
 }
 

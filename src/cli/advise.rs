@@ -32,7 +32,7 @@ const MAX_INDEXES: u16 = 10;
 /// Sessions at least: a pooler is recognised by two of ours that reach the same process.
 const MIN_SESSIONS: usize = 2;
 
-/// Questions to the planner at most.
+/// EXPLAINs at most.
 const MAX_CALLS: usize = 3_000;
 
 /// The rules on indexes that could go.

@@ -160,7 +160,7 @@ pub struct Account {
     pub statements: StatementsAccount,
     /// Indexes that were considered.
     pub candidates: usize,
-    /// Questions to the planner.
+    /// EXPLAINs that the planner was asked for.
     pub what_if_calls: usize,
     /// Proposals of the search that save too little: under `least_share_pct` of the workload and under
     /// `least_statement_pct` of each statement they serve.

@@ -2,6 +2,7 @@
 
 use crate::model::plan::{Name, Trimmings};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What a change is judged against.
@@ -37,7 +38,7 @@ impl Catalog {
 }
 
 /// A relation: columns of `sql/change_relations.sql`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct SeenRelation {
     /// Schema.
     pub schema: String,
@@ -66,7 +67,7 @@ pub struct SeenRelation {
 }
 
 /// An index: columns of `sql/change_indexes.sql`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct SeenIndex {
     /// Schema.
     pub schema: String,
@@ -148,7 +149,7 @@ impl SeenIndex {
 }
 
 /// An extended statistics object: columns of `sql/change_statistics.sql`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct SeenStatistics {
     /// Schema.
     pub schema: String,
@@ -165,7 +166,7 @@ pub struct SeenStatistics {
 }
 
 /// The server: the row of `sql/change_server.sql`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct SeenServer {
     /// Version as a number, 160004.
     pub version_num: i32,
@@ -182,7 +183,7 @@ pub struct SeenServer {
 }
 
 /// A transaction that others wait for: columns of `sql/change_waits.sql` and `sql/change_blockers.sql`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 pub struct Holder {
     /// Its process; none or 0 for a prepared transaction.
     pub pid: Option<i32>,
@@ -199,7 +200,7 @@ pub struct Holder {
 }
 
 /// A receiver of WAL and how far it is behind: columns of `sql/change_replication.sql`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Behind {
     /// Standby or slot.
     pub what: String,
@@ -210,7 +211,7 @@ pub struct Behind {
 }
 
 /// Something an earlier command left behind: columns of `sql/change_leftovers.sql`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 pub struct Leftover {
     /// Schema.
     pub schema: String,

@@ -18,7 +18,7 @@ pub struct Consultation {
     pub bounds: Bounds,
     /// Sessions that ask the planner.
     pub sessions: usize,
-    /// Questions to the planner at most.
+    /// EXPLAINs at most.
     pub max_calls: usize,
 }
 

@@ -119,7 +119,7 @@ impl Hypopg {
         let mut all = Vec::new();
         let session = reader.pin().await?;
         for (probe, repaired, tables, parameters) in told {
-            let bound = values.typical(&parameters, &tables, repaired.params).filter(|values| !values.is_empty());
+            let bound = values.typical(&repaired, &parameters, &tables).filter(|values| !values.is_empty());
             let explain = format!("explain {MARKER} (format json) {}", repaired.sql);
             let bound = bound.map(|values| Bound { explain, values, gone: repaired.gone });
             let path =
@@ -166,6 +166,10 @@ impl WhatIf for Hypopg {
         let portions = self.sessions.iter_mut().zip(questions.chunks(share));
         let asked = portions.map(|(session, portion)| session.ask_all(pool, probes, portion));
         runtime.block_on(join_all(asked)).into_iter().flatten().collect()
+    }
+
+    fn explains(&self, query: usize) -> usize {
+        1 + usize::from(self.probes.get(query).is_some_and(|probe| probe.bound.is_some()))
     }
 
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
@@ -229,19 +233,20 @@ impl Session {
             message.push_str(&format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false); "));
             self.search_path.clone_from(&probe.search_path);
         }
-        if probe.bound.is_none() {
-            message.push_str(&probe.explain);
-        }
-        let results = if message.is_empty() { Vec::new() } else { self.pinned.ask(&message).await.ok()? };
+        message.push_str(&probe.explain);
+        let results = self.pinned.ask(&message).await.ok()?;
         let created = results.get(gone.len()..gone.len() + new.len())?;
         for (id, rows) in new.iter().zip(created) {
             self.alive.insert(*id, number(rows)?);
         }
-        let plan = match &probe.bound {
-            Some(bound) => bound.ask(&self.pinned).await.ok()??,
-            None => printed(results.iter().rev().find(|rows| !rows.is_empty())?)?,
-        };
-        answer(&plan, &self.alive)
+        let generic = answer(&printed(results.iter().rev().find(|rows| !rows.is_empty())?)?, &self.alive)?;
+        let Some(bound) = &probe.bound else { return Some(generic) };
+        let typical = answer(&bound.ask(&self.pinned).await.ok()??, &self.alive)?;
+        // Neither is the truth: without values an estimate may be far off, and one value is not all of them.
+        Some(Answer {
+            cost: f64::midpoint(generic.cost, typical.cost),
+            used: generic.used.into_iter().chain(typical.used).collect::<BTreeSet<Id>>().into_iter().collect(),
+        })
     }
 
     /// After an error nobody knows which indexes are there.

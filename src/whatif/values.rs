@@ -4,7 +4,7 @@
 
 use crate::model::plan::Name;
 use crate::postgres::{ReadError, Reader, ToSql, Type, pick};
-use crate::statement::{Comparison, Meeting, Parameter, ParameterRole};
+use crate::statement::{Comparison, Meeting, Parameter, ParameterRole, Repaired};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,9 +42,14 @@ impl Values {
     }
 
     /// A value for each parameter, in order; none where nothing typical is known of one.
-    pub(super) fn typical(&self, parameters: &[Parameter], tables: &[Name], count: i32) -> Option<Vec<Option<String>>> {
+    pub(super) fn typical(
+        &self,
+        Repaired { sql, params, .. }: &Repaired,
+        parameters: &[Parameter],
+        tables: &[Name],
+    ) -> Option<Vec<Option<String>>> {
         let pairs = bounded_twice(parameters);
-        let mut values = vec![None; usize::try_from(count).ok()?];
+        let mut values = vec![None; usize::try_from(*params).ok()?];
         let mut summed = BTreeSet::new();
         for parameter in parameters {
             let at = usize::try_from(parameter.number - 1).ok()?;
@@ -55,7 +60,7 @@ impl Values {
                     || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
             });
             let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs));
-            *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter))?);
+            *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter, sql))?);
         }
         Some(values)
     }
@@ -69,7 +74,9 @@ impl Values {
         let is_pair = pairs.contains(&meeting.column);
         match meeting.comparison {
             Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
-                known.at(if is_pair { BETWEEN.1 } else { HALF })
+                // `at >= $1 and at < $2 + interval`: the sum begins where the range does.
+                let high = if meeting.role == ParameterRole::Summand { BETWEEN.0 } else { BETWEEN.1 };
+                known.at(if is_pair { high } else { HALF })
             }
             Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
                 known.at(if is_pair { BETWEEN.0 } else { HALF })
@@ -126,13 +133,15 @@ impl Known {
 }
 
 /// A value for a parameter that is compared with no known column.
-fn neutral(parameter: &Parameter) -> Option<String> {
+fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
     let is_summand = parameter.meetings.iter().any(|one| one.role == ParameterRole::Summand);
     let value = match parameter.type_name.as_deref()? {
         "int2" | "int4" | "int8" => "1",
         "float4" | "float8" | "numeric" if is_summand => "0",
         "float4" | "float8" | "numeric" => "1",
         "bool" => "true",
+        // `interval $2 year` takes a number of years.
+        "interval" if sql.contains(&format!("${}::interval ", parameter.number)) => "1",
         "interval" => "1 month",
         "text" | "varchar" | "bpchar" | "name" => "a",
         "date" | "timestamp" | "timestamptz" => "2000-01-01",

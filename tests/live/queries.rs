@@ -3,6 +3,7 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
+use pgassay::model::catalog::{Behind, Holder, Leftover, SeenIndex, SeenRelation, SeenServer, SeenStatistics};
 use pgassay::model::snapshot::{Snapshot, StatementCounters};
 use pgassay::postgres::{Limits, QUERIES, Query, Reader, Surroundings, Target, pick};
 use schemars::{JsonSchema, schema_for};
@@ -123,6 +124,16 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "session_samples" => {
             named(&["database", "user", "application", "state", "wait_event_type", "wait_event", "is_blocked"])
         }
+        "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
+        "change_blockers" | "change_waits" => properties::<Holder>(),
+        "change_indexes" => properties::<SeenIndex>(),
+        "change_leftovers" => properties::<Leftover>(),
+        "change_orphans" => named(&["pid", "application", "seconds"]),
+        "change_relations" => properties::<SeenRelation>(),
+        "change_replication" => properties::<Behind>(),
+        "change_server" => properties::<SeenServer>(),
+        "change_statistics" => properties::<SeenStatistics>(),
+        "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
         facet => fields(facet),
     }
 }
