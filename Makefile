@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench soak clean setup-build pages
+.PHONY: help setup build demo test lint bench bench-advisor soak clean setup-build pages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ lint: setup-build ## check formatting, clippy and documentation, warnings being 
 
 bench: setup ## run the benchmarks
 	cargo bench --locked
+
+# Wants PGASSAY_ADVISOR_DSN and PGASSAY_ADVISOR_QUERIES, as benches/advisor/main.rs says.
+bench-advisor: setup-build
+	cargo bench --locked --bench advisor
 
 soak: setup-build ## run the property tests on 100,000 other cases each
 	PROPTEST_CASES=100000 PROPTEST_RNG_SEED=$$(date +%s) cargo test --locked --release --lib
