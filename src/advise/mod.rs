@@ -9,9 +9,11 @@ mod explore;
 mod oracle;
 mod search;
 mod workload;
+mod writes;
 
 pub use candidate::{Candidate, Id, MAX_WIDTH, Pool};
 pub use choose::Bounds;
 pub use oracle::{Answer, Question, WhatIf};
 pub use search::{Found, Task, search};
 pub use workload::{Key, Query, Uses, Weigh, Workload, workload};
+pub use writes::{Price, Windows, prices};
