@@ -3,7 +3,7 @@
 
 use crate::model::plan::Name;
 use crate::model::snapshot::{Index, Plan, Relation, Snapshot, Statement};
-use crate::statement::{Ordered, Searched, columns, comparisons, extreme, needs_row, sort_key};
+use crate::statement::{Ordered, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -217,7 +217,8 @@ impl Reading<'_> {
             }
         }
         if kind == "Aggregate" && text(node, "Strategy") == Some("Plain") {
-            for column in texts(node, "Output").filter_map(extreme) {
+            let only = self.only();
+            for column in texts(node, "Output").filter_map(|output| extreme(output, only.as_deref())) {
                 self.order(&[Some(Ordered { column, is_descending: false, nulls_first: false })]);
             }
         }
@@ -231,11 +232,18 @@ impl Reading<'_> {
         children(node).for_each(|child| self.read(child, is_limited));
     }
 
+    /// The alias, where there is one.
+    fn only(&self) -> Option<String> {
+        let mut all = self.aliases.keys();
+        all.next().filter(|_| all.next().is_none()).cloned()
+    }
+
     fn output(&mut self, scan: &Value) {
         if texts(scan, "Output").any(needs_row) {
             return;
         }
-        for column in texts(scan, "Output").flat_map(columns) {
+        let only = self.only();
+        for column in texts(scan, "Output").flat_map(|output| output_columns(output, only.as_deref())) {
             if let Some(uses) = self.uses(&column.alias) {
                 uses.needed.insert(column.column);
             }
@@ -346,7 +354,7 @@ mod tests {
 
     fn scan(relation: &str, alias: &str, filter: &str) -> Value {
         json!({"Node Type": "Seq Scan", "Schema": "s", "Relation Name": relation, "Alias": alias, "Filter": filter,
-            "Output": [format!("{alias}.id")]})
+            "Output": ["id"]})
     }
 
     fn set(names: &[&str]) -> BTreeSet<String> {
@@ -393,7 +401,7 @@ mod tests {
     #[test]
     fn least_and_greatest_want_an_order() {
         let plan = |strategy: &str| {
-            json!({"Node Type": "Aggregate", "Strategy": strategy, "Output": ["max(o.at)"],
+            json!({"Node Type": "Aggregate", "Strategy": strategy, "Output": ["max(at)"],
                 "Plans": [scan("orders", "o", "(o.n = $1)")]})
         };
         assert_eq!(asked(plan("Plain"), "orders").orders, BTreeSet::from([vec![Key::ascending("at")]]));

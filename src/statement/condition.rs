@@ -2,7 +2,8 @@
 //! key names.
 
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, Node, NullTestType, ScanToken, SortByDir, SortByNulls, Token,
+    AExpr, AExprKind, BoolExprType, BoolTestType, ColumnRef, Node, NullTestType, ScanToken, SortByDir, SortByNulls,
+    Token,
 };
 use pg_query::{NodeEnum, NodeRef, ParserOptions};
 use std::collections::BTreeSet;
@@ -212,23 +213,52 @@ fn reference(words: &[&str]) -> Option<(usize, bool)> {
     Some((taken + if has_column { 2 } else { 0 }, is_once))
 }
 
+/// The columns that an output names. EXPLAIN leaves out the alias where there is one relation: `only`.
+#[must_use]
+pub fn output_columns(output: &str, only: Option<&str>) -> BTreeSet<PlanColumn> {
+    let mut found = columns(output);
+    let Some(alias) = only else { return found };
+    let parsed = pg_query::parse(&format!("select {output}"), ParserOptions::DEFAULT);
+    for (node, ..) in parsed.iter().flat_map(|parsed| parsed.protobuf.nodes()) {
+        if let NodeRef::ColumnRef(column) = node {
+            found.extend(unqualified(column, alias));
+        }
+    }
+    found
+}
+
+/// A column without an alias.
+fn unqualified(column: &ColumnRef, alias: &str) -> Option<PlanColumn> {
+    match column.fields.as_slice() {
+        [Node { node: Some(NodeEnum::String(name)) }] => {
+            Some(PlanColumn { alias: alias.to_owned(), column: name.sval.clone() })
+        }
+        _ => None,
+    }
+}
+
 /// The output needs the row as it is in the table: an index cannot stand in for that.
 #[must_use]
 pub fn needs_row(output: &str) -> bool {
     const SYSTEM: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
-    columns(output).iter().any(|column| SYSTEM.contains(&column.column.as_str())) || output.ends_with(".*")
+    let is_system = |column: &PlanColumn| SYSTEM.contains(&column.column.as_str());
+    SYSTEM.contains(&output) || output.ends_with(".*") || columns(output).iter().any(is_system)
 }
 
 /// The column whose least or greatest value is wanted: an index gives it without reading on.
 #[must_use]
-pub fn extreme(output: &str) -> Option<PlanColumn> {
+pub fn extreme(output: &str, only: Option<&str>) -> Option<PlanColumn> {
     let parsed = pg_query::parse(&format!("select {output}"), ParserOptions::DEFAULT).ok()?;
     let mut calls = parsed.protobuf.nodes().into_iter().filter_map(|(node, ..)| match node {
         NodeRef::FuncCall(call) => Some(call),
         _ => None,
     });
     calls.find_map(|call| match (call.funcname.last()?.node.as_ref()?, call.args.as_slice()) {
-        (NodeEnum::String(name), [only]) if matches!(name.sval.as_str(), "min" | "max") => bare(Some(only)),
+        (NodeEnum::String(name), [argument]) if matches!(name.sval.as_str(), "min" | "max") => bare(Some(argument))
+            .or_else(|| match argument.node.as_ref()? {
+                NodeEnum::ColumnRef(column) => unqualified(column, only?),
+                _ => None,
+            }),
         _ => None,
     })
 }
@@ -373,9 +403,18 @@ mod tests {
     fn outputs_are_read() {
         assert!(needs_row("o.ctid") && needs_row("o.*") && !needs_row("o.id") && !needs_row("count(*)"));
         let column = |name: &str| Some(PlanColumn { alias: "o".to_owned(), column: name.to_owned() });
-        assert_eq!(extreme("max(o.at)"), column("at"));
-        assert_eq!(extreme("(min(o.n) + $1)"), column("n"));
-        assert_eq!((extreme("sum(o.n)"), extreme("max((o.n + o.m))"), extreme("o.n")), (None, None, None));
+        assert!(needs_row("ctid") && !needs_row("o_ctid"));
+        assert_eq!(extreme("max(o.at)", None), column("at"));
+        assert_eq!(extreme("max(at)", Some("o")), column("at"));
+        assert_eq!(extreme("(min(o.n) + $1)", Some("o")), column("n"));
+        for none in ["max(at)", "sum(o.n)", "max((o.n + o.m))", "o.n"] {
+            assert_eq!(extreme(none, None), None);
+        }
+        let all = |output| output_columns(output, Some("o")).into_iter().map(|one| one.column).collect::<Vec<_>>();
+        assert_eq!(all("id"), ["id"]);
+        assert_eq!(all("(upper(name) || (\"Odd.Name\")::text)"), ["Odd.Name", "name"]);
+        assert_eq!(all("o.id"), ["id"]);
+        assert_eq!(output_columns("id", None), BTreeSet::new());
     }
 
     #[test]
@@ -390,7 +429,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(text in "\\PC{0,120}") {
-            let _ = (comparisons(&text), sort_key(&text), columns(&text), extreme(&text));
+            let _ = (comparisons(&text), sort_key(&text), columns(&text), extreme(&text, None), output_columns(&text, None));
         }
     }
 }
