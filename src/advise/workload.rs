@@ -136,7 +136,7 @@ impl<'a> Catalog<'a> {
 fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>) -> Query {
     let mut reading = Reading { catalog, aliases: BTreeMap::new(), tables: BTreeMap::new() };
     reading.name(root);
-    reading.read(root, false);
+    reading.read(root, None, false);
     // What is only inserted into asks for nothing.
     reading.tables.retain(|_, uses| *uses != Uses::default());
     Query {
@@ -151,6 +151,9 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>
 
 /// Conditions of a plan node.
 const CONDITIONS: [&str; 6] = ["Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond"];
+
+/// Nodes that name all they need of a scan below them.
+const NAMING: [&str; 6] = ["Aggregate", "Group", "WindowAgg", "Nested Loop", "Hash Join", "Merge Join"];
 
 struct Reading<'a> {
     catalog: &'a Catalog<'a>,
@@ -202,7 +205,7 @@ impl Reading<'_> {
         children(node).for_each(|child| self.name(child));
     }
 
-    fn read(&mut self, node: &Value, is_limited: bool) {
+    fn read(&mut self, node: &Value, above: Option<&Value>, is_limited: bool) {
         let kind = text(node, "Node Type").unwrap_or_default();
         for condition in CONDITIONS.iter().filter_map(|key| text(node, key)) {
             self.condition(condition);
@@ -223,13 +226,16 @@ impl Reading<'_> {
             }
         }
         if kind != "ModifyTable" && node.get("Relation Name").is_some() {
-            self.output(node);
+            self.output(node, above);
             if kind.starts_with("Index") && (is_limited || node.get("Index Cond").is_none()) {
                 self.index_order(node);
             }
         }
         let is_limited = kind == "Limit" || (is_limited && !matches!(kind, "Sort" | "Aggregate"));
-        children(node).for_each(|child| self.read(child, is_limited));
+        for child in children(node) {
+            let is_apart = matches!(text(child, "Parent Relationship"), Some("InitPlan" | "SubPlan"));
+            self.read(child, Some(node).filter(|_| !is_apart), is_limited);
+        }
     }
 
     /// The alias, where there is one.
@@ -238,13 +244,22 @@ impl Reading<'_> {
         all.next().filter(|_| all.next().is_none()).cloned()
     }
 
-    fn output(&mut self, scan: &Value) {
+    /// What is read of the table. Below some nodes a scan puts out whole rows, as that is the least work: what
+    /// those nodes name says what is needed.
+    fn output(&mut self, scan: &Value, above: Option<&Value>) {
         if texts(scan, "Output").any(needs_row) {
             return;
         }
+        let alias = text(scan, "Alias").unwrap_or_default();
+        let namer = above.filter(|node| text(node, "Node Type").is_some_and(|kind| NAMING.contains(&kind)));
+        let mut named: Vec<&str> = texts(namer.unwrap_or(scan), "Output").collect();
+        if let Some(node) = namer {
+            named.extend(CONDITIONS.iter().filter_map(|key| text(node, key)));
+            named.extend(texts(node, "Group Key").chain(node.get("Grouping Sets").map(all_texts).unwrap_or_default()));
+        }
         let only = self.only();
-        for column in texts(scan, "Output").flat_map(|output| output_columns(output, only.as_deref())) {
-            if let Some(uses) = self.uses(&column.alias) {
+        for column in named.into_iter().flat_map(|output| output_columns(output, only.as_deref())) {
+            if let Some(uses) = self.uses(alias).filter(|_| column.alias == alias) {
                 uses.needed.insert(column.column);
             }
         }
@@ -418,6 +433,15 @@ mod tests {
     }
 
     #[test]
+    fn whole_rows_below_an_aggregate_are_not_needed() {
+        let mut below = scan("orders", "o", "(o.n = $1)");
+        below["Output"] = json!(["o.id", "o.n", "o.total", "o.pad"]);
+        let plan = |kind: &str| json!({"Node Type": kind, "Output": ["o.k", "sum(o.total)"], "Plans": [below.clone()]});
+        assert_eq!(asked(plan("Aggregate"), "orders").needed, set(&["k", "n", "total"]));
+        assert_eq!(asked(plan("Sort"), "orders").needed, set(&["id", "n", "pad", "total"]));
+    }
+
+    #[test]
     fn grouping_sets_are_read() {
         let plan = json!({"Node Type": "Aggregate", "Strategy": "Hashed",
             "Grouping Sets": [{"Hash Keys": [["o.n", "o.m"]]}, {"Group Keys": [[]]}],
@@ -432,7 +456,7 @@ mod tests {
                 "Filter": format!("(({alias}.state = $1) AND ({alias}.at > $2))")})
         };
         let plan = json!({"Node Type": "Sort", "Sort Key": ["o.at DESC", "o.id DESC"], "Plans": [
-            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)",
+            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)", "Output": ["o.total", "u.name"],
              "Plans": [scan("orders", "o", json!(["o.id", "o.total"])), scan("users", "u", json!(["u.name"]))]}]});
         let read = workload(&snapshot(plan));
         assert_eq!(read.unplanned, BTreeMap::from([("no_relation".to_owned(), 1)]));

@@ -45,6 +45,8 @@ impl Stage {
             // Debian's package of it is not everywhere.
             return None;
         }
+        // VACUUM marks pages as visible to all only once the commit of their rows is on disk.
+        admin.execute("set synchronous_commit = on").await.expect("set");
         let (tables, vacuum) = (file("schema.sql"), "vacuum analyze;");
         admin.execute(tables.strip_suffix(&format!("{vacuum}\n")).expect("vacuum comes last")).await.expect("tables");
         admin.execute(vacuum).await.expect("statistics");
