@@ -192,15 +192,15 @@ fn of_partitions(alias: &str) -> Option<&str> {
 impl Reading<'_> {
     /// Aliases first: a join's condition stands above the scans that it names.
     fn name(&mut self, node: &Value) {
-        if let (Some(schema), Some(relation)) = (text(node, "Schema"), text(node, "Relation Name")) {
-            if let Some(name) = self.catalog.table(schema, relation) {
-                let alias = text(node, "Alias").unwrap_or(relation);
-                if let Some(parent) = of_partitions(alias).filter(|_| name.name != relation) {
-                    self.aliases.entry(parent.to_owned()).or_insert_with(|| name.clone());
-                }
-                self.tables.entry(name.clone()).or_default();
-                self.aliases.insert(alias.to_owned(), name);
+        let named = text(node, "Schema").zip(text(node, "Relation Name"));
+        if let Some((relation, name)) = named.and_then(|(schema, name)| Some((name, self.catalog.table(schema, name)?)))
+        {
+            let alias = text(node, "Alias").unwrap_or(relation);
+            if let Some(parent) = of_partitions(alias).filter(|_| name.name != relation) {
+                self.aliases.entry(parent.to_owned()).or_insert_with(|| name.clone());
             }
+            self.tables.entry(name.clone()).or_default();
+            self.aliases.insert(alias.to_owned(), name);
         }
         children(node).for_each(|child| self.name(child));
     }

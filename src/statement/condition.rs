@@ -88,10 +88,10 @@ fn clause(node: Option<&Node>, found: &mut BTreeSet<Compared>) {
             let is_null = test.nulltesttype == NullTestType::IsNull as i32;
             alone(test.arg.as_deref(), if is_null { Searched::Equal } else { Searched::Range });
         }
-        Some(NodeEnum::BooleanTest(test)) => {
-            if [BoolTestType::IsTrue as i32, BoolTestType::IsFalse as i32].contains(&test.booltesttype) {
-                alone(test.arg.as_deref(), Searched::Equal);
-            }
+        Some(NodeEnum::BooleanTest(test))
+            if [BoolTestType::IsTrue as i32, BoolTestType::IsFalse as i32].contains(&test.booltesttype) =>
+        {
+            alone(test.arg.as_deref(), Searched::Equal);
         }
         Some(NodeEnum::AExpr(expression)) => compare(expression, found),
         _ => {}
