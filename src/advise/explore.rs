@@ -106,7 +106,8 @@ impl<'a> Explorer<'a> {
     fn singles(&mut self, pool: &mut Pool) -> Vec<Id> {
         let mut found = Vec::new();
         for (table, uses) in self.tables {
-            let orders = uses.orders.iter().filter(|order| order.iter().any(|key| key.is_descending));
+            let is_special = |order: &&Vec<Key>| order.iter().any(|key| key.is_descending || key.nulls_first);
+            let orders = uses.orders.iter().filter(is_special);
             let orders = orders.map(|order| order.iter().take(MAX_WIDTH).cloned().collect());
             let plain = uses.relevant().into_iter().map(|column| vec![Key::ascending(column)]);
             for keys in plain.chain(orders) {
@@ -130,6 +131,8 @@ impl<'a> Explorer<'a> {
                 let columns: BTreeSet<&str> = uses.relevant().into_iter().chain(needed).collect();
                 let wider: Vec<Candidate> = columns.iter().filter_map(|column| seed.widened(column)).collect();
                 found.extend(wider.into_iter().filter_map(|candidate| pool.add(candidate)));
+                let ordered = uses.orders.iter().filter_map(|order| ordered(&seed, order));
+                found.extend(ordered.filter_map(|candidate| pool.add(candidate)));
                 found.extend(covering(&seed, uses).and_then(|candidate| pool.add(candidate)));
             }
         }
@@ -173,6 +176,14 @@ impl<'a> Explorer<'a> {
         ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         ranked.into_iter().take(ALIVE).map(|(_, id)| id).collect()
     }
+}
+
+/// The seed with a wanted order behind: rows of an equality come in that order.
+fn ordered(seed: &Candidate, order: &[Key]) -> Option<Candidate> {
+    let mut wide = seed.clone();
+    let new = order.iter().filter(|key| !seed.keys.iter().any(|own| own.column == key.column));
+    wide.keys.extend(new.cloned());
+    (wide.keys.len() > seed.keys.len() && wide.keys.len() <= MAX_WIDTH).then_some(wide)
 }
 
 /// The seed with all that the statement reads of the table, where that is little: an index-only scan.

@@ -12,6 +12,7 @@ mod plan;
 mod removals;
 mod search;
 mod workload;
+mod writes;
 
 pub use advice::{Evidence, Terms, advice};
 pub use candidate::{Candidate, Id, MAX_WIDTH, Pool};
@@ -20,3 +21,4 @@ pub use oracle::{Answer, Question, WhatIf};
 pub use plan::plan;
 pub use search::{Found, Task, search};
 pub use workload::{Key, Query, Uses, Weigh, Workload, workload};
+pub use writes::{Price, Windows, prices};

@@ -1,7 +1,7 @@
 //! What is asked of the planner, and what is remembered of its answers, so that it is asked seldom.
 
 use super::candidate::{Candidate, Id, Pool};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The planner.
 pub trait WhatIf {
@@ -75,9 +75,10 @@ impl<'a> Memory<'a> {
     /// Answers to all questions; those whose answer follows from an earlier one are not asked.
     pub(super) fn ask(&mut self, pool: &mut Pool, questions: &[Question]) -> Vec<Option<Answer>> {
         self.learn_sizes(pool);
-        let mut new: Vec<Question> = Vec::new();
+        let mut seen: HashSet<&Question> = HashSet::new();
+        let mut new = Vec::new();
         for question in questions {
-            if !new.contains(question) && self.known(question).is_none() {
+            if seen.insert(question) && self.known(question).is_none() {
                 new.push(question.clone());
             }
         }

@@ -3,8 +3,8 @@
 
 use crate::ddl::quoted;
 use crate::model::plan::Name;
-use crate::model::snapshot::{Plan, Relation, Snapshot, Statement};
-use crate::statement::{Ordered, Searched, columns, comparisons, sort_key};
+use crate::model::snapshot::{Index, Plan, Relation, Snapshot, Statement};
+use crate::statement::{Ordered, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -51,15 +51,15 @@ impl Key {
 /// What a statement asks of one table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uses {
-    /// Columns compared by `=`, with values or with other tables.
+    /// Columns compared by `=`, with values or with other tables, or by `IS NULL`; boolean ones for themselves.
     pub equal: BTreeSet<String>,
-    /// Columns compared by `<` and the like.
+    /// Columns compared by `<` and the like, or by `IS NOT NULL`.
     pub range: BTreeSet<String>,
     /// Columns in other conditions, or grouped by.
     pub other: BTreeSet<String>,
     /// Orders that are wanted.
     pub orders: BTreeSet<Vec<Key>>,
-    /// Columns that are read at all.
+    /// Columns that are read at all; where it takes the rows themselves, as for writing, those in conditions.
     pub needed: BTreeSet<String>,
 }
 
@@ -105,14 +105,13 @@ pub struct Workload {
 pub fn workload(snapshot: &Snapshot) -> Workload {
     let statements: HashMap<&str, &Statement> =
         snapshot.statements.iter().map(|row| (row.fingerprint.as_str(), row)).collect();
-    let relations: HashMap<(&str, &str), &Relation> =
-        snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row)).collect();
+    let catalog = Catalog::of(snapshot);
     let mut workload = Workload::default();
     for plan in &snapshot.plans {
         match (&plan.plan, statements.get(plan.fingerprint.as_str())) {
             (Some(root), Some(statement)) => {
-                let query = query(plan, root, statement, &relations);
-                // What reads catalogs only is none of ours.
+                let query = query(plan, root, statement, &catalog);
+                // What reads catalogs only, or nothing, is none of ours.
                 workload.queries.extend((!query.tables.is_empty()).then_some(query));
             }
             _ => {
@@ -124,10 +123,35 @@ pub fn workload(snapshot: &Snapshot) -> Workload {
     workload
 }
 
-fn query(plan: &Plan, root: &Value, statement: &Statement, relations: &HashMap<(&str, &str), &Relation>) -> Query {
-    let mut reading = Reading { relations, aliases: BTreeMap::new(), tables: BTreeMap::new() };
+/// Relations and indexes by their names.
+struct Catalog<'a> {
+    relations: HashMap<(&'a str, &'a str), &'a Relation>,
+    indexes: HashMap<(&'a str, &'a str), &'a Index>,
+}
+
+impl<'a> Catalog<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let relations = snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row));
+        let indexes = snapshot.indexes.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row));
+        Self { relations: relations.collect(), indexes: indexes.collect() }
+    }
+
+    /// The table, or the one at the top that it is a partition of: an index is made there.
+    fn table(&self, schema: &str, name: &str) -> Option<Name> {
+        let mut row = self.relations.get(&(schema, name))?;
+        while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
+            row = self.relations.get(&(schema.as_str(), name.as_str()))?;
+        }
+        Some(Name::new(&row.schema, &row.name))
+    }
+}
+
+fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>) -> Query {
+    let mut reading = Reading { catalog, aliases: BTreeMap::new(), tables: BTreeMap::new() };
     reading.name(root);
-    reading.read(root, None);
+    reading.read(root, None, false);
+    // What is only inserted into asks for nothing.
+    reading.tables.retain(|_, uses| *uses != Uses::default());
     Query {
         fingerprint: plan.fingerprint.clone(),
         text: statement.text.clone(),
@@ -141,8 +165,11 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, relations: &HashMap<(
 /// Conditions of a plan node.
 const CONDITIONS: [&str; 6] = ["Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond"];
 
+/// Nodes that name all they need of a scan below them.
+const NAMING: [&str; 6] = ["Aggregate", "Group", "WindowAgg", "Nested Loop", "Hash Join", "Merge Join"];
+
 struct Reading<'a> {
-    relations: &'a HashMap<(&'a str, &'a str), &'a Relation>,
+    catalog: &'a Catalog<'a>,
     aliases: BTreeMap<String, Name>,
     tables: BTreeMap<Name, Uses>,
 }
@@ -159,44 +186,114 @@ fn children(node: &Value) -> impl Iterator<Item = &Value> {
     node.get("Plans").and_then(Value::as_array).into_iter().flatten()
 }
 
+/// All texts below a value.
+fn all_texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(all) => all.iter().flat_map(all_texts).collect(),
+        Value::Object(map) => map.values().flat_map(all_texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The alias of a table whose partition is scanned as `alias_1`.
+fn of_partitions(alias: &str) -> Option<&str> {
+    let (parent, number) = alias.rsplit_once('_')?;
+    number.parse::<u32>().is_ok().then_some(parent)
+}
+
 impl Reading<'_> {
     /// Aliases first: a join's condition stands above the scans that it names.
     fn name(&mut self, node: &Value) {
-        if let (Some(schema), Some(relation)) = (text(node, "Schema"), text(node, "Relation Name")) {
-            let known = self.relations.get(&(schema, relation)).filter(|row| !row.is_partition);
-            if let Some(row) = known {
-                let name = Name::new(&row.schema, &row.name);
-                self.tables.entry(name.clone()).or_default();
-                self.aliases.insert(text(node, "Alias").unwrap_or(relation).to_owned(), name);
+        let named = text(node, "Schema").zip(text(node, "Relation Name"));
+        if let Some((relation, name)) = named.and_then(|(schema, name)| Some((name, self.catalog.table(schema, name)?)))
+        {
+            let alias = text(node, "Alias").unwrap_or(relation);
+            if let Some(parent) = of_partitions(alias).filter(|_| name.name != relation) {
+                self.aliases.entry(parent.to_owned()).or_insert_with(|| name.clone());
             }
+            self.tables.entry(name.clone()).or_default();
+            self.aliases.insert(alias.to_owned(), name);
         }
         children(node).for_each(|child| self.name(child));
     }
 
-    fn read(&mut self, node: &Value, parent: Option<&str>) {
+    fn read(&mut self, node: &Value, above: Option<&Value>, is_limited: bool) {
+        let kind = text(node, "Node Type").unwrap_or_default();
         for condition in CONDITIONS.iter().filter_map(|key| text(node, key)) {
             self.condition(condition);
         }
         let keys: Vec<Option<Ordered>> = texts(node, "Sort Key").map(sort_key).collect();
         self.order(&keys);
-        for grouped in texts(node, "Group Key").flat_map(columns) {
+        let sets = node.get("Grouping Sets").map(all_texts).unwrap_or_default();
+        for grouped in texts(node, "Group Key").chain(sets).flat_map(columns) {
             if let Some(uses) = self.uses(&grouped.alias) {
                 uses.other.insert(grouped.column.clone());
                 uses.needed.insert(grouped.column);
             }
         }
-        // A scan below a join or an aggregate may hand up the whole row, as that costs nothing: what is
-        // needed of it, its parent says. An Append says nothing.
-        let is_scan = node.get("Relation Name").is_some();
-        if !is_scan || matches!(parent, None | Some("Append" | "Merge Append" | "ModifyTable" | "LockRows")) {
-            for column in texts(node, "Output").flat_map(columns) {
-                if let Some(uses) = self.uses(&column.alias) {
-                    uses.needed.insert(column.column);
-                }
+        if kind == "Aggregate" && text(node, "Strategy") == Some("Plain") {
+            let only = self.only();
+            for column in texts(node, "Output").filter_map(|output| extreme(output, only.as_deref())) {
+                self.order(&[Some(Ordered { column, is_descending: false, nulls_first: false })]);
             }
         }
-        let kind = text(node, "Node Type");
-        children(node).for_each(|child| self.read(child, kind));
+        if kind != "ModifyTable" && node.get("Relation Name").is_some() {
+            self.output(node, above);
+            if kind.starts_with("Index") && (is_limited || node.get("Index Cond").is_none()) {
+                self.index_order(node);
+            }
+        }
+        let is_limited = kind == "Limit" || (is_limited && !matches!(kind, "Sort" | "Aggregate"));
+        for child in children(node) {
+            let is_apart = matches!(text(child, "Parent Relationship"), Some("InitPlan" | "SubPlan"));
+            self.read(child, Some(node).filter(|_| !is_apart), is_limited);
+        }
+    }
+
+    /// The alias, where there is one.
+    fn only(&self) -> Option<String> {
+        let mut all = self.aliases.keys();
+        all.next().filter(|_| all.next().is_none()).cloned()
+    }
+
+    /// What is read of the table. Below some nodes a scan puts out whole rows, as that is the least work: what
+    /// those nodes name says what is needed.
+    fn output(&mut self, scan: &Value, above: Option<&Value>) {
+        if texts(scan, "Output").any(needs_row) {
+            return;
+        }
+        let alias = text(scan, "Alias").unwrap_or_default();
+        let namer = above.filter(|node| text(node, "Node Type").is_some_and(|kind| NAMING.contains(&kind)));
+        let mut named: Vec<&str> = texts(namer.unwrap_or(scan), "Output").collect();
+        if let Some(node) = namer {
+            named.extend(CONDITIONS.iter().filter_map(|key| text(node, key)));
+            named.extend(texts(node, "Group Key").chain(node.get("Grouping Sets").map(all_texts).unwrap_or_default()));
+        }
+        let only = self.only();
+        for column in named.into_iter().flat_map(|output| output_columns(output, only.as_deref())) {
+            if let Some(uses) = self.uses(alias).filter(|_| column.alias == alias) {
+                uses.needed.insert(column.column);
+            }
+        }
+    }
+
+    /// The order that an existing index is read for: no sort above it says so.
+    fn index_order(&mut self, scan: &Value) {
+        let names = text(scan, "Schema").zip(text(scan, "Index Name"));
+        let Some(index) = names.and_then(|names| self.catalog.indexes.get(&names)) else { return };
+        let Some(alias) = text(scan, "Alias") else { return };
+        let order: Vec<Key> = (index.key_columns.iter().zip(&index.orders))
+            .take_while(|(column, _)| index.method == "btree" && !column.is_empty())
+            .map(|(column, order)| Key {
+                column: column.clone(),
+                is_descending: order & 1 != 0,
+                nulls_first: order & 2 != 0,
+            })
+            .collect();
+        if let Some(uses) = self.uses(alias).filter(|_| !order.is_empty()) {
+            uses.orders.insert(forward(order));
+        }
     }
 
     fn uses(&mut self, alias: &str) -> Option<&mut Uses> {
@@ -253,7 +350,22 @@ mod tests {
     fn snapshot(plan: Value) -> Snapshot {
         let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
         let relation = |name: &str| Relation { schema: "s".into(), name: name.into(), ..Relation::default() };
-        snapshot.relations = vec![relation("orders"), relation("users")];
+        let partition = |name: &str, parent: &str| Relation {
+            is_partition: true,
+            parent_schema: Some("s".into()),
+            parent_name: Some(parent.into()),
+            ..relation(name)
+        };
+        snapshot.relations = vec![relation("orders"), relation("users"), relation("logs")];
+        snapshot.relations.extend([partition("logs_24", "logs"), partition("logs_24_1", "logs_24")]);
+        snapshot.indexes = vec![Index {
+            schema: "s".into(),
+            name: "orders_at".into(),
+            method: "btree".into(),
+            key_columns: vec!["at".into(), "id".into()],
+            orders: vec![3, 3],
+            ..Index::default()
+        }];
         let counters = StatementCounters { calls: 3, ..StatementCounters::default() };
         snapshot.statements = vec![Statement { fingerprint: "f".into(), counters, ..Statement::default() }];
         snapshot.plans = vec![
@@ -263,6 +375,93 @@ mod tests {
         snapshot
     }
 
+    /// What a plan asks of a table of the schema.
+    fn asked(plan: Value, table: &str) -> Uses {
+        workload(&snapshot(plan)).queries[0].tables.get(&Name::new("s", table)).cloned().unwrap_or_default()
+    }
+
+    fn scan(relation: &str, alias: &str, filter: &str) -> Value {
+        json!({"Node Type": "Seq Scan", "Schema": "s", "Relation Name": relation, "Alias": alias, "Filter": filter,
+            "Output": ["id"]})
+    }
+
+    fn set(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn partitions_stand_for_their_table() {
+        let plan = json!({"Node Type": "Sort", "Sort Key": ["l.at"], "Plans": [{"Node Type": "Append",
+            "Plans": [scan("logs_24_1", "l_1", "(l_1.kind = $1)")]}]});
+        let read = workload(&snapshot(plan.clone()));
+        assert_eq!(read.queries[0].tables.keys().collect::<Vec<_>>(), [&Name::new("s", "logs")]);
+        let logs = asked(plan, "logs");
+        assert_eq!((logs.equal, logs.orders), (set(&["kind"]), BTreeSet::from([vec![Key::ascending("at")]])));
+    }
+
+    #[test]
+    fn an_alias_with_a_number_is_no_partition() {
+        let plan = json!({"Node Type": "Append", "Plans": [
+            scan("orders", "o", "(o.n = $1)"), scan("users", "o_1", "(o_1.m = $2)")]});
+        assert_eq!((asked(plan.clone(), "orders").equal, asked(plan, "users").equal), (set(&["n"]), set(&["m"])));
+    }
+
+    #[test]
+    fn the_order_an_index_gives_is_wanted_under_a_limit() {
+        let scan = |condition: Value| {
+            let mut scan = json!({"Node Type": "Index Scan", "Schema": "s", "Relation Name": "orders", "Alias": "o",
+                "Index Name": "orders_at", "Filter": "(o.state = $1)"});
+            if !condition.is_null() {
+                scan["Index Cond"] = condition;
+            }
+            scan
+        };
+        let order = BTreeSet::from([vec![Key::ascending("at"), Key::ascending("id")]]);
+        let limit = |below: Value| json!({"Node Type": "Limit", "Plans": [below]});
+        assert_eq!(asked(limit(scan(Value::Null)), "orders").orders, order);
+        assert_eq!(asked(limit(scan(json!("(o.at > $2)"))), "orders").orders, order);
+        // Only looked up in.
+        assert_eq!(asked(scan(json!("(o.at > $2)")), "orders").orders, BTreeSet::new());
+        let sorted = json!({"Node Type": "Sort", "Sort Key": ["(sum(o.n))"], "Plans": [scan(json!("(o.at > $2)"))]});
+        assert_eq!(asked(limit(sorted), "orders").orders, BTreeSet::new());
+    }
+
+    #[test]
+    fn least_and_greatest_want_an_order() {
+        let plan = |strategy: &str| {
+            json!({"Node Type": "Aggregate", "Strategy": strategy, "Output": ["max(at)"],
+                "Plans": [scan("orders", "o", "(o.n = $1)")]})
+        };
+        assert_eq!(asked(plan("Plain"), "orders").orders, BTreeSet::from([vec![Key::ascending("at")]]));
+        assert_eq!(asked(plan("Hashed"), "orders").orders, BTreeSet::new());
+    }
+
+    #[test]
+    fn what_writes_or_locks_rows_reads_them_all() {
+        let mut below = scan("orders", "o", "(o.n = (InitPlan $1).col1)");
+        below["Output"] = json!(["$1", "o.ctid", "o.total"]);
+        let plan = json!({"Node Type": "ModifyTable", "Schema": "s", "Relation Name": "orders", "Alias": "o",
+            "Output": ["o.id"], "Plans": [below]});
+        assert_eq!(asked(plan, "orders").needed, set(&["n"]));
+    }
+
+    #[test]
+    fn whole_rows_below_an_aggregate_are_not_needed() {
+        let mut below = scan("orders", "o", "(o.n = $1)");
+        below["Output"] = json!(["o.id", "o.n", "o.total", "o.pad"]);
+        let plan = |kind: &str| json!({"Node Type": kind, "Output": ["o.k", "sum(o.total)"], "Plans": [below.clone()]});
+        assert_eq!(asked(plan("Aggregate"), "orders").needed, set(&["k", "n", "total"]));
+        assert_eq!(asked(plan("Sort"), "orders").needed, set(&["id", "n", "pad", "total"]));
+    }
+
+    #[test]
+    fn grouping_sets_are_read() {
+        let plan = json!({"Node Type": "Aggregate", "Strategy": "Hashed",
+            "Grouping Sets": [{"Hash Keys": [["o.n", "o.m"]]}, {"Group Keys": [[]]}],
+            "Plans": [scan("orders", "o", "(o.k > $1)")]});
+        assert_eq!(asked(plan, "orders").other, set(&["m", "n"]));
+    }
+
     #[test]
     fn a_plan_says_what_a_statement_asks() {
         let scan = |relation: &str, alias: &str, output: Value| {
@@ -270,8 +469,8 @@ mod tests {
                 "Filter": format!("(({alias}.state = $1) AND ({alias}.at > $2))")})
         };
         let plan = json!({"Node Type": "Sort", "Sort Key": ["o.at DESC", "o.id DESC"], "Plans": [
-            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)", "Output": ["o.id", "o.total", "u.name"],
-             "Plans": [scan("orders", "o", json!(["o.id", "o.total", "o.note"])), scan("users", "u", json!(["u.name"]))]}]});
+            {"Node Type": "Hash Join", "Hash Cond": "(o.user_id = u.id)", "Output": ["o.total", "u.name"],
+             "Plans": [scan("orders", "o", json!(["o.id", "o.total"])), scan("users", "u", json!(["u.name"]))]}]});
         let read = workload(&snapshot(plan));
         assert_eq!(read.unplanned, BTreeMap::from([("no_relation".to_owned(), 1)]));
         let orders = &read.queries[0].tables[&Name::new("s", "orders")];

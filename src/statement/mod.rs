@@ -12,7 +12,9 @@ mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
-pub use condition::{Compared, Ordered, PlanColumn, Searched, columns, comparisons, sort_key};
+pub use condition::{
+    Compared, Ordered, PlanColumn, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key,
+};
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use index::{IndexText, index_text, is_keyword, is_same_index};
 pub use redact::redact;

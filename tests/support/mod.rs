@@ -2,6 +2,7 @@
 //! program as a user would run it.
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
+mod advice;
 mod certificates;
 mod change;
 mod corner;
@@ -16,6 +17,7 @@ mod verdict;
 mod wait;
 mod yard;
 
+pub(crate) use advice::{Case, advised, cases, matches};
 pub(crate) use certificates::Certificates;
 pub(crate) use change::{ALONE, Site, WAITS, end, index, notes, step};
 pub(crate) use corner::{CORNER, ask, corner, with_statements};
