@@ -87,7 +87,7 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
 async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fallible<Consulted> {
     let consultation = Consultation {
         weigh: Weigh::Calls,
-        bounds: Bounds { budget_bytes: budget, max_per_table: 50, least_gain: 0.0 },
+        bounds: Bounds { budget_bytes: budget, max_per_table: 50, least_gain: 0.0, least_statement_gain: 0.0 },
         sessions: 2,
         max_calls: 3_000,
     };

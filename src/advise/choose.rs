@@ -29,8 +29,10 @@ pub struct Bounds {
     pub budget_bytes: Option<i64>,
     /// Indexes of one table.
     pub max_per_table: usize,
-    /// An index must save this share of the workload's cost with the others.
+    /// A step must save this share of what the workload cost at first, for each index it adds.
     pub least_gain: f64,
+    /// And this share of what some statement cost at first.
+    pub least_statement_gain: f64,
 }
 
 /// A statement's configurations, the cheapest first: the items each needs, and the cost with them.
@@ -58,6 +60,14 @@ struct Choice {
     configs: Vec<usize>,
     /// Weighted cost of all statements.
     total: f64,
+}
+
+/// What a set would be after a move.
+struct Tried {
+    total: f64,
+    bytes: i64,
+    /// The greatest share of what a statement cost at first by which it changes.
+    share: f64,
 }
 
 pub(super) struct Chooser {
@@ -97,7 +107,7 @@ impl Chooser {
         };
         let improved = starts.into_iter().map(|start| self.improve(start, 0.0, self.bounds.budget_bytes));
         let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| self.empty());
-        let best = self.shaken(best);
+        let best = self.pruned(self.shaken(best));
         self.items.iter().zip(&best.has).filter(|(_, has)| **has).map(|(item, _)| item.id).collect()
     }
 
@@ -129,7 +139,7 @@ impl Chooser {
             let loss = |choice: &mut Choice, item: usize| {
                 #[allow(clippy::cast_precision_loss, reason = "a rank")]
                 let bytes = self.items[item].bytes.max(1) as f64;
-                (self.tried(choice, &[item]).0 - choice.total) / bytes
+                (self.tried(choice, &[item]).total - choice.total) / bytes
             };
             let ranked = there.into_iter().map(|item| (loss(&mut choice, item), item));
             let Some((_, least)) = ranked.min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
@@ -186,27 +196,29 @@ impl Chooser {
         }
     }
 
-    /// What the total and the bytes would be after flipping these.
-    fn tried(&self, choice: &mut Choice, items: &[usize]) -> (f64, i64) {
+    /// What would be after flipping these.
+    fn tried(&self, choice: &mut Choice, items: &[usize]) -> Tried {
         let mut bytes = choice.bytes;
         for item in items {
             bytes += if choice.has[*item] { -self.items[*item].bytes } else { self.items[*item].bytes };
             choice.has[*item] = !choice.has[*item];
         }
-        let mut total = choice.total;
+        let (mut total, mut share) = (choice.total, 0.0_f64);
         for (at, item) in items.iter().enumerate() {
             let earlier = &items[..at];
             let is_new = |query: &&usize| !earlier.iter().any(|other| self.items[*other].serves.contains(query));
             for query in self.items[*item].serves.iter().filter(is_new) {
                 let next = self.config(*query, &choice.has, choice.configs[*query]);
-                total +=
-                    self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, choice.configs[*query]));
+                let option = &self.options[*query];
+                let saved = self.cost(*query, choice.configs[*query]) - self.cost(*query, next);
+                total -= option.weight * saved;
+                share = share.max(saved.abs() / option.base.max(f64::MIN_POSITIVE));
             }
         }
         for item in items {
             choice.has[*item] = !choice.has[*item];
         }
-        (total, bytes)
+        Tried { total, bytes, share }
     }
 
     fn fits(&self, choice: &Choice, items: &[usize], bytes: i64, budget: Option<i64>) -> bool {
@@ -234,13 +246,14 @@ impl Chooser {
     fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
         let mut best: Option<(f64, Vec<usize>)> = None;
         for items in self.moves(choice) {
-            let (total, bytes) = self.tried(choice, &items);
+            let Tried { total, bytes, share } = self.tried(choice, &items);
             let adds = items.iter().filter(|item| !choice.has[**item]).count();
-            // What an index saves must be worth having it, measured by what is left to save.
-            let least = (self.bounds.least_gain * choice.total * adds as f64).max(1e-9 * choice.total);
+            let added = adds.saturating_sub(items.len() - adds);
+            let least = (self.bounds.least_gain * self.base * added as f64).max(1e-9 * choice.total);
             let extra = bytes - choice.bytes;
             let gain = choice.total - total - price * extra as f64;
-            if gain <= least || !self.fits(choice, &items, bytes, budget) {
+            let is_worth = added == 0 || share >= self.bounds.least_statement_gain;
+            if gain <= least || !is_worth || !self.fits(choice, &items, bytes, budget) {
                 continue;
             }
             // Within a budget what saves most for its bytes comes first.
@@ -262,7 +275,7 @@ impl Chooser {
             }
         }
         let mut ranked: Vec<(f64, Vec<usize>)> =
-            missing.into_iter().map(|items| (choice.total - self.tried(choice, &items).0, items)).collect();
+            missing.into_iter().map(|items| (choice.total - self.tried(choice, &items).total, items)).collect();
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         let there: Vec<usize> = self.there(choice).collect();
         let mut moves: Vec<Vec<usize>> = there.iter().map(|item| vec![*item]).collect();
@@ -272,6 +285,26 @@ impl Chooser {
             moves.push(items);
         }
         moves
+    }
+
+    /// Without what came in with others and does not pay for itself, the least worth it first.
+    fn pruned(&self, mut choice: Choice) -> Choice {
+        loop {
+            let there: Vec<usize> = self.there(&choice).collect();
+            let mut least: Option<(f64, usize)> = None;
+            for item in there {
+                let Tried { total, share, .. } = self.tried(&mut choice, &[item]);
+                let loss = total - choice.total;
+                let pays = loss >= self.bounds.least_gain * self.base && share >= self.bounds.least_statement_gain;
+                if !pays && least.is_none_or(|(other, _)| loss < other) {
+                    least = Some((loss, item));
+                }
+            }
+            match least {
+                Some((_, item)) => self.flip(&mut choice, item),
+                None => return choice,
+            }
+        }
     }
 
     /// Some indexes taken out and the room filled anew; kept when that is better. The same each time: what is

@@ -32,6 +32,12 @@ const MAX_INDEXES: u16 = 10;
 /// Sessions at least: a pooler is recognised by two of ours that reach the same process.
 const MIN_SESSIONS: usize = 2;
 
+/// A step of the search saves at least this share of the workload,
+const LEAST_GAIN: f64 = 0.01;
+
+/// and this share of some statement.
+const LEAST_STATEMENT_GAIN: f64 = 0.1;
+
 /// EXPLAINs at most.
 const MAX_CALLS: usize = 3_000;
 
@@ -66,7 +72,8 @@ impl Order {
         let bounds = Bounds {
             budget_bytes: budget.map(|text| settings::bytes("budget", text)).transpose()?,
             max_per_table: usize::from(args.max_indexes.or(own.max_indexes).unwrap_or(MAX_INDEXES)),
-            least_gain: 0.0005,
+            least_gain: LEAST_GAIN,
+            least_statement_gain: LEAST_STATEMENT_GAIN,
         };
         let weigh = match args.weigh_by.or(own.weigh_by) {
             None | Some(WeighArg::Time) => Weigh::Time,
