@@ -88,6 +88,7 @@ async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fa
     let consultation = Consultation {
         weigh: Weigh::Calls,
         bounds: Bounds { budget_bytes: budget, max_per_table: 50, least_gain: 0.0, least_statement_gain: 0.0 },
+        windows: None,
         sessions: 2,
         max_calls: 3_000,
     };

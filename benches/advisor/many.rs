@@ -69,6 +69,7 @@ async fn row(reader: &Reader, snapshot: &Snapshot, least_gain: f64) -> Fallible<
     let consultation = Consultation {
         weigh: Weigh::Calls,
         bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain, least_statement_gain: 0.1 },
+        windows: None,
         sessions: 2,
         max_calls: 20_000,
     };

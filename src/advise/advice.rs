@@ -5,6 +5,7 @@ use super::candidate::{Id, Pool};
 use super::removals::removals;
 use super::search::Found;
 use super::workload::{Key, Query, Weigh, Workload};
+use super::writes::{Price, Windows, prices};
 use crate::ddl::{Draftsman, Wish, create_concurrently, target};
 use crate::model::advice::{
     ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Served, StatementsAccount, WorkloadCost,
@@ -100,7 +101,10 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
     let total = sum(effects.iter().map(|effect| effect.figure));
     let kept = worthwhile(&evidence.found.chosen, &effects, total);
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
-    let proposals = Drafting { evidence, snapshot, terms, served: &served, total }.proposals(&kept);
+    #[allow(clippy::cast_precision_loss, reason = "seconds")]
+    let window = terms.window_seconds as f64;
+    let prices = prices(snapshot, evidence.pool, Windows { tables: window, statements: window });
+    let proposals = Drafting { evidence, snapshot, terms, served: &served, prices, total }.proposals(&kept);
     let saved = sum(served.iter().map(|effect| effect.saved()));
     let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
     Advice {
@@ -180,6 +184,8 @@ struct Drafting<'a> {
     snapshot: &'a Snapshot,
     terms: &'a Terms<'a>,
     served: &'a [&'a Effect<'a>],
+    /// By candidate.
+    prices: Vec<Price>,
     total: f64,
 }
 
@@ -223,7 +229,7 @@ impl Drafting<'_> {
             saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
             saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
             planner_checked: true,
-            caveats: self.caveats(&candidate.table, &serves),
+            caveats: self.caveats(id, &candidate.table, &serves),
             serves,
             keys: candidate.keys.iter().map(advised).collect(),
             table: form.table,
@@ -232,7 +238,7 @@ impl Drafting<'_> {
 
     /// Each reads on from "not if".
     #[allow(clippy::cast_precision_loss, reason = "for people")]
-    fn caveats(&self, table: &Name, serves: &[Served]) -> Vec<Caveat> {
+    fn caveats(&self, id: Id, table: &Name, serves: &[Served]) -> Vec<Caveat> {
         let mut caveats = Vec::new();
         let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
         if serves.iter().any(|served| served.text.contains('$')) {
@@ -244,12 +250,14 @@ impl Drafting<'_> {
         if let Some(text) = relation.and_then(stale) {
             say("stale_statistics", text);
         }
-        let writes = relation.map_or(0, |row| row.inserted + row.updated + row.deleted);
-        let writes = units::count(writes as f64);
+        let price = self.prices.get(id as usize).copied().unwrap_or_default();
         say(
-            "no_write_price",
+            "write_price",
             format!(
-                "the table is written more than it is read: what writes pay is not weighed; {writes} rows of it were written since its counters began"
+                "writes grow: they pay about {} an hour for it now, by estimate, {} entries a second and {} HOT updates a second that are so no more",
+                units::millis(price.ms_per_hour),
+                units::short(price.entries_per_second),
+                units::short(price.hot_lost_per_second),
             ),
         );
         if self.terms.window_seconds < SHORT_WINDOW_SECONDS {

@@ -47,6 +47,8 @@ struct Item {
     id: Id,
     bytes: i64,
     table: Name,
+    /// What writes pay for it, in the unit of the total.
+    price: f64,
     /// Statements that it serves.
     serves: Vec<usize>,
 }
@@ -58,7 +60,7 @@ struct Choice {
     bytes: i64,
     /// The configuration of each statement; one past the last: none.
     configs: Vec<usize>,
-    /// Weighted cost of all statements.
+    /// Weighted cost of all statements, and what writes pay.
     total: f64,
 }
 
@@ -78,13 +80,26 @@ pub(super) struct Chooser {
 }
 
 impl Chooser {
-    pub(super) fn new(pool: &Pool, bounds: Bounds, weights: &[f64], bases: &[f64], memory: &Memory<'_>) -> Self {
+    pub(super) fn new(
+        pool: &Pool,
+        bounds: Bounds,
+        weights: &[f64],
+        bases: &[f64],
+        prices: &[f64],
+        memory: &Memory<'_>,
+    ) -> Self {
         let known: Vec<Vec<(Vec<Id>, f64)>> =
             bases.iter().enumerate().map(|(query, base)| configs(query, *base, memory)).collect();
         let ids: BTreeSet<Id> = known.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
         let number: BTreeMap<Id, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let mut items: Vec<Item> = (ids.iter())
-            .map(|id| Item { id: *id, bytes: pool.bytes(*id), table: pool.get(*id).table.clone(), serves: Vec::new() })
+            .map(|id| Item {
+                id: *id,
+                bytes: pool.bytes(*id),
+                table: pool.get(*id).table.clone(),
+                price: prices.get(*id as usize).copied().unwrap_or(0.0),
+                serves: Vec::new(),
+            })
             .collect();
         let mut options = Vec::new();
         for (query, own) in known.into_iter().enumerate() {
@@ -188,6 +203,7 @@ impl Chooser {
         choice.has[item] = !choice.has[item];
         let bytes = self.items[item].bytes;
         choice.bytes += if choice.has[item] { bytes } else { -bytes };
+        choice.total += if choice.has[item] { self.items[item].price } else { -self.items[item].price };
         for query in &self.items[item].serves {
             let next = self.config(*query, &choice.has, choice.configs[*query]);
             choice.total +=
@@ -198,12 +214,12 @@ impl Chooser {
 
     /// What would be after flipping these.
     fn tried(&self, choice: &mut Choice, items: &[usize]) -> Tried {
-        let mut bytes = choice.bytes;
+        let (mut bytes, mut total, mut share) = (choice.bytes, choice.total, 0.0_f64);
         for item in items {
             bytes += if choice.has[*item] { -self.items[*item].bytes } else { self.items[*item].bytes };
+            total += if choice.has[*item] { -self.items[*item].price } else { self.items[*item].price };
             choice.has[*item] = !choice.has[*item];
         }
-        let (mut total, mut share) = (choice.total, 0.0_f64);
         for (at, item) in items.iter().enumerate() {
             let earlier = &items[..at];
             let is_new = |query: &&usize| !earlier.iter().any(|other| self.items[*other].serves.contains(query));

@@ -18,7 +18,7 @@ const SETTLED: usize = 6;
 const ROUNDS: usize = 12;
 
 /// What a search is given.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Task<'a> {
     /// The statements.
     pub queries: &'a [Query],
@@ -27,6 +27,8 @@ pub struct Task<'a> {
     /// Worth is of the whole statement: of its measured time a plan that costs half saves half. Else it is of a
     /// unit of cost.
     pub is_of_whole: bool,
+    /// What writes pay for each candidate, in the unit of the worth.
+    pub prices: &'a dyn Fn(&Pool) -> Vec<f64>,
     /// Bounds of the choice.
     pub bounds: Bounds,
     /// EXPLAINs at most.
@@ -87,7 +89,8 @@ fn settle(
     let mut start = known.cloned();
     loop {
         memory.learn_sizes(pool);
-        let next = Chooser::new(pool, task.bounds, task.weights, bases, memory).choose(start.as_ref());
+        let next =
+            Chooser::new(pool, task.bounds, task.weights, bases, &(task.prices)(pool), memory).choose(start.as_ref());
         if tried.contains(&next) || tried.len() >= SETTLED {
             return next;
         }

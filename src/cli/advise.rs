@@ -6,7 +6,7 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::settings::Loaded;
 use super::{connection, exit, interrupt, output, settings};
-use crate::advise::{Bounds, Candidate, Evidence, Query, Terms, Weigh, advice, plan};
+use crate::advise::{Bounds, Candidate, Evidence, Query, Terms, Weigh, Windows, advice, plan};
 use crate::audit::judge;
 use crate::collect::ColumnTypes;
 use crate::ddl::{Wish, script};
@@ -79,7 +79,7 @@ impl Order {
             None | Some(WeighArg::Time) => Weigh::Time,
             Some(WeighArg::Calls) => Weigh::Calls,
         };
-        let consultation = Consultation { weigh, bounds, sessions: limits.jobs, max_calls: MAX_CALLS };
+        let consultation = Consultation { weigh, bounds, windows: None, sessions: limits.jobs, max_calls: MAX_CALLS };
         Ok(Self { consultation, limits })
     }
 }
@@ -166,7 +166,10 @@ impl Planner {
         }
         let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
-        let consultation = self.order.consultation;
+        #[allow(clippy::cast_precision_loss, reason = "seconds")]
+        let window = verdict.window.seconds() as f64;
+        let windows = Some(Windows { tables: window, statements: window });
+        let consultation = Consultation { windows, ..self.order.consultation };
         let began = Instant::now();
         let bar = Bar::new(shared, "asking the planner");
         bar.begin(1);

@@ -1,9 +1,11 @@
 //! The search for indexes on a live server: its workload, its planner, and the choice.
 
 use super::{Hypopg, Probe, Question};
-use crate::advise::{Bounds, Candidate, Found, Key, Pool, Query, Task, Weigh, Workload, search, workload};
+use crate::advise::{
+    Bounds, Candidate, Found, Key, Pool, Price, Query, Task, Weigh, Windows, Workload, prices, search, workload,
+};
 use crate::model::plan::Name;
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{RelationKind, Snapshot};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::ColumnType;
 use std::collections::BTreeSet;
@@ -16,6 +18,8 @@ pub struct Consultation {
     pub weigh: Weigh,
     /// Bounds of the choice.
     pub bounds: Bounds,
+    /// How long counters have counted: what writes pay is weighed by that. None: it is not weighed.
+    pub windows: Option<Windows>,
     /// Sessions that ask the planner.
     pub sessions: usize,
     /// EXPLAINs at most.
@@ -58,15 +62,27 @@ pub async fn consult(
 ) -> Result<Consulted, ConsultError> {
     let extension = snapshot.extensions.iter().find(|row| row.name == "hypopg");
     let schema = extension.map(|row| row.schema.clone()).ok_or(ConsultError::NoHypopg)?;
-    let (workload, probes) = probes(reader, snapshot, workload(snapshot), column_type).await?;
+    let workload = of_plain_tables(workload(snapshot), snapshot);
+    let (workload, probes) = probes(reader, snapshot, workload, column_type).await?;
     let mut oracle = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let mut pool = Pool::new(existing(snapshot));
+    let priced = consultation.windows.map(|windows| (snapshot.clone(), windows));
     let searched = tokio::task::spawn_blocking(move || {
         let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
         let task = Task {
             queries: &workload.queries,
             weights: &weights,
             is_of_whole: consultation.weigh == Weigh::Time,
+            prices: &|pool| {
+                priced.as_ref().map_or_else(Vec::new, |(snapshot, windows)| {
+                    let hours = windows.statements / 3600.0;
+                    let in_window = |price: Price| match consultation.weigh {
+                        Weigh::Time => price.ms_per_hour * hours,
+                        Weigh::Calls => price.cost_per_hour * hours,
+                    };
+                    prices(snapshot, pool, *windows).into_iter().map(in_window).collect()
+                })
+            },
             bounds: consultation.bounds,
             max_calls: consultation.max_calls,
         };
@@ -74,6 +90,17 @@ pub async fn consult(
         Consulted { workload, pool, found }
     });
     searched.await.map_err(|_| ConsultError::Ended)
+}
+
+/// Without partitioned tables, whose indexes are made partition by partition: that is not advised on.
+fn of_plain_tables(mut workload: Workload, snapshot: &Snapshot) -> Workload {
+    let partitioned = snapshot.relations.iter().filter(|row| row.kind == RelationKind::PartitionedTable);
+    let partitioned: BTreeSet<Name> = partitioned.map(|row| Name::new(&row.schema, &row.name)).collect();
+    for query in &mut workload.queries {
+        query.tables.retain(|table, _| !partitioned.contains(table));
+    }
+    workload.queries.retain(|query| !query.tables.is_empty());
+    workload
 }
 
 /// Statements that can be asked about; the others are counted.

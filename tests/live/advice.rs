@@ -14,6 +14,7 @@ use pgassay::whatif::{Consultation, Consulted, consult};
 const CONSULTATION: Consultation = Consultation {
     weigh: Weigh::Calls,
     bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
+    windows: None,
     sessions: 2,
     max_calls: 2_000,
 };

@@ -104,7 +104,7 @@ fn what_a_plan_saves_is_split_among_the_indexes_it_uses() {
     assert_eq!(advice.proposals[0].serves[0].uses, [1, 2]);
     assert_eq!(advice.proposals[1].hypopg_bytes, None, "HypoPG told no size");
     let codes: Vec<&str> = advice.proposals[0].caveats.iter().map(|caveat| caveat.code.as_str()).collect();
-    assert_eq!(codes, ["typical_values", "stale_statistics", "no_write_price", "short_window"]);
+    assert_eq!(codes, ["typical_values", "stale_statistics", "write_price", "short_window"]);
     let statements = &advice.account.statements;
     assert_eq!(
         (statements.planned, statements.unplannable["refused"], statements.unplannable["no_relation"]),
