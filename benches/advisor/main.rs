@@ -4,6 +4,8 @@
 //!
 //! - `PGASSAY_ADVISOR_DSN` names a server with the workload in `pg_stat_statements`, HypoPG and the data
 //! - `PGASSAY_ADVISOR_QUERIES` names a folder with the same statements with their constants, one `.sql` each
+//! - `PGASSAY_ADVISOR_BUDGET=500,none` takes only these budgets, in MB
+//! - `PGASSAY_ADVISOR_DETAIL=1` prints what each statement costs and uses in the end
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::cast_precision_loss, reason = "a table for people")]
 #![allow(missing_docs, reason = "a program, and no library")]
 
