@@ -56,6 +56,11 @@ pub(super) async fn run(
         LockClass::Waiting => waiting(crew, &statement.sql, settings, progress).await,
     };
     remarks(crew, progress);
+    if result.as_ref().is_err_and(|broken| !broken.is_lost) {
+        // The server tells of an error before it lets go of locks and of what it was building: who looks at the
+        // catalog now would take us for somebody at work. The next answer comes when it has.
+        let _ = crew.worker.value("select 1").await;
+    }
     result
 }
 
