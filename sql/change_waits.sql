@@ -1,4 +1,4 @@
--- transactions that a concurrent build would have to wait for: open for a minute or longer, or prepared
+-- open transactions, which a concurrent build would have to wait for, and prepared ones
 -- needs: nothing; pg_monitor to see what other roles' sessions do
 select
   a.pid,
@@ -9,7 +9,7 @@ select
   null::text as prepared
 from pg_catalog.pg_stat_activity a
 where a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()
-  and a.backend_type = 'client backend' and a.xact_start < pg_catalog.clock_timestamp() - interval '1 minute'
+  and a.backend_type = 'client backend' and a.xact_start is not null
 union all
 select null, p.owner::text, null, 'prepared',
   pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - p.prepared), p.gid

@@ -1,7 +1,7 @@
 //! From what a search found to advice: which of the chosen indexes are worth having, what each would bring to
 //! which statements, what it takes, what is doubtful, and the account of the run.
 
-use super::candidate::{Id, Pool};
+use super::candidate::{Id, Pool, UNKNOWN_BYTES};
 use super::removals::removals;
 use super::search::Found;
 use super::workload::{Key, Query, Weigh, Workload};
@@ -27,9 +27,6 @@ const STALE: f64 = 0.1;
 
 /// Counters of less time than this may show no usual day.
 const SHORT_WINDOW_SECONDS: i64 = 86_400;
-
-/// Sizes that HypoPG did not tell are this or more.
-const UNKNOWN_BYTES: i64 = i64::MAX / 4096;
 
 /// What a search was given and found.
 #[derive(Debug, Clone, Copy)]

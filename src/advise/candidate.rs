@@ -11,6 +11,9 @@ pub type Id = u32;
 /// Key columns at most: wider ones are seldom worth their writes.
 pub const MAX_WIDTH: usize = 5;
 
+/// Stands for a size that nobody could tell: larger than any, and sums of it do not overflow.
+pub const UNKNOWN_BYTES: i64 = i64::MAX / 4096;
+
 /// An index that might be.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate {
@@ -113,6 +116,6 @@ impl Pool {
     /// Size of a candidate, in bytes.
     #[must_use]
     pub fn bytes(&self, id: Id) -> i64 {
-        self.bytes.get(id as usize).copied().unwrap_or(i64::MAX / 4096)
+        self.bytes.get(id as usize).copied().unwrap_or(UNKNOWN_BYTES)
     }
 }

@@ -15,7 +15,7 @@ mod workload;
 mod writes;
 
 pub use advice::{Evidence, Terms, advice};
-pub use candidate::{Candidate, Id, MAX_WIDTH, Pool};
+pub use candidate::{Candidate, Id, MAX_WIDTH, Pool, UNKNOWN_BYTES};
 pub use choose::Bounds;
 pub use oracle::{Answer, Question, WhatIf};
 pub use plan::plan;

@@ -123,6 +123,16 @@ pub fn workload(snapshot: &Snapshot) -> Workload {
     workload
 }
 
+/// The table at the top that a partition belongs to, as far as it is known.
+pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), &'a Relation>) -> &'a Relation {
+    let mut row = row;
+    while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
+        let Some(parent) = by_name.get(&(schema.as_str(), name.as_str())) else { break };
+        row = parent;
+    }
+    row
+}
+
 /// Relations and indexes by their names.
 struct Catalog<'a> {
     relations: HashMap<(&'a str, &'a str), &'a Relation>,
@@ -138,10 +148,7 @@ impl<'a> Catalog<'a> {
 
     /// The table, or the one at the top that it is a partition of: an index is made there.
     fn table(&self, schema: &str, name: &str) -> Option<Name> {
-        let mut row = self.relations.get(&(schema, name))?;
-        while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
-            row = self.relations.get(&(schema.as_str(), name.as_str()))?;
-        }
+        let row = root(self.relations.get(&(schema, name))?, &self.relations);
         Some(Name::new(&row.schema, &row.name))
     }
 }

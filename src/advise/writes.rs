@@ -12,9 +12,10 @@
 //! touch blocks and write WAL. Commits are not in those times; an index hardly adds to them.
 
 use super::candidate::{Candidate, Id, Pool};
+use super::workload::root;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Index, Relation, Snapshot, Statement, StatementKind};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Time of a block touched by a write, in ms, where no INSERT says: a B-tree insert in memory takes 5 to
 /// 15 µs for three levels, WAL included.
@@ -100,7 +101,7 @@ struct Table<'a> {
 
 /// Tables of which there are candidates.
 fn tables<'a>(snapshot: &'a Snapshot, wanted: &BTreeSet<&Name>) -> BTreeMap<Name, Table<'a>> {
-    let by_name: BTreeMap<(&str, &str), &Relation> =
+    let by_name: HashMap<(&str, &str), &Relation> =
         snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row)).collect();
     let mut tables: BTreeMap<Name, Table<'_>> = BTreeMap::new();
     for row in &snapshot.relations {
@@ -114,16 +115,6 @@ fn tables<'a>(snapshot: &'a Snapshot, wanted: &BTreeSet<&Name>) -> BTreeMap<Name
         }
     }
     tables
-}
-
-/// The table at the top that a partition belongs to.
-fn root<'a>(row: &'a Relation, by_name: &BTreeMap<(&str, &str), &'a Relation>) -> &'a Relation {
-    let mut row = row;
-    while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
-        let Some(parent) = by_name.get(&(schema.as_str(), name.as_str())) else { break };
-        row = parent;
-    }
-    row
 }
 
 fn names(statement: &Statement, relation: &Relation) -> bool {

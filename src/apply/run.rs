@@ -4,7 +4,7 @@ use super::crew::{Crew, Orphan};
 use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
-use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, state, statements, twin};
+use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, literal, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
 use crate::model::plan::{Change, IndexForm, Name, Plan, Step};
 use crate::model::units;
@@ -249,7 +249,7 @@ impl Work<'_> {
 
     async fn session(&self) -> Result<(), Stop> {
         for (name, value) in &self.settings.session {
-            let sql = format!("select pg_catalog.set_config('{name}', '{}', false)", value.replace('\'', "''"));
+            let sql = format!("select pg_catalog.set_config({}, {}, false)", literal(name), literal(value));
             let refused = |error: ReadError| Stop { is_half: false, ..Stop::from(error) };
             self.crew.worker.value(&sql).await.map_err(refused)?;
         }

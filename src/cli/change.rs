@@ -140,7 +140,14 @@ async fn work(
     let bar = Bar::new(shared, "applying");
     let outcome = apply::apply(crew, plan, steps, settings, &mut journal, begun, &bar).await;
     bar.clear();
-    let outcome = outcome?;
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            // Steps may be done that it does not tell of; the catalog does.
+            eprintln!("stopped: {error}\n  next: make room for the journal, then `pgassay apply resume`");
+            return Ok(exit::STOPPED);
+        }
+    };
     let mut text = String::new();
     for (id, end, said) in &outcome.steps {
         let what = steps.iter().find(|step| step.id == *id);

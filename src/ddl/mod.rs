@@ -18,7 +18,7 @@ mod wanted;
 pub use naming::MAX_NAME_BYTES;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
 pub use propose::{Wish, propose};
-pub use quote::{qualified, quoted};
+pub use quote::{literal, qualified, quoted};
 pub use script::script;
 pub use sound::sound;
 pub use sql::{

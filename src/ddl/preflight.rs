@@ -8,6 +8,9 @@ use crate::model::plan::{Change, LockClass, Name, Plan, Step};
 use crate::model::units;
 use std::time::Duration;
 
+/// A transaction that has been open for so long is not just passing, in seconds.
+const LASTING: f64 = 60.0;
+
 /// How far a run may go.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
@@ -63,9 +66,9 @@ pub fn preflight(plan: &Plan, steps: &[&Step], site: &Site, limits: &Limits, our
     }
     found.refusals.extend(room(steps, limits));
     found.refusals.extend(behind(&site.behind, limits));
-    found
-        .warnings
-        .extend(site.holders.iter().map(|holder| format!("concurrent builds will wait for {}", holder_text(holder))));
+    let is_lasting = |holder: &&Holder| holder.prepared.is_some() || holder.seconds.is_none_or(|age| age >= LASTING);
+    let lasting = site.holders.iter().filter(is_lasting);
+    found.warnings.extend(lasting.map(|holder| format!("concurrent builds will wait for {}", holder_text(holder))));
     let mentioned = |name: &Name| steps.iter().any(|step| step.change.object() == name);
     let strangers = site.leftovers.iter().filter(|left| !mentioned(&Name::new(&left.schema, &left.name)));
     found.warnings.extend(strangers.map(|left| {

@@ -18,7 +18,8 @@ pub fn qualified(name: &Name) -> String {
 }
 
 /// A text literal that reads the same whatever `standard_conforming_strings` says.
-pub(super) fn literal(text: &str) -> String {
+#[must_use]
+pub fn literal(text: &str) -> String {
     let doubled = text.replace('\'', "''");
     if text.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
 }

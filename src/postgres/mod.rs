@@ -20,7 +20,7 @@ pub use error::{ConnectError, ReadError, TargetError};
 pub use files::Surroundings;
 pub use pinned::{Pinned, TextRow};
 pub use queries::{QUERIES, Query, Since, pick};
-pub use reader::{Limits, Load, MARKER, Reader};
+pub use reader::{Limits, Load, MARKER, Reader, marked};
 pub use scratch::{Scratch, ScratchError};
 pub use target::Target;
 pub use tokio_postgres::types::{ToSql, Type};

@@ -24,7 +24,8 @@ const SHIFT: u32 = MARKER.len() as u32 + 1;
 
 /// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.
-fn marked(sql: &str) -> String {
+#[must_use]
+pub fn marked(sql: &str) -> String {
     let mut at = 0;
     for line in sql.split_inclusive('\n') {
         let is_code = !line.trim().is_empty() && !line.starts_with("--");

@@ -1,7 +1,7 @@
 //! Advice for people and for programs: each proposal with what it serves, saves and takes, what could go, and
 //! the account of what was looked at.
 
-use super::plan::{bold, lines};
+use super::page::{bold, lines};
 use super::words::{flat, noun};
 use super::{Style, escape};
 use crate::model::advice::{Account, Advice, Caveat, Proposal, Removal, Served};

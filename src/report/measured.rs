@@ -1,6 +1,6 @@
 //! What changes brought, for people.
 
-use super::plan::{bold, lines};
+use super::page::{bold, lines};
 use super::words::{flat, noun};
 use super::{Style, escape};
 use crate::compare::{Effect, Measured, PerCall, StatementEffect};

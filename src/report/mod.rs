@@ -10,6 +10,7 @@ mod json;
 mod junit;
 mod markdown;
 mod measured;
+mod page;
 mod plan;
 mod sarif;
 mod table;

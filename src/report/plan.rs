@@ -1,14 +1,11 @@
 //! A plan for people: each step with its reason, its SQL, what it locks and takes, and the way back.
 
+use super::page::{bold, lines, wrapped};
 use super::{Style, escape};
 use crate::model::plan::{Estimate, Left, Plan, Statement, Step};
 use crate::model::units;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-
-/// Narrower than this, a text is broken words; wider lines are hard to read.
-const WIDTHS: std::ops::RangeInclusive<u16> = 60..=140;
 
 /// Statements of one step that are shown; the files have all.
 const SHOWN: usize = 4;
@@ -36,10 +33,6 @@ pub fn write_plan(plan: &Plan, style: Style, out: &mut dyn Write) -> io::Result<
 fn place(step: &Step) -> String {
     let table = step.change.table();
     if table == step.change.object() { String::new() } else { format!(" on {table}") }
-}
-
-pub(super) fn bold(text: &str, style: Style) -> String {
-    if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
 fn words(step: &Step) -> Vec<String> {
@@ -107,28 +100,6 @@ fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
             .map(|left| format!("{}  {}  → {}", left.finding.rule, left.finding.object, left.advice))
             .collect();
         lines(&told, style, out)?;
-    }
-    Ok(())
-}
-
-/// Indented lines, wrapped; texts of the server are escaped here.
-pub(super) fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::Result<()> {
-    wrapped(lines, 4, style, out)
-}
-
-fn wrapped(lines: &[String], indent: u16, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
-    for line in lines {
-        table.add_row([String::new(), escape(line)]);
-    }
-    if let Some(margin) = table.column_mut(0) {
-        // The text's own padding is one more.
-        margin.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(indent - 1)));
-    }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

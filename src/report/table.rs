@@ -1,27 +1,14 @@
 //! The report for people: what a DBA reads in ten seconds, in the width of the terminal.
 
+use super::page::{BOLD, DIM, lines, paint};
 use super::words::{comparison, counts, flat, not_run, object, server, target, waiver, window};
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
 use crate::model::verdict::Verdict;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::io::{self, Write};
-
-/// Narrower than this, a text is broken words; wider lines are hard to read.
-const WIDTHS: std::ops::RangeInclusive<u16> = 60..=140;
 
 /// Longest statement shown, in characters; the whole is in the JSON report.
 const STATEMENT: usize = 150;
-
-/// A space that no line ends at.
-const NO_BREAK: char = '\u{a0}';
-
-/// What follows a number and stays beside it.
-const UNITS: [&str; 11] = ["B", "KiB", "MiB", "GiB", "TiB", "ms", "s", "min", "h", "days", "%"];
-
-/// ANSI codes (ECMA-48 §8.3.117).
-const BOLD: &str = "1";
-const DIM: &str = "2";
 
 pub(super) fn write(verdict: &Verdict, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { style, out };
@@ -42,7 +29,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn paint(&self, text: &str, code: &str) -> String {
-        if self.style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+        paint(text, code, self.style)
     }
 
     fn heading(&mut self, text: &str, code: &str) -> io::Result<()> {
@@ -51,21 +38,11 @@ impl Page<'_> {
     }
 
     /// A title and indented lines below it, wrapped. Texts of the server are escaped here.
-    fn item(&mut self, title: &str, object: &str, lines: &[String]) -> io::Result<()> {
+    fn item(&mut self, title: &str, object: &str, below: &[String]) -> io::Result<()> {
         let title = self.paint(title, BOLD);
         let object = escape(object);
         writeln!(self.out, "{}", format!("  {title}  {object}").trim_end())?;
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(self.style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
-        table.set_constraints([ColumnConstraint::Absolute(Width::Fixed(3))]);
-        for line in lines {
-            table.add_row([String::new(), bound(&escape(line))]);
-        }
-        for line in table.lines() {
-            writeln!(self.out, "{}", line.trim_end().replace(NO_BREAK, " "))?;
-        }
-        Ok(())
+        lines(below, self.style, self.out)
     }
 
     fn header(&mut self, verdict: &Verdict) -> io::Result<()> {
@@ -165,20 +142,6 @@ impl Page<'_> {
     }
 }
 
-/// The text with numbers bound to their units, and three dots to what they cut.
-fn bound(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for word in text.split(' ') {
-        let unit = word.trim_end_matches([',', ';', ':', '.', ')']);
-        let is_bound = unit == "…" || (UNITS.contains(&unit) && out.ends_with(|last: char| last.is_ascii_digit()));
-        if !out.is_empty() {
-            out.push(if is_bound { NO_BREAK } else { ' ' });
-        }
-        out.push_str(word);
-    }
-    out
-}
-
 fn words(finding: &Finding) -> Vec<String> {
     let doubt = match finding.confidence {
         Confidence::Low => " (low confidence)",
@@ -197,22 +160,4 @@ fn shortened(text: &str) -> String {
     let cut: String = flat.chars().take(STATEMENT).collect();
     let whole_words = cut.rfind(' ').map_or(cut.as_str(), |end| &cut[..end]);
     format!("{whole_words} …")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bound;
-
-    #[test]
-    fn numbers_and_units_are_bound() {
-        for (text, expected) in [
-            ("8.1 s in total over 9.1 s", "8.1_s in total over 9.1_s"),
-            ("(1 MiB); 40 %, 5 min.", "(1_MiB); 40_%, 5_min."),
-            ("order by placed_at desc …", "order by placed_at desc_…"),
-            ("30 calls a s, x s", "30 calls a s, x s"),
-            ("", ""),
-        ] {
-            assert_eq!(bound(text).replace('\u{a0}', "_"), expected);
-        }
-    }
 }

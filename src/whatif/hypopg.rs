@@ -2,9 +2,9 @@
 //! extension. Each session holds its own hypothetical indexes, so that several share the questions.
 
 use super::values::Values;
-use super::{Question as Statement, declared, planned};
-use crate::advise::{Answer, Candidate, Id, Pool, Question, WhatIf};
-use crate::ddl::{qualified, quoted};
+use super::{Question as Statement, message, planned};
+use crate::advise::{Answer, Candidate, Id, Key, Pool, Question, UNKNOWN_BYTES, WhatIf};
+use crate::ddl::{literal, qualified, quoted};
 use crate::model::plan::Name;
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
 use crate::statement::{ColumnType, Repaired, parameters};
@@ -91,8 +91,11 @@ impl Hypopg {
         column_type: &ColumnType<'_>,
     ) -> Result<(Probe, Repaired), (&'static str, String)> {
         let (repaired, _) = planned(reader, major, statement, column_type).await?;
-        let probe =
-            Probe { search_path: statement.search_path.to_owned(), explain: script(&repaired, major), bound: None };
+        let probe = Probe {
+            search_path: statement.search_path.to_owned(),
+            explain: message(&repaired, major, "format json"),
+            bound: None,
+        };
         Ok((probe, repaired))
     }
 
@@ -142,23 +145,6 @@ impl Bound {
     }
 }
 
-/// One message that explains a statement with no regard to the values of its parameters.
-fn script(repaired: &Repaired, major: i32) -> String {
-    let Repaired { sql, params, .. } = repaired;
-    if major >= 16 {
-        return format!("explain {MARKER} (generic_plan, format json) {sql}");
-    }
-    if *params == 0 {
-        return format!("explain {MARKER} (format json) {sql}");
-    }
-    let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
-    format!(
-        "prepare {MARKER} pgassay_question{} as {sql}; explain {MARKER} (format json) execute pgassay_question({nulls}); \
-         deallocate {MARKER} pgassay_question",
-        declared(repaired)
-    )
-}
-
 impl WhatIf for Hypopg {
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
         let share = questions.len().div_ceil(self.sessions.len()).max(1);
@@ -183,22 +169,8 @@ impl WhatIf for Hypopg {
 
 /// `CREATE INDEX` without a name, as HypoPG takes it.
 pub(super) fn definition(candidate: &Candidate) -> String {
-    let keys: Vec<String> = (candidate.keys.iter())
-        .map(|key| {
-            let order = if key.is_descending { " DESC" } else { "" };
-            let nulls = match (key.is_descending, key.nulls_first) {
-                (true, false) => " NULLS LAST",
-                (false, true) => " NULLS FIRST",
-                _ => "",
-            };
-            format!("{}{order}{nulls}", quoted(&key.column))
-        })
-        .collect();
+    let keys: Vec<String> = candidate.keys.iter().map(Key::sql).collect();
     format!("CREATE INDEX ON {} USING btree ({})", qualified(&candidate.table), keys.join(", "))
-}
-
-pub(super) fn literal(text: &str) -> String {
-    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 impl Session {
@@ -268,7 +240,7 @@ impl Session {
             let rows = self.pinned.ask(&message).await.ok().and_then(|mut results| results.pop());
             let cells = rows.as_ref().and_then(|rows| rows.first());
             let cell = |at: usize| cells.and_then(|row| row.get(at)).and_then(Option::as_deref);
-            sizes.push(cell(0).and_then(|text| text.parse().ok()).unwrap_or(i64::MAX / 4096));
+            sizes.push(cell(0).and_then(|text| text.parse().ok()).unwrap_or(UNKNOWN_BYTES));
             if let Some(oid) = cell(1) {
                 let _ = self.pinned.ask(&format!("select {MARKER} {schema}.hypopg_drop_index({oid})")).await;
             }

@@ -14,7 +14,7 @@ pub use hypopg::{Hypopg, Probe};
 pub use show::{Shown, show};
 
 use crate::model::snapshot::Plan;
-use crate::postgres::{ReadError, Reader};
+use crate::postgres::{ReadError, Reader, marked};
 use crate::statement::{ColumnType, Refusal, Repaired, learn, redact, repair};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -135,18 +135,33 @@ fn redact_expression(value: &mut Value) {
 
 /// The statements that make the plan: one, or several of which the last but one returns it.
 fn script(repaired: &Repaired, major: i32) -> Vec<String> {
+    let mut statements = explaining(repaired, major, "verbose, format json");
+    if statements.len() > 1 {
+        let setting = "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)";
+        statements.insert(0, setting.to_owned());
+    }
+    statements
+}
+
+/// As one message of a session whose `plan_cache_mode` is `force_generic_plan`.
+fn message(repaired: &Repaired, major: i32, options: &str) -> String {
+    let statements = explaining(repaired, major, options);
+    statements.iter().map(|statement| marked(statement)).collect::<Vec<_>>().join("; ")
+}
+
+/// EXPLAIN with no regard to the values of parameters; before 16 of a statement that is prepared for it.
+fn explaining(repaired: &Repaired, major: i32, options: &str) -> Vec<String> {
     let Repaired { sql, params, .. } = repaired;
     if major >= 16 {
-        return vec![format!("explain (generic_plan, verbose, format json) {sql}")];
+        return vec![format!("explain (generic_plan, {options}) {sql}")];
     }
     if *params == 0 {
-        return vec![format!("explain (verbose, format json) {sql}")];
+        return vec![format!("explain ({options}) {sql}")];
     }
     let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
     vec![
-        "select pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)".to_owned(),
         format!("prepare pgassay_question{} as {sql}", declared(repaired)),
-        format!("explain (verbose, format json) execute pgassay_question({nulls})"),
+        format!("explain ({options}) execute pgassay_question({nulls})"),
         "deallocate pgassay_question".to_owned(),
     ]
 }

@@ -1,9 +1,9 @@
 //! A statement's plan without and with hypothetical indexes, as EXPLAIN prints it.
 
-use super::hypopg::{definition, literal};
-use super::{Question, declared, planned};
+use super::hypopg::definition;
+use super::{Question, message, planned};
 use crate::advise::Candidate;
-use crate::ddl::quoted;
+use crate::ddl::{literal, quoted};
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
 use crate::statement::{ColumnType, Repaired};
 
@@ -46,7 +46,7 @@ async fn ask(
              pg_catalog.set_config('search_path', {path}, false)"
         ))
         .await?;
-    let explain = script(repaired, major);
+    let explain = message(repaired, major, "costs");
     let before = explained(&pinned, &explain).await?;
     for candidate in candidates {
         let sql = literal(&definition(candidate));
@@ -62,21 +62,4 @@ async fn explained(pinned: &Pinned, explain: &str) -> Result<String, ReadError> 
     let results = pinned.ask(explain).await?;
     let lines = |rows: &Vec<TextRow>| -> Vec<String> { rows.iter().filter_map(|row| row.first()?.clone()).collect() };
     Ok(results.iter().rev().find(|rows| !rows.is_empty()).map(lines).unwrap_or_default().join("\n"))
-}
-
-/// One message that explains a statement with no regard to the values of its parameters.
-fn script(repaired: &Repaired, major: i32) -> String {
-    let Repaired { sql, params, .. } = repaired;
-    if major >= 16 {
-        return format!("explain {MARKER} (generic_plan) {sql}");
-    }
-    if *params == 0 {
-        return format!("explain {MARKER} {sql}");
-    }
-    let nulls = vec!["null"; usize::try_from(*params).unwrap_or(0)].join(", ");
-    let declared = declared(repaired);
-    format!(
-        "prepare {MARKER} pgassay_shown{declared} as {sql}; explain {MARKER} execute pgassay_shown({nulls}); \
-         deallocate {MARKER} pgassay_shown"
-    )
 }

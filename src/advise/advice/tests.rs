@@ -28,7 +28,7 @@ fn pool() -> Pool {
     for (table, columns) in [("orders", &["a", "b"][..]), ("orders", &["b"]), ("users", &["c"])] {
         pool.add(candidate(table, columns));
     }
-    pool.learn_sizes([8192, 8192, i64::MAX / 4096]);
+    pool.learn_sizes([8192, 8192, UNKNOWN_BYTES]);
     pool
 }
 
