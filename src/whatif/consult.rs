@@ -1,8 +1,9 @@
-//! The search for indexes on a live server: its workload, its planner, and the choice.
+//! The search for indexes: the workload, who answers for the planner, and the choice.
 
 use super::{Hypopg, Probe, Question};
 use crate::advise::{
-    Bounds, Found, Pool, Price, Query, Task, Weigh, Windows, Workload, existing, prices, search, workload,
+    Bounds, Estimate, Found, Mixed, Pool, Price, Query, Task, Weigh, WhatIf, Windows, Workload, existing, prices,
+    search, workload,
 };
 use crate::ddl::Draftsman;
 use crate::model::snapshot::{Relation, RelationName, Snapshot, Statement};
@@ -66,32 +67,47 @@ pub async fn consult(
     let mut workload = workload(&snapshot);
     of_indexable_tables(&mut workload, &snapshot);
     let probes = probes(reader, &workload, asked, column_type).await?;
-    let mut oracle = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
-    let mut pool = Pool::new(existing(&snapshot));
-    let priced = consultation.windows.map(|windows| (snapshot, windows));
+    let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
-        let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
-        let task = Task {
-            queries: &workload.queries,
-            weights: &weights,
-            is_of_whole: consultation.weigh == Weigh::Time,
-            prices: &|pool| {
-                priced.as_ref().map_or_else(Vec::new, |(snapshot, windows)| {
-                    let hours = windows.statements / 3600.0;
-                    let in_window = |price: Price| match consultation.weigh {
-                        Weigh::Time => price.ms_per_hour * hours,
-                        Weigh::Calls => price.cost_per_hour * hours,
-                    };
-                    prices(snapshot, pool, *windows).into_iter().map(in_window).collect()
-                })
-            },
-            bounds: consultation.bounds,
-            max_calls: consultation.max_calls,
-        };
-        let found = search(task, &mut pool, &mut oracle);
-        Consulted { workload, pool, found }
+        let mut oracle = Mixed::new(planner, Estimate::new(&snapshot, &workload.queries));
+        searched(workload, &snapshot, consultation, &mut oracle)
     });
     searched.await.map_err(|_| ConsultError::Ended)
+}
+
+/// Searches for indexes without a server: by the plans and statistics of the snapshot.
+#[must_use]
+pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
+    let mut workload = workload(snapshot);
+    of_indexable_tables(&mut workload, snapshot);
+    let mut oracle = Estimate::new(snapshot, &workload.queries);
+    searched(workload, snapshot, consultation, &mut oracle)
+}
+
+/// The search, whoever answers.
+fn searched(workload: Workload, snapshot: &Snapshot, consultation: Consultation, oracle: &mut dyn WhatIf) -> Consulted {
+    let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
+    let priced = |pool: &Pool| {
+        consultation.windows.map_or_else(Vec::new, |windows| {
+            let hours = windows.statements / 3600.0;
+            let in_window = |price: Price| match consultation.weigh {
+                Weigh::Time => price.ms_per_hour * hours,
+                Weigh::Calls => price.cost_per_hour * hours,
+            };
+            prices(snapshot, pool, windows).into_iter().map(in_window).collect()
+        })
+    };
+    let task = Task {
+        queries: &workload.queries,
+        weights: &weights,
+        is_of_whole: consultation.weigh == Weigh::Time,
+        prices: &priced,
+        bounds: consultation.bounds,
+        max_calls: consultation.max_calls,
+    };
+    let mut pool = Pool::new(existing(snapshot));
+    let found = search(task, &mut pool, oracle);
+    Consulted { workload, pool, found }
 }
 
 /// A statement as the server takes it, by its fingerprint.

@@ -78,6 +78,7 @@ fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot
         sessions: 2,
         seconds: 1.0,
         what_if: None,
+        estimate: None,
         window_seconds: 3600,
         wishes,
     };
