@@ -20,11 +20,14 @@ pub(super) enum Leaf {
     Part(Box<Node>),
 }
 
+/// A column or expression of a leaf, by the leaf's place.
+pub(super) type End = (usize, Operand);
+
 /// Columns that must be equal.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Edge {
-    pub(super) left: (usize, Operand),
-    pub(super) right: (usize, Operand),
+    pub(super) left: End,
+    pub(super) right: End,
     /// Share of all pairs of rows.
     pub(super) share: f64,
 }
@@ -90,8 +93,8 @@ impl Leaf {
 
 impl Edge {
     /// Of a set of leaves and another: the leaf and column in the first, and in the second.
-    fn between(&self, outer: usize, inner: usize) -> Option<(&(usize, Operand), &(usize, Operand))> {
-        let is_in = |set: usize, end: &(usize, Operand)| set & (1 << end.0) != 0;
+    fn between(&self, outer: usize, inner: usize) -> Option<(&End, &End)> {
+        let is_in = |set: usize, end: &End| set & (1 << end.0) != 0;
         if is_in(outer, &self.left) && is_in(inner, &self.right) {
             return Some((&self.left, &self.right));
         }
@@ -234,7 +237,7 @@ impl Region {
             let own = self.leaves.iter().enumerate().filter(|(at, _)| leaves & (1 << at) != 0);
             own.map(|(_, leaf)| leaf.width()).sum()
         };
-        let distinct = |end: &(usize, Operand)| self.leaves[end.0].distinct(&end.1, pair.rows.1);
+        let distinct = |end: &End| self.leaves[end.0].distinct(&end.1, pair.rows.1);
         let join = Join {
             rows: pair.rows,
             widths: (widths(pair.outer), widths(pair.inner)),

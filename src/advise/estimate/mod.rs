@@ -6,6 +6,7 @@
 //! plan as it is differs from what the planner made of it: the factor between the two is applied to an answer, the less
 //! of it the less of the plan is left.
 
+mod assemble;
 mod bitmap;
 mod catalog;
 mod costs;

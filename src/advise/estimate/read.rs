@@ -1,19 +1,18 @@
 //! From a plan as EXPLAIN prints it to what can be costed anew.
 
+use super::assemble::{edge, equalities, laterals_of, region, take_laterals, united};
 use super::catalog::Catalog;
 use super::costs::Cost;
-use super::join::{Edge, Keeping, Leaf, Region, Residual, Sided};
+use super::join::{Keeping, Leaf, Region, Residual, Sided};
 use super::path::OrderKey;
-use super::restriction::{Lateral, Restrictions, Subject};
+use super::restriction::{Restrictions, Subject};
 use super::scan::Scan;
 use super::upper::{Kind, Node, Upper};
 use crate::advise::catalog::Catalog as Types;
 use crate::advise::key::Key;
 use crate::advise::reading::{CONDITIONS, NAMING, all_texts, children, text, texts};
 use crate::model::plan::Name;
-use crate::statement::{
-    Clause, Operand, PlanColumn, TestedBy, conditions, extreme, needs_row, output_columns, sort_key,
-};
+use crate::statement::{Operand, PlanColumn, conditions, extreme, needs_row, output_columns, sort_key};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -330,7 +329,7 @@ impl<'a> Reading<'a> {
             ("Gather" | "Gather Merge", _) => (Kind::Gather(workers), Startup::AfterFirst),
             ("Aggregate", Some("Sorted")) | ("Group", _) => {
                 let keys = ordered(texts(node, "Group Key"), self.only.as_deref()).unwrap_or_default();
-                let has_sort = inputs(node).any(|input| kind_ends_sorted(input));
+                let has_sort = inputs(node).any(kind_ends_sorted);
                 (Kind::Streaming(if has_sort { Vec::new() } else { keys }), Startup::AfterFirst)
             }
             ("Aggregate", Some("Plain")) => {
@@ -379,97 +378,6 @@ fn is_shared(node: &Value) -> bool {
 fn named(node: &Value, aliases: &mut BTreeSet<String>) {
     aliases.extend(text(node, "Alias").map(str::to_owned));
     children(node).for_each(|child| named(child, aliases));
-}
-
-fn region(node: Node) -> Region {
-    match node {
-        Node::Region(region) => region,
-        other => Region::of(Leaf::Part(Box::new(other))),
-    }
-}
-
-/// Both side by side; the order of the first stays unless it is hashed.
-fn united(first: Region, second: Region, keeps_order: bool) -> Region {
-    let (shift, mut all) = (first.leaves.len(), first);
-    if !keeps_order {
-        all.implied.clear();
-    }
-    all.leaves.extend(second.leaves);
-    let moved = |(at, column): (usize, Operand)| (at + shift, column);
-    all.edges.extend(second.edges.into_iter().map(|edge| Edge {
-        left: moved(edge.left),
-        right: moved(edge.right),
-        ..edge
-    }));
-    all.residuals.extend(second.residuals.into_iter().map(|one| Residual { leaves: one.leaves << shift, ..one }));
-    all.once.extend(second.once);
-    all
-}
-
-/// By the distinct values of both sides (`eqjoinsel`).
-fn edge(region: &Region, left: (usize, Operand), right: (usize, Operand)) -> Edge {
-    let distinct = |(at, operand): &(usize, Operand)| match &region.leaves[*at] {
-        Leaf::Table(scan) => scan.table.statistics(operand).distinct,
-        part @ Leaf::Part(_) => part.distinct(operand, region.rows(1 << at, 0)),
-    };
-    let share = 1.0 / distinct(&left).max(distinct(&right)).max(1.0);
-    Edge { left, right, share }
-}
-
-/// What a table's scan compares with another table of the region becomes an edge.
-fn take_laterals(region: &mut Region) {
-    let mut found = Vec::new();
-    for at in 0..region.leaves.len() {
-        let others: Vec<usize> = (0..region.leaves.len()).filter(|other| *other != at).collect();
-        let Leaf::Table(scan) = &mut region.leaves[at] else { continue };
-        for lateral in std::mem::take(&mut scan.restrictions.laterals) {
-            found.push((at, others.clone(), lateral));
-        }
-    }
-    for (at, others, lateral) in found {
-        let other = others.into_iter().find(|other| region.leaves[*other].has(&lateral.with.alias));
-        match (other, lateral.is_equal) {
-            (Some(other), true) => {
-                let new = edge(region, (other, lateral.with), (at, lateral.own));
-                region.edges.push(new);
-            }
-            (Some(other), false) => {
-                region.residuals.push(Residual {
-                    leaves: 1 << at | 1 << other,
-                    share: 1.0 / 3.0,
-                    sub_plans: Vec::new(),
-                });
-            }
-            (None, _) => {
-                if let Leaf::Table(scan) = &mut region.leaves[at] {
-                    scan.restrictions.laterals.push(lateral);
-                }
-            }
-        }
-    }
-}
-
-/// What the only table of a part compares with aliases outside of it.
-fn laterals_of(node: &mut Node, is_outside: &dyn Fn(&str) -> bool) -> Vec<Lateral> {
-    let Node::Region(Region { leaves, .. }) = node else { return Vec::new() };
-    let [Leaf::Table(scan)] = leaves.as_mut_slice() else { return Vec::new() };
-    let (taken, rest) = std::mem::take(&mut scan.restrictions.laterals)
-        .into_iter()
-        .partition(|lateral: &Lateral| lateral.is_equal && is_outside(&lateral.with.alias));
-    scan.restrictions.laterals = rest;
-    taken
-}
-
-/// Columns of two relations that a join sets equal.
-fn equalities(node: &Value) -> Vec<(Operand, Operand)> {
-    let texts = ["Hash Cond", "Merge Cond", "Join Filter"].into_iter().filter_map(|key| text(node, key));
-    texts
-        .flat_map(conditions)
-        .filter_map(|condition| match condition.clause {
-            Clause::Test(test) if test.by == TestedBy::Equal => test.operand.zip(test.with),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The order of these keys; none where one of them is of several relations.
