@@ -241,9 +241,10 @@ fn compared(operand: Operand, by: &TestedBy, table: &Table) -> Restriction {
             // On average half of them are compared (`cost_qual_eval_walker`).
             point(values, [known.even(), known.usual], values / 2.0)
         }
-        TestedBy::Null => point(1.0, [known.nulls; 2], 1.0),
+        // Asking for NULL calls no operator.
+        TestedBy::Null => point(1.0, [known.nulls; 2], 0.0),
         TestedBy::True => point(1.0, [0.5; 2], 0.0),
-        TestedBy::NotNull => make(By::Range(operand), [rest; 2], 1.0),
+        TestedBy::NotNull => make(By::Range(operand), [rest; 2], 0.0),
         TestedBy::Below | TestedBy::Above => make(By::Range(operand), [ONE_SIDE * rest, USUAL_ONE_SIDE * rest], 1.0),
         TestedBy::Operator(_) | TestedBy::Other => make(By::Other, [UNKNOWN; 2], 1.0),
     }
