@@ -135,14 +135,14 @@ impl Region {
     }
 
     pub(super) fn paths(&self, ask: &Question<'_>, wish: Wish<'_>) -> Vec<Path> {
-        let wish = match self.implied.is_empty() || !wish.order.is_empty() {
-            true => wish,
-            false => Wish { order: &self.implied, is_required: true, ..wish },
-        };
-        let mut paths = self.joined(ask, wish);
-        if wish.is_required {
-            paths = self.sorted(ask, paths, wish);
+        let is_implied = wish.order.is_empty() && !self.implied.is_empty();
+        let own = if is_implied { Wish { order: &self.implied, is_required: true, ..wish } } else { wish };
+        let mut paths = self.joined(ask, own);
+        if own.is_required {
+            paths = self.sorted(ask, paths, own);
         }
+        // What nobody above has named is no order to them.
+        paths.iter_mut().filter(|_| is_implied).for_each(|path| path.order = 0);
         for plan in &self.once {
             let once = plan.best(ask, Wish::ALL);
             for path in &mut paths {

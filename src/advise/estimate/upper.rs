@@ -214,8 +214,8 @@ impl Upper {
                 continue;
             }
             let cost = Cost { startup: path.cost.total + own.startup, total: path.cost.total + own.total };
-            if path.order > 0 {
-                let groups = below.distinct(&keys[0].operand(), below.rows(ask.set)).max(1.0);
+            if let Some(first) = keys.first().filter(|_| path.order > 0) {
+                let groups = below.distinct(&first.operand(), below.rows(ask.set)).max(1.0);
                 let first = (path.cost.run() + 1.5 * own.total) / groups;
                 let cost = Cost { startup: path.cost.startup + first, total: path.cost.total + 1.5 * own.total };
                 add(&mut found, Path { cost, order, used: path.used.clone() });
