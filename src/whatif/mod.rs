@@ -9,7 +9,7 @@ mod hypopg;
 mod show;
 mod values;
 
-pub use consult::{ConsultError, Consultation, Consulted, consult};
+pub use consult::{ConsultError, Consultation, Consulted, consult, estimate};
 pub use hypopg::{Hypopg, Probe};
 pub use show::{Shown, show};
 
