@@ -1,14 +1,14 @@
 //! The built-in estimate beside the planner: every question that the search asks of HypoPG for the table of cases
-//! is asked of both.
+//! is asked of both; and by itself it finds what each case wants.
 
-use crate::advice::{Stage, file};
-use crate::support::{CORNER, Yard, cases};
+use crate::advice::{CONSULTATION, Stage, file};
+use crate::support::{CORNER, Yard, advised, cases, matches};
 use pgassay::advise::{
     Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, existing, search, workload,
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
-use pgassay::whatif::{Hypopg, Question as Statement};
+use pgassay::whatif::{Hypopg, Question as Statement, estimate};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
@@ -111,8 +111,13 @@ async fn the_estimate_is_near_the_planner() {
     let yard = Yard::open();
     let Some(stage) = Stage::set(&yard).await else { return };
     let (mut all, mut near, mut agree) = (0, 0, 0);
+    let mut differs = Vec::new();
     for case in cases(&file("cases.sql")) {
         let snapshot = stage.snapshot(&case.sql).await;
+        let estimated = advised(&estimate(&snapshot, CONSULTATION));
+        if case.is_wanted && !matches(&case.wants, &estimated) {
+            differs.push(format!("{}: {estimated:?}, wanted {}", case.name, case.words));
+        }
         for pair in pairs(&stage, &snapshot).await {
             all += 1;
             let is_near = (0.5..=2.0).contains(&pair.ratio());
@@ -126,4 +131,5 @@ async fn the_estimate_is_near_the_planner() {
     }
     println!("{all} questions, {near} within a factor 2, {agree} decided alike");
     assert!(all > 250 && near * 100 >= all * 98 && agree * 100 >= all * 98, "{all} {near} {agree}");
+    assert!(differs.is_empty(), "{differs:?}");
 }
