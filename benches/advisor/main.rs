@@ -11,7 +11,7 @@
 
 mod many;
 
-use pgassay::advise::{Bounds, Question, Weigh, WhatIf};
+use pgassay::advise::{Bounds, Id, Question, Weigh, WhatIf};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::model::snapshot::{RelationName, Snapshot, Statement, StatementCounters, Tool};
 use pgassay::postgres::{Limits, Reader, Surroundings, Target};
@@ -73,11 +73,14 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
         for (name, snapshot) in [("normalised", &normalised), ("constants", &literal), (UNASKED, &normalised)] {
             let began = Instant::now();
             let advice = match name {
-                UNASKED => estimate(snapshot, consultation(budget)),
+                UNASKED => estimate(snapshot, Consultation { max_calls: 30_000, ..consultation(budget) }),
                 _ => advise(&reader, snapshot, budget).await?,
             };
             let seconds = began.elapsed().as_secs_f64();
             let (cost, bytes) = worth(&reader, &literal, &advice).await?;
+            if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
+                estimated(&advice);
+            }
             let budget = budget.map_or_else(|| "none".to_owned(), |bytes| format!("{}", bytes / 1_000_000));
             println!(
                 "{budget:>8} {name:>12} {:>12.3} {:>8} {:>8} {:>8} {seconds:>7.1}",
@@ -129,6 +132,22 @@ fn question<'a>(snapshot: &'a Snapshot, fingerprint: &'a str, text: &'a str) -> 
     pgassay::whatif::Question { database: &snapshot.target.database, fingerprint, text, search_path: "public" }
 }
 
+/// What the search takes each statement to cost.
+fn estimated(advice: &Consulted) {
+    for (query, cost) in advice.workload.queries.iter().zip(&advice.found.costs) {
+        let Some((before, after, used)) = cost else { continue };
+        let used: Vec<String> = used.iter().map(|id| named(advice, *id)).collect();
+        let text: String = query.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        println!("  {before:.0} -> {after:.0} {} <- {text}", used.join(" "));
+    }
+}
+
+fn named(advice: &Consulted, id: Id) -> String {
+    let candidate = advice.pool.get(id);
+    let rows = candidate.predicate.as_ref().map(|rows| format!(" where {rows}")).unwrap_or_default();
+    format!("{}{}{rows}", candidate.table.name, candidate.using().trim_start_matches("btree "))
+}
+
 /// Summed cost of the real statements with the chosen indexes, and their size, as HypoPG has both.
 async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Fallible<(f64, i64)> {
     let mut probes: Vec<Probe> = Vec::new();
@@ -145,13 +164,8 @@ async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Falli
     let answers = tokio::task::block_in_place(|| oracle.ask(pool, &questions));
     if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
         for (statement, answer) in literal.statements.iter().zip(&answers) {
-            let used = answer.iter().flat_map(|answer| answer.used.iter().map(|id| pool.get(*id)));
-            let used: Vec<String> = used
-                .map(|one| {
-                    let keys: Vec<&str> = one.keys.iter().map(|key| key.column.as_str()).collect();
-                    format!("{}({})", one.table.name, keys.join(","))
-                })
-                .collect();
+            let used = answer.iter().flat_map(|answer| &answer.used);
+            let used: Vec<String> = used.map(|id| named(advice, *id)).collect();
             let cost = answer.as_ref().map_or(0.0, |answer| answer.cost);
             println!("  {} {cost:.0} {}", statement.fingerprint, used.join(" "));
         }

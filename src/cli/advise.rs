@@ -32,8 +32,9 @@ const MAX_INDEXES: u16 = 10;
 /// Sessions at least: a pooler is recognised by two of ours that reach the same process.
 const MIN_SESSIONS: usize = 2;
 
-/// A step of the search saves at least this share of the workload,
-const LEAST_GAIN: f64 = 0.01;
+/// A step of the search saves at least this share of what the workload costs by then: a workload of hundreds of
+/// statements has none that is a hundredth of it.
+const LEAST_GAIN: f64 = 0.001;
 
 /// and this share of some statement.
 const LEAST_STATEMENT_GAIN: f64 = 0.1;

@@ -1,6 +1,6 @@
 //! The search for indexes: the workload, who answers for the planner, and the choice.
 
-use super::{Hypopg, Probe, Question};
+use super::{Hypopg, Probe, Question, redact_plan};
 use crate::advise::{
     Bounds, Estimate, Found, Mixed, Pool, Price, Query, Task, Weigh, WhatIf, Windows, Workload, existing, prices,
     search, workload,
@@ -8,7 +8,7 @@ use crate::advise::{
 use crate::ddl::Draftsman;
 use crate::model::snapshot::{Relation, RelationName, Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
-use crate::statement::{ColumnType, Repaired};
+use crate::statement::{ColumnType, Repaired, redact};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
@@ -133,7 +133,11 @@ async fn asked(
             search_path: &plan.search_path,
         };
         match Hypopg::repaired(reader, snapshot.server.major(), question, column_type).await {
-            Ok((probe, repaired, fresh)) => {
+            Ok((probe, repaired, mut fresh)) => {
+                // A literal of the statement's own is one value of many.
+                if redact(&statement.text).is_none_or(|redacted| redacted != statement.text) {
+                    redact_plan(&mut fresh);
+                }
                 let probe = if names_views(statement, snapshot) { probe.without_partial() } else { probe };
                 asked.insert(plan.fingerprint.clone(), (probe, repaired));
                 plan.plan = Some(fresh);

@@ -140,14 +140,19 @@ fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
         "float4" | "float8" | "numeric" if is_summand => "0",
         "float4" | "float8" | "numeric" => "1",
         "bool" => "true",
-        // `interval $2 year` takes a number of years.
-        "interval" if sql.contains(&format!("${}::interval ", parameter.number)) => "1",
-        "interval" => "1 month",
+        "interval" => return Some(format!("1 {}", unit(parameter.number, sql).unwrap_or("month"))),
         "text" | "varchar" | "bpchar" | "name" => "a",
         "date" | "timestamp" | "timestamptz" => "2000-01-01",
         _ => return None,
     };
     Some(value.to_owned())
+}
+
+/// The unit of `$2::interval year`, which cuts off what is less: an interval of seconds would be none.
+fn unit(number: i32, sql: &str) -> Option<&str> {
+    const UNITS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
+    let (_, rest) = sql.split_once(&format!("${number}::interval "))?;
+    UNITS.into_iter().find(|unit| rest.starts_with(unit))
 }
 
 #[cfg(test)]
@@ -163,6 +168,15 @@ mod tests {
             bounds: (!bounds.is_empty()).then(|| texts(bounds)),
             ..Known::default()
         }
+    }
+
+    #[test]
+    fn an_interval_has_the_unit_it_is_cut_to() {
+        let interval = Parameter { number: 2, type_name: Some("interval".to_owned()), meetings: Vec::new() };
+        let value = |sql: &str| neutral(&interval, sql);
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval year)").as_deref(), Some("1 year"));
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval day to second)").as_deref(), Some("1 day"));
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval)").as_deref(), Some("1 month"));
     }
 
     #[test]

@@ -29,8 +29,8 @@ impl Pair {
     /// An index that saves a fifth by the one saves a tenth by the other.
     fn agrees(&self) -> bool {
         let saves = |cost: f64, share: f64| cost < (1.0 - share) * self.base;
-        !(saves(self.planned, 0.2) && !saves(self.estimated, 0.1)
-            || saves(self.estimated, 0.2) && !saves(self.planned, 0.1))
+        let follows = |one: f64, other: f64| !saves(one, 0.2) || saves(other, 0.1);
+        follows(self.planned, self.estimated) && follows(self.estimated, self.planned)
     }
 }
 
