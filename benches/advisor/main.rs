@@ -77,10 +77,10 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
                 _ => advise(&reader, snapshot, budget).await?,
             };
             let seconds = began.elapsed().as_secs_f64();
-            let (cost, bytes) = worth(&reader, &literal, &advice).await?;
             if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
                 estimated(&advice);
             }
+            let (cost, bytes) = worth(&reader, &literal, &advice).await?;
             let budget = budget.map_or_else(|| "none".to_owned(), |bytes| format!("{}", bytes / 1_000_000));
             println!(
                 "{budget:>8} {name:>12} {:>12.3} {:>8} {:>8} {:>8} {seconds:>7.1}",

@@ -225,7 +225,7 @@ impl Drafting<'_> {
         });
         let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
         let bytes = self.evidence.pool.bytes(id);
-        let is_checked = self.is_checked(candidate);
+        let is_checked = self.is_checked(id);
         Some(Proposal {
             id: number,
             definition: create_concurrently(&form).sql,
@@ -246,9 +246,10 @@ impl Drafting<'_> {
         })
     }
 
-    /// The planner was shown it.
-    fn is_checked(&self, candidate: &Candidate) -> bool {
-        self.terms.estimate.is_none() && candidate.is_simulated()
+    /// The planner was shown it for all it serves.
+    fn is_checked(&self, id: Id) -> bool {
+        let candidate = self.evidence.pool.get(id);
+        self.terms.estimate.is_none() && self.users(id).all(|effect| candidate.is_shown(effect.query))
     }
 
     /// Each reads on from "not if".
@@ -256,7 +257,7 @@ impl Drafting<'_> {
     fn caveats(&self, id: Id, table: &Name, serves: &[Served]) -> Vec<Caveat> {
         let mut caveats = Vec::new();
         let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
-        if !self.is_checked(self.evidence.pool.get(id)) {
+        if !self.is_checked(id) {
             let text = "the planner sees it otherwise: costs are pgassay's own estimate by the planner's formulas, from statistics without values";
             say("not_planner_checked", text.to_owned());
         }

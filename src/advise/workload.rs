@@ -77,6 +77,8 @@ pub struct Query {
     pub total_ms: f64,
     /// What it asks of its tables.
     pub tables: BTreeMap<Name, Uses>,
+    /// It names a relation that is no table: a view, for all that is known.
+    pub names_views: bool,
 }
 
 /// The workload, and what of it cannot be advised on.
@@ -118,5 +120,6 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>
         calls: statement.counters.calls,
         total_ms: statement.counters.total_exec_time_ms,
         tables: asked(root, catalog),
+        names_views: !statement.relations.iter().all(|name| catalog.is_table(name)),
     }
 }

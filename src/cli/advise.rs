@@ -265,8 +265,8 @@ impl Planner {
             text: &served.text,
             search_path: query.map_or("", |query| &query.search_path),
         };
-        let shown = advice.proposals.iter().map(Candidate::from).filter(Candidate::is_simulated);
-        let candidates: Vec<Candidate> = shown.collect();
+        let is_shown = |candidate: &Candidate| query.is_some_and(|query| candidate.is_shown(query));
+        let candidates: Vec<Candidate> = advice.proposals.iter().map(Candidate::from).filter(is_shown).collect();
         let extension = self.asked.extensions.iter().find(|row| row.name == "hypopg");
         let schema = extension.map_or("", |row| row.schema.as_str());
         let shown = show(reader, self.asked.server.major(), schema, question, &candidates, column_type).await;

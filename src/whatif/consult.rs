@@ -6,7 +6,7 @@ use crate::advise::{
     search, workload,
 };
 use crate::ddl::Draftsman;
-use crate::model::snapshot::{Relation, RelationName, Snapshot, Statement};
+use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{ColumnType, Repaired, redact};
 use std::collections::HashMap;
@@ -69,8 +69,10 @@ pub async fn consult(
     let probes = probes(reader, &workload, asked, column_type).await?;
     let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
-        let mut oracle = Mixed::new(planner, Estimate::new(&snapshot, &workload.queries));
-        searched(workload, &snapshot, consultation, &mut oracle)
+        let estimate = Estimate::new(&snapshot, &workload.queries);
+        let (pool, found) =
+            searched(&workload, &snapshot, consultation, &mut Mixed::new(planner, estimate, &workload.queries));
+        Consulted { workload, pool, found }
     });
     searched.await.map_err(|_| ConsultError::Ended)
 }
@@ -81,11 +83,17 @@ pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
     let mut workload = workload(snapshot);
     of_indexable_tables(&mut workload, snapshot);
     let mut oracle = Estimate::new(snapshot, &workload.queries);
-    searched(workload, snapshot, consultation, &mut oracle)
+    let (pool, found) = searched(&workload, snapshot, consultation, &mut oracle);
+    Consulted { workload, pool, found }
 }
 
 /// The search, whoever answers.
-fn searched(workload: Workload, snapshot: &Snapshot, consultation: Consultation, oracle: &mut dyn WhatIf) -> Consulted {
+fn searched(
+    workload: &Workload,
+    snapshot: &Snapshot,
+    consultation: Consultation,
+    oracle: &mut dyn WhatIf,
+) -> (Pool, Found) {
     let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
     let priced = |pool: &Pool| {
         consultation.windows.map_or_else(Vec::new, |windows| {
@@ -107,7 +115,7 @@ fn searched(workload: Workload, snapshot: &Snapshot, consultation: Consultation,
     };
     let mut pool = Pool::new(existing(snapshot));
     let found = search(task, &mut pool, oracle);
-    Consulted { workload, pool, found }
+    (pool, found)
 }
 
 /// A statement as the server takes it, by its fingerprint.
@@ -138,7 +146,6 @@ async fn asked(
                 if redact(&statement.text).is_none_or(|redacted| redacted != statement.text) {
                     redact_plan(&mut fresh);
                 }
-                let probe = if names_views(statement, snapshot) { probe.without_partial() } else { probe };
                 asked.insert(plan.fingerprint.clone(), (probe, repaired));
                 plan.plan = Some(fresh);
             }
@@ -146,16 +153,6 @@ async fn asked(
         }
     }
     Ok((Snapshot { plans, ..snapshot.clone() }, asked))
-}
-
-/// It names a relation that is no table: a view, for all that is known.
-fn names_views(statement: &Statement, snapshot: &Snapshot) -> bool {
-    let is_table = |name: &RelationName| {
-        let is_it =
-            |row: &Relation| row.name == name.name && name.schema.as_ref().is_none_or(|schema| *schema == row.schema);
-        snapshot.relations.iter().any(is_it)
-    };
-    !statement.relations.iter().all(is_table)
 }
 
 /// Without tables that no index can be made on, as partitions of theirs are elsewhere.

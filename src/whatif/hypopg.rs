@@ -22,17 +22,6 @@ pub struct Probe {
     explain: String,
     /// Its text, with typical values for its parameters.
     bound: Option<Bound>,
-    /// It may be asked about with partial indexes.
-    takes_partial: bool,
-}
-
-impl Probe {
-    /// The same, never asked about with partial indexes: where a view is read, those have brought servers down
-    /// (HypoPG #116).
-    #[must_use]
-    pub fn without_partial(self) -> Self {
-        Self { takes_partial: false, ..self }
-    }
 }
 
 /// A statement and values for its parameters.
@@ -106,7 +95,6 @@ impl Hypopg {
             search_path: statement.search_path.to_owned(),
             explain: message(&repaired, major, "format json"),
             bound: None,
-            takes_partial: true,
         };
         Ok((probe, repaired, plan))
     }
@@ -200,8 +188,7 @@ impl Session {
 
     /// One message: away with what is not asked about, in with what is, explain.
     async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<Answer> {
-        let is_sent = |id: &Id| probe.takes_partial || pool.get(*id).predicate.is_none();
-        let wanted: BTreeSet<Id> = alive.iter().copied().filter(is_sent).collect();
+        let wanted: BTreeSet<Id> = alive.iter().copied().collect();
         let gone: Vec<Id> = self.alive.keys().filter(|id| !wanted.contains(id)).copied().collect();
         let new: Vec<Id> = wanted.iter().filter(|id| !self.alive.contains_key(id)).copied().collect();
         let mut message = String::new();

@@ -108,9 +108,6 @@ impl Stage {
             return None;
         }
         for (number, index) in chosen.iter().enumerate() {
-            let index = ["gin (", "gist (", "brin ("]
-                .iter()
-                .fold(index.clone(), |index, method| index.replace(&format!(" {method}"), &format!(" using {method}")));
             let sql = format!("create index advised_{number} on {index}");
             self.admin.execute(&sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
         }

@@ -16,6 +16,7 @@ fn query(fingerprint: &str, total_ms: f64) -> Query {
         calls: 10,
         total_ms,
         tables: BTreeMap::new(),
+        names_views: false,
     }
 }
 
