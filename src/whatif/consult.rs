@@ -1,6 +1,6 @@
 //! The search for indexes: the workload, who answers for the planner, and the choice.
 
-use super::{Hypopg, Probe, Question, redact_plan};
+use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
     Bounds, Estimate, Found, Mixed, Pool, Price, Query, Task, Weigh, WhatIf, Windows, Workload, existing, prices,
     search, workload,
@@ -66,12 +66,13 @@ pub async fn consult(
     let (snapshot, asked) = asked(reader, snapshot, column_type).await?;
     let mut workload = workload(&snapshot);
     of_indexable_tables(&mut workload, &snapshot);
-    let probes = probes(reader, &workload, asked, column_type).await?;
+    let (probes, tried) = probes(reader, &workload, asked, column_type).await?;
     let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
         let estimate = Estimate::new(&snapshot, &workload.queries);
-        let (pool, found) =
+        let (pool, mut found) =
             searched(&workload, &snapshot, consultation, &mut Mixed::new(planner, estimate, &workload.queries));
+        found.calls += tried;
         Consulted { workload, pool, found }
     });
     searched.await.map_err(|_| ConsultError::Ended)
@@ -164,16 +165,17 @@ fn of_indexable_tables(workload: &mut Workload, snapshot: &Snapshot) {
     workload.queries.retain(|query| !query.tables.is_empty());
 }
 
-/// What is asked about each statement of the workload, in order.
+/// What is asked about each statement of the workload, in order, and how many EXPLAINs it took to find out.
 async fn probes(
     reader: &Reader,
     workload: &Workload,
     mut asked: Asked,
     column_type: &ColumnType<'_>,
-) -> Result<Vec<Probe>, ReadError> {
+) -> Result<(Vec<Probe>, usize), ReadError> {
     let of = |query: &Query| {
         let (probe, repaired) = asked.remove(&query.fingerprint)?;
-        Some((probe, repaired, query.tables.keys().cloned().collect()))
+        let tables = query.tables.keys().cloned().collect();
+        Some(Told { probe, repaired, tables, rows_per_call: query.rows_per_call })
     };
     Hypopg::typical(reader, workload.queries.iter().filter_map(of).collect(), column_type).await
 }

@@ -10,7 +10,7 @@ mod show;
 mod values;
 
 pub use consult::{ConsultError, Consultation, Consulted, consult, estimate};
-pub use hypopg::{Hypopg, Probe};
+pub use hypopg::{Hypopg, Probe, Told};
 pub use show::{Shown, show};
 
 use crate::model::snapshot::Plan;

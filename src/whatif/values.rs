@@ -8,9 +8,38 @@ use crate::statement::{Comparison, Meeting, Parameter, ParameterRole, Repaired};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where in the distribution a bound is taken that has no counterpart, and one that has.
+/// The middle of a distribution.
 const HALF: f64 = 0.5;
-const BETWEEN: (f64, f64) = (0.4, 0.6);
+
+/// Which of a column's values is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    /// Neither among the rarest nor the most common.
+    Usual,
+    /// One of the rarest that are known.
+    Rare,
+    /// The most common.
+    Common,
+}
+
+/// A manner of taking values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Manner {
+    pick: Pick,
+    /// Share of the rows that a range with two ends covers, around the middle.
+    between: f64,
+    /// Share that one with a single end covers.
+    beyond: f64,
+}
+
+/// The first is taken where nothing is known; the others where a statement's rows tell one from the other.
+pub(super) const MANNERS: [Manner; 5] = [
+    Manner { pick: Pick::Usual, between: 0.2, beyond: HALF },
+    Manner { pick: Pick::Usual, between: 0.01, beyond: 0.01 },
+    Manner { pick: Pick::Rare, between: 0.2, beyond: HALF },
+    Manner { pick: Pick::Rare, between: 0.01, beyond: 0.01 },
+    Manner { pick: Pick::Common, between: 0.8, beyond: 0.9 },
+];
 
 /// What ANALYZE knows of a column's values: a row of `sql/whatif_values.sql`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -47,6 +76,7 @@ impl Values {
         Repaired { sql, params, .. }: &Repaired,
         parameters: &[Parameter],
         tables: &[Name],
+        manner: Manner,
     ) -> Option<Vec<Option<String>>> {
         let pairs = bounded_twice(parameters);
         let mut values = vec![None; usize::try_from(*params).ok()?];
@@ -59,30 +89,33 @@ impl Values {
                 meeting.role == ParameterRole::Value
                     || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
             });
-            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs));
+            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs, manner));
             *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter, sql))?);
         }
         Some(values)
     }
 
-    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>) -> Option<String> {
+    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>, manner: Manner) -> Option<String> {
         let table = tables.iter().find(|table| {
             table.name == meeting.relation.name
                 && meeting.relation.schema.as_ref().is_none_or(|schema| *schema == table.schema)
         })?;
         let known = self.0.get(&(table.clone(), meeting.column.clone()))?;
         let is_pair = pairs.contains(&meeting.column);
+        let low = HALF - manner.between / 2.0;
         match meeting.comparison {
             Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
                 // `at >= $1 and at < $2 + interval`: the sum begins where the range does.
-                let high = if meeting.role == ParameterRole::Summand { BETWEEN.0 } else { BETWEEN.1 };
-                known.at(if is_pair { high } else { HALF })
+                let high = if meeting.role == ParameterRole::Summand { low } else { HALF + manner.between / 2.0 };
+                known.at(if is_pair { high } else { manner.beyond })
             }
             Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
-                known.at(if is_pair { BETWEEN.0 } else { HALF })
+                known.at(if is_pair { low } else { 1.0 - manner.beyond })
             }
-            Comparison::Like => known.usual().map(|value| format!("{}%", value.chars().take(3).collect::<String>())),
-            _ => known.usual(),
+            Comparison::Like => {
+                known.one(manner.pick).map(|value| format!("{}%", value.chars().take(3).collect::<String>()))
+            }
+            _ => known.one(manner.pick),
         }
     }
 }
@@ -111,6 +144,16 @@ impl Known {
         )]
         let at = ((bounds.len() - 1) as f64 * share).round() as usize;
         bounds.get(at).cloned()
+    }
+
+    fn one(&self, pick: Pick) -> Option<String> {
+        let common = self.common.as_deref().unwrap_or(&[]);
+        match pick {
+            Pick::Usual => self.usual(),
+            Pick::Rare if self.bounds.is_some() => self.at(HALF),
+            Pick::Rare => common.last().cloned(),
+            Pick::Common => common.first().cloned().or_else(|| self.at(HALF)),
+        }
     }
 
     /// A value that is neither among the rarest nor the most common: of the common ones that in the middle of
@@ -188,6 +231,9 @@ mod tests {
         let wide = known(&[("often", 0.02)], &["1", "2", "3", "4", "5"]);
         assert_eq!(wide.usual().as_deref(), Some("3"));
         assert_eq!(known(&[], &[]).usual(), None);
+        assert_eq!(skewed.one(Pick::Rare).as_deref(), Some("rare"));
+        assert_eq!(wide.one(Pick::Rare).as_deref(), Some("3"));
+        assert_eq!(wide.one(Pick::Common).as_deref(), Some("often"));
         assert_eq!(wide.at(0.0).as_deref(), Some("1"));
         assert_eq!(wide.at(1.0).as_deref(), Some("5"));
     }

@@ -8,7 +8,7 @@ use pgassay::advise::{
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
-use pgassay::whatif::{Hypopg, Question as Statement, estimate};
+use pgassay::whatif::{Hypopg, Question as Statement, Told, estimate};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
@@ -85,9 +85,10 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         };
         let repaired = Hypopg::repaired(&stage.reader, 15, question, &column_type).await;
         let (probe, repaired, _) = repaired.unwrap_or_else(|words| panic!("{}: {words:?}", query.text));
-        probes.push((probe, repaired, query.tables.keys().cloned().collect()));
+        let tables = query.tables.keys().cloned().collect();
+        probes.push(Told { probe, repaired, tables, rows_per_call: query.rows_per_call });
     }
-    let probes = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
+    let (probes, _) = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
     let planner = Hypopg::connect(&stage.reader, 1, "public", probes, Handle::current()).await.expect("sessions");
     let estimate = Estimate::new(snapshot, &workload.queries);
     assert_eq!(estimate.understood(), workload.queries.len(), "{:?}", workload.queries);

@@ -16,6 +16,7 @@ fn query(fingerprint: &str, total_ms: f64) -> Query {
         calls: 10,
         total_ms,
         tables: BTreeMap::new(),
+        rows_per_call: 1.0,
         names_views: false,
     }
 }
