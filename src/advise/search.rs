@@ -31,7 +31,7 @@ pub struct Task<'a> {
     pub prices: &'a dyn Fn(&Pool) -> Vec<f64>,
     /// Bounds of the choice.
     pub bounds: Bounds,
-    /// EXPLAINs at most.
+    /// EXPLAINs at most, or questions where nobody is asked for any.
     pub max_calls: usize,
     /// Find what other sizes would save, too.
     pub with_curve: bool,
@@ -81,7 +81,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
         }
         seen.push(next.clone());
         chosen = next;
-        if memory.calls >= task.max_calls {
+        if memory.effort() >= task.max_calls {
             break;
         }
         look_around(&task, &chosen, pool, &mut memory);
@@ -177,7 +177,7 @@ fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: 
             }
         }
     }
-    let room = task.max_calls.saturating_sub(memory.calls);
+    let room = task.max_calls.saturating_sub(memory.effort());
     let questions: Vec<Question> =
         questions.into_iter().take(room).map(|(query, alive)| Question { query, alive }).collect();
     memory.ask(pool, &questions);
