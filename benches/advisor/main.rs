@@ -101,6 +101,7 @@ fn consultation(budget: Option<i64>) -> Consultation {
         windows: None,
         sessions: 2,
         max_calls: 3_000,
+        with_curve: false,
     }
 }
 

@@ -74,6 +74,7 @@ async fn row(reader: &Reader, snapshot: &Snapshot, least_gain: f64, (by, goal): 
         windows: None,
         sessions: 2,
         max_calls: 20_000,
+        with_curve: false,
     };
     let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
     let column_type = |relation: &RelationName, name: &str| types.of(relation, name);

@@ -83,7 +83,14 @@ impl Order {
             None | Some(WeighArg::Time) => Weigh::Time,
             Some(WeighArg::Calls) => Weigh::Calls,
         };
-        let consultation = Consultation { weigh, bounds, windows: None, sessions: limits.jobs, max_calls: MAX_CALLS };
+        let consultation = Consultation {
+            weigh,
+            bounds,
+            windows: None,
+            sessions: limits.jobs,
+            max_calls: MAX_CALLS,
+            with_curve: args.curve,
+        };
         Ok(Self { consultation, limits })
     }
 }

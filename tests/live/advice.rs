@@ -17,6 +17,7 @@ pub(crate) const CONSULTATION: Consultation = Consultation {
     windows: None,
     sessions: 2,
     max_calls: 2_000,
+    with_curve: false,
 };
 
 pub(crate) fn file(name: &str) -> String {

@@ -110,6 +110,7 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         prices: &|_| Vec::new(),
         bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
         max_calls: 2_000,
+        with_curve: false,
     };
     let mut pool = Pool::new(existing(snapshot));
     tokio::task::block_in_place(|| search(task, &mut pool, &mut both));
