@@ -54,6 +54,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("deadpool_postgres", &["postgres"]),
     ("rustls", &["postgres"]),
     ("pg_query::", &["statement"]),
+    ("chrono_tz", &["partition"]),
     ("minijinja", &["rules"]),
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),

@@ -5,7 +5,7 @@ use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::Partition;
 use crate::model::table::Table;
-use crate::partition::{Runway, Slice, runway, slice};
+use crate::partition::{Layout, Runway, Slice, runway};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -42,8 +42,7 @@ struct PartitionedTableRow {
 fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
     let first = partitions[0];
     let present: Vec<&&Partition> = partitions.iter().filter(|partition| partition.name.is_some()).collect();
-    let slices: Vec<Slice> =
-        present.iter().filter_map(|partition| slice(partition.bound.as_deref()?, &first.key_types)).collect();
+    let slices: Vec<Slice> = Layout::of(partitions).map(|layout| layout.slices()).unwrap_or_default();
     let Runway { is_monthly, covers_now, covered_until, months_ahead } = runway(&slices, lookup.snapshot.captured_at);
     let leaves = lookup.leaves(place);
     let fact = PartitionedTableRow {

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod escape;
 pub mod finding;
 pub mod object;
+pub mod partition;
 pub mod plan;
 pub mod snapshot;
 pub mod table;

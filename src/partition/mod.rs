@@ -1,9 +1,20 @@
-//! Partitions cut by time: bounds, months and how far they reach.
+//! Partitions cut by time: keys and zones, months and their bounds, what a row of partitions holds and
+//! lacks, and how far it reaches.
 //!
 //! Bounds are truth, names are labels. Pure: the clock is an argument.
 
 mod bound;
+mod key;
+mod layout;
+mod month;
+mod naming;
 mod runway;
+mod zone;
 
-pub use bound::{Slice, slice};
+pub use bound::{Slice, bounds, slice};
+pub use key::{Key, Unit};
+pub use layout::{Layout, Part};
+pub use month::Month;
+pub use naming::Naming;
 pub use runway::{Runway, runway};
+pub use zone::{Zone, zones};
