@@ -36,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "audit",
             "compare",
             "ddl",
+            "partition",
             "advise",
             "whatif",
             "postgres",

@@ -14,6 +14,8 @@ mod connection;
 mod demo;
 mod interrupt;
 mod output;
+mod partition;
+mod partition_args;
 mod plan;
 mod progress_bar;
 mod rules;
@@ -73,6 +75,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),
+        Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -9,6 +9,7 @@ pub mod object;
 pub mod partition;
 pub mod plan;
 pub mod snapshot;
+pub mod survey;
 pub mod table;
 pub mod units;
 pub mod verdict;

@@ -19,8 +19,8 @@ const FARTHEST: TimeDelta = TimeDelta::hours(15);
 pub struct Part<'a> {
     /// As it was read.
     pub partition: &'a Partition,
-    /// Its bound; none where that is no range, as of DEFAULT.
-    pub bound: Option<Range>,
+    /// Its range; none of DEFAULT.
+    pub range: Option<Range>,
     /// What it holds, by its leading column; none where it has no range.
     pub slice: Option<Slice>,
 }
@@ -48,7 +48,7 @@ impl<'a> Layout<'a> {
             .map(|(partition, bound)| Part {
                 slice: bound.as_ref().and_then(|bound| slice(bound, key)),
                 partition,
-                bound,
+                range: bound,
             })
             .collect();
         parts.sort_by_key(|part| part.slice.map_or((true, DateTime::<Utc>::MAX_UTC), |slice| (false, slice.from)));

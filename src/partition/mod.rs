@@ -9,6 +9,7 @@ mod layout;
 mod month;
 mod naming;
 mod runway;
+mod survey;
 mod zone;
 
 pub use bound::{Slice, bounds, slice};
@@ -17,4 +18,5 @@ pub use layout::{Layout, Part};
 pub use month::Month;
 pub use naming::Naming;
 pub use runway::{Runway, runway};
+pub use survey::{by_table, session_zone, survey};
 pub use zone::{Zone, zones};

@@ -33,6 +33,10 @@ const PREFERRED: [Tz; 24] = [
     Tz::Pacific__Auckland,
 ];
 
+/// Other names of UTC.
+const ALIASES: [Tz; 7] =
+    [Tz::UCT, Tz::Universal, Tz::Zulu, Tz::Etc__UTC, Tz::Etc__UCT, Tz::Etc__Universal, Tz::Etc__Zulu];
+
 /// A time zone by its IANA name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Zone(Tz);
@@ -44,7 +48,8 @@ impl Zone {
     /// A zone by name, in whatever case.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name)).map(|zone| Self(*zone))
+        let zone = TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name))?;
+        Some(Self(if ALIASES.contains(zone) { Tz::UTC } else { *zone }))
     }
 
     /// Its name.
@@ -138,6 +143,7 @@ pub(super) mod tests {
         assert_eq!(start("America/New_York", "2026-03"), at("2026-03-01T05:00:00Z"));
         assert_eq!(start("America/New_York", "2026-04"), at("2026-04-01T04:00:00Z"));
         assert_eq!(start("asia/seoul", "2027-01"), at("2026-12-31T15:00:00Z"));
+        assert_eq!(Zone::named("Etc/UTC"), Some(Zone::UTC));
         assert_eq!(start("Asia/Kolkata", "2026-11"), at("2026-10-31T18:30:00Z"));
     }
 

@@ -1,0 +1,78 @@
+//! `pgassay partition`.
+
+use super::args::{LimitArgs, Shared};
+use super::change_args::PlainFormat;
+use super::config::Config;
+use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
+use super::{connection, exit, output};
+use crate::model::plan::Name;
+use crate::model::snapshot::{Facet, Snapshot};
+use crate::model::survey::{Survey, SurveyedTable};
+use crate::partition::survey;
+use crate::report::{escape, write_survey, write_survey_json};
+use crate::store::read_snapshot;
+use anyhow::{Result, bail};
+use std::io::{self, Write};
+
+pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
+    let config = Config::load(shared.config.as_deref())?;
+    match &args.command {
+        PartitionCommand::List(list) => self::list(shared, &config, list),
+    }
+}
+
+fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
+    let snapshot = match &args.from {
+        Some(path) => read_snapshot(path)?,
+        None => {
+            // What partitions hold does not hang on the workload: next to nothing of it is read.
+            let limits = LimitArgs { plans: Some(0), top: Some(1), ..LimitArgs::default() };
+            connection::snapshot_of(shared, config, args.target.as_deref(), &limits, None, Vec::new())?
+        }
+    };
+    is_read(&snapshot)?;
+    let mut survey = survey(&snapshot, connection::tool());
+    let wanted = args.table.iter().map(|text| named(&survey, text)).collect::<Result<Vec<Name>>>()?;
+    survey.tables.retain(|table| wanted.is_empty() || wanted.contains(&table.table));
+    for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
+        eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.format {
+        PlainFormat::Table => write_survey(&survey, output::style(shared), &mut out)?,
+        PlainFormat::Json => write_survey_json(&survey, &mut out)?,
+    }
+    out.flush()?;
+    let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure && matters(gap.facet));
+    Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
+}
+
+fn matters(facet: Facet) -> bool {
+    matches!(facet, Facet::Partitions | Facet::Relations | Facet::Indexes)
+}
+
+fn is_read(snapshot: &Snapshot) -> Result<()> {
+    if let Some(gap) = snapshot.gap(Facet::Partitions) {
+        bail!("partitions were not read: {}\n  next: {}", gap.reason, gap.remedy);
+    }
+    Ok(())
+}
+
+/// The table that a text names: with its schema, or without where only one has that name.
+fn named(survey: &Survey, text: &str) -> Result<Name> {
+    let says = |table: &&SurveyedTable| {
+        let name = &table.table;
+        text == name.to_string() || text == format!("{}.{}", name.schema, name.name) || text == name.name
+    };
+    match survey.tables.iter().filter(says).collect::<Vec<_>>().as_slice() {
+        [only] => Ok(only.table.clone()),
+        [] => bail!(
+            "no partitioned table {text} in database {}; `pgassay partition list` shows all",
+            survey.target.database
+        ),
+        several => {
+            let names: Vec<String> = several.iter().map(|table| table.table.to_string()).collect();
+            bail!("several tables are called {text}: write {}", names.join(" or "))
+        }
+    }
+}
