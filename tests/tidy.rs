@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mutants", &[]),
     ("progress", &[]),
     ("statement", &["model"]),
-    ("partition", &["model", "statement"]),
+    ("partition", &["model", "statement", "ddl"]),
     ("rules", &["model"]),
     ("facts", &["model", "partition"]),
     ("audit", &["model", "facts", "rules"]),

@@ -13,6 +13,7 @@ mod config;
 mod connection;
 mod demo;
 mod interrupt;
+mod months;
 mod output;
 mod partition;
 mod partition_args;

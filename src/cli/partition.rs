@@ -4,10 +4,9 @@ use super::args::{LimitArgs, Shared};
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, exit, output};
+use super::{connection, exit, months, output};
 use crate::model::plan::Name;
 use crate::model::snapshot::{Facet, Snapshot};
-use crate::model::survey::{Survey, SurveyedTable};
 use crate::partition::survey;
 use crate::report::{escape, write_survey, write_survey_json};
 use crate::store::read_snapshot;
@@ -18,6 +17,8 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     match &args.command {
         PartitionCommand::List(list) => self::list(shared, &config, list),
+        PartitionCommand::Create(create) => months::create(shared, &config, create),
+        PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
     }
 }
 
@@ -32,7 +33,9 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
     };
     is_read(&snapshot)?;
     let mut survey = survey(&snapshot, connection::tool());
-    let wanted = args.table.iter().map(|text| named(&survey, text)).collect::<Result<Vec<Name>>>()?;
+    let names: Vec<Name> = survey.tables.iter().map(|table| table.table.clone()).collect();
+    let find = |text: &String| named(&names, text, &survey.target.database);
+    let wanted = args.table.iter().map(find).collect::<Result<Vec<Name>>>()?;
     survey.tables.retain(|table| wanted.is_empty() || wanted.contains(&table.table));
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
         eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
@@ -51,7 +54,7 @@ fn matters(facet: Facet) -> bool {
     matches!(facet, Facet::Partitions | Facet::Relations | Facet::Indexes)
 }
 
-fn is_read(snapshot: &Snapshot) -> Result<()> {
+pub(super) fn is_read(snapshot: &Snapshot) -> Result<()> {
     if let Some(gap) = snapshot.gap(Facet::Partitions) {
         bail!("partitions were not read: {}\n  next: {}", gap.reason, gap.remedy);
     }
@@ -59,19 +62,15 @@ fn is_read(snapshot: &Snapshot) -> Result<()> {
 }
 
 /// The table that a text names: with its schema, or without where only one has that name.
-fn named(survey: &Survey, text: &str) -> Result<Name> {
-    let says = |table: &&SurveyedTable| {
-        let name = &table.table;
+pub(super) fn named(tables: &[Name], text: &str, database: &str) -> Result<Name> {
+    let says = |name: &&Name| {
         text == name.to_string() || text == format!("{}.{}", name.schema, name.name) || text == name.name
     };
-    match survey.tables.iter().filter(says).collect::<Vec<_>>().as_slice() {
-        [only] => Ok(only.table.clone()),
-        [] => bail!(
-            "no partitioned table {text} in database {}; `pgassay partition list` shows all",
-            survey.target.database
-        ),
+    match tables.iter().filter(says).collect::<Vec<_>>().as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => bail!("no partitioned table {text} in database {database}; `pgassay partition list` shows all"),
         several => {
-            let names: Vec<String> = several.iter().map(|table| table.table.to_string()).collect();
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
             bail!("several tables are called {text}: write {}", names.join(" or "))
         }
     }

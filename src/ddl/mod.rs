@@ -6,6 +6,7 @@
 
 mod estimate;
 mod naming;
+mod partition;
 mod preflight;
 mod propose;
 mod quote;
@@ -16,6 +17,7 @@ mod state;
 mod wanted;
 
 pub use naming::MAX_NAME_BYTES;
+pub use partition::strayed;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
 pub use propose::{Wish, propose};
 pub use quote::{literal, qualified, quoted};

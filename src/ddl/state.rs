@@ -1,5 +1,6 @@
 //! A change against the catalog: the catalog is the truth about what was done, whatever a journal says.
 
+use super::partition;
 use super::sql::{create_concurrently, leaf_form};
 use crate::model::catalog::{Catalog, SeenIndex, SeenStatistics};
 use crate::model::plan::{Change, IndexForm, Leaf, Name, StatisticsForm, Trimmings};
@@ -53,6 +54,8 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
         Change::Analyze { table } => analyzed(table, catalog, planned_at),
         Change::CreateStatistics(form) => created_statistics(form, catalog),
         Change::DropStatistics(form) => dropped_statistics(form, catalog),
+        Change::CreatePartition(form) => partition::created(form, catalog),
+        Change::DropPartition(form) => partition::dropped(form, catalog),
         Change::SetReloption { table, option, from, to } => set(table, option, from.as_deref(), to.as_deref(), catalog),
     }
 }
@@ -220,7 +223,7 @@ fn set(table: &Name, option: &str, from: Option<&str>, to: Option<&str>, catalog
 }
 
 /// `pg_class.relkind` in words.
-fn kind(relkind: &str) -> &'static str {
+pub(super) fn kind(relkind: &str) -> &'static str {
     match relkind {
         "r" | "p" => "a table",
         "v" => "a view",

@@ -2,6 +2,7 @@
 //! and how it is taken back. Version 1 of `plan.json`.
 
 use crate::model::object::identifier;
+use crate::model::partition::PartitionForm;
 use crate::model::snapshot::Tool;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -156,12 +157,22 @@ impl LockClass {
 pub struct Statement {
     /// The statement, without a semicolon.
     pub sql: String,
+    /// What follows in the same transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<String>,
     /// How it is run.
     pub class: LockClass,
     /// Strongest lock, `SHARE UPDATE EXCLUSIVE`.
     pub lock: String,
     /// On which relation.
     pub on: Name,
+}
+
+impl Statement {
+    /// It, and what follows in the same transaction.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.sql.as_str()).chain(self.then.iter().map(String::as_str))
+    }
 }
 
 /// A change, by what it makes of the catalog.
@@ -202,6 +213,10 @@ pub enum Change {
         /// Its value afterwards; none: not set.
         to: Option<String>,
     },
+    /// The partition will be there, attached.
+    CreatePartition(PartitionForm),
+    /// The partition, which holds no rows, will be gone.
+    DropPartition(PartitionForm),
 }
 
 impl Change {
@@ -216,6 +231,8 @@ impl Change {
             Self::CreateStatistics(_) => "create_statistics",
             Self::DropStatistics(_) => "drop_statistics",
             Self::SetReloption { .. } => "set_reloption",
+            Self::CreatePartition(_) => "create_partition",
+            Self::DropPartition(_) => "drop_partition",
         }
     }
 
@@ -226,6 +243,7 @@ impl Change {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => &index.name,
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.name,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
+            Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.name,
         }
     }
 
@@ -236,6 +254,7 @@ impl Change {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => &index.table,
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.table,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
+            Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.table,
         }
     }
 

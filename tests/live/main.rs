@@ -25,6 +25,7 @@ mod healthy;
 mod locks;
 mod loss;
 mod majors;
+mod months;
 mod names;
 mod packs;
 mod pooler;
