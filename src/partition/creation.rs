@@ -195,9 +195,11 @@ fn zone(
         first.iter().flat_map(|first| (1..=36).filter_map(|nr| Some(zone.start_of(first.plus(nr)?)))).collect()
     };
     let expected = coming(likely);
-    let doubt = |other: &&Zone| {
-        (Some(likely) != session || **other == Zone::UTC) && likely != Zone::UTC && coming(**other) != expected
+    let is_rival = |other: Zone| match Some(likely) == session {
+        true => other == Zone::UTC,
+        false => other.is_common() || !likely.is_common(),
     };
+    let doubt = |other: &&Zone| likely != Zone::UTC && is_rival(**other) && coming(**other) != expected;
     match fitting.iter().find(doubt) {
         Some(other) => {
             Err(format!("{table}: its months are those of {likely} as well as of {other}: say which with --zone"))

@@ -58,6 +58,12 @@ impl Zone {
         self.0.name()
     }
 
+    /// Many servers are in it.
+    #[must_use]
+    pub fn is_common(self) -> bool {
+        PREFERRED.contains(&self.0)
+    }
+
     /// The month that an instant falls in.
     #[must_use]
     pub fn month_of(self, at: DateTime<Utc>) -> Option<Month> {

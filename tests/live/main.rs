@@ -26,6 +26,8 @@ mod locks;
 mod loss;
 mod majors;
 mod months;
+mod months_breaks;
+mod months_keys;
 mod names;
 mod packs;
 mod pooler;
