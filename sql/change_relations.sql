@@ -24,6 +24,7 @@ with recursive named as (
 select
   n.nspname::text as schema,
   c.relname::text as name,
+  c.oid::int8 as oid,
   c.relkind::text as kind,
   pn.nspname::text as parent_schema,
   p.relname::text as parent_name,

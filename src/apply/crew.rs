@@ -2,7 +2,7 @@
 //! looks on. And what is seen of the server before anything is begun.
 
 use crate::ddl::{Site, strayed};
-use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenServer, Strayed};
+use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
@@ -150,6 +150,11 @@ impl Scout {
     pub async fn partitioned(&self, table: &Name) -> Result<Option<SeenPartitioned>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
         Ok(self.ask("change_partitioned", &name).await?.pop())
+    }
+
+    /// The relations of these names, and all partitions below them.
+    pub async fn relations(&self, names: &[Name]) -> Result<Vec<SeenRelation>, ReadError> {
+        self.named("change_relations", &names.iter().cloned().collect()).await
     }
 
     /// The tables that pg_partman keeps, of the extension in this schema, which is quoted.

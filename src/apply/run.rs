@@ -229,6 +229,8 @@ impl Work<'_> {
             (Change::DropIndex(form), _) => index::drop(self, change, form).await,
             (Change::ReindexIndex { index, .. }, _) => index::reindex(self, change, index, bystanders).await,
             (Change::CreatePartition(_) | Change::DropPartition(_), _) => partition::carry_out(self, change).await,
+            (Change::DetachPartition(form), _) => partition::detach(self, change, form).await,
+            (Change::AttachPartition(form), _) => partition::attach(self, change, form).await,
             (change, _) => {
                 for statement in statements(change) {
                     self.run(&statement).await?;

@@ -4,7 +4,7 @@ use super::advise_args::WeighArg;
 use super::args::Profile;
 use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
-use crate::partition::Zone;
+use crate::partition::{Keep, Zone};
 use crate::rules::{ParamValue, Problem, Waiver};
 use crate::store::read_text;
 use anyhow::{Result, anyhow, bail};
@@ -154,6 +154,9 @@ pub(super) struct PartitionTableConfig {
     /// The IANA time zone whose months they are; without it that of its bounds
     #[serde(default)]
     pub(super) zone: Option<String>,
+    /// What `partition retire` keeps, as in 24 months
+    #[serde(default)]
+    pub(super) keep: Option<String>,
 }
 
 impl Config {
@@ -216,6 +219,10 @@ impl Config {
         let zones = own.tables.iter().filter_map(|table| table.zone.as_deref());
         if let Some(zone) = zones.into_iter().find(|name| Zone::named(name).is_none()) {
             return refuse("zone", format!("zone: `{zone}` is no time zone of the IANA database"));
+        }
+        let keeps = own.tables.iter().filter_map(|table| table.keep.as_deref());
+        if let Some(why) = keeps.into_iter().find_map(|text| text.parse::<Keep>().err()) {
+            return refuse("keep", format!("keep: {why}"));
         }
         Ok(())
     }
@@ -286,7 +293,7 @@ rules:
   schemas: ['app_*']
   params: {slow_query.min_mean_ms: 500, unused_index.min_bytes: 1GiB}
   severity: {deep_offset: info}
-partition: {premake: 4, window: 2s, tables: [{table: public.events, premake: 6, zone: Europe/Berlin}]}
+partition: {premake: 4, window: 2s, tables: [{table: public.events, premake: 6, zone: Europe/Berlin, keep: 24 months}]}
 audit: {format: json, min_severity: info, fail_on: warning, baseline: b.json, fail_on_new: true}
 waivers:
   - {rule: unused_index, object: 'public.*', reason: year-end, until: 2027-01-31, owner: data}

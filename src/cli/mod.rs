@@ -19,6 +19,7 @@ mod partition;
 mod partition_args;
 mod plan;
 mod progress_bar;
+mod retire;
 mod rules;
 mod runs;
 mod settings;

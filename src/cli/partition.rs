@@ -4,7 +4,7 @@ use super::args::{LimitArgs, Shared};
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, exit, months, output};
+use super::{connection, exit, months, output, retire};
 use crate::model::plan::Name;
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::partition::survey;
@@ -19,6 +19,7 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
         PartitionCommand::List(list) => self::list(shared, &config, list),
         PartitionCommand::Create(create) => months::create(shared, &config, create),
         PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
+        PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),
     }
 }
 

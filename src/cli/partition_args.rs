@@ -2,7 +2,7 @@
 
 use super::args::TARGET_HELP;
 use super::change_args::{ChangeArgs, PlainFormat};
-use crate::partition::{Month, Zone};
+use crate::partition::{Keep, Month, Zone};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -28,6 +28,8 @@ pub(super) enum PartitionCommand {
     Create(Box<CreateArgs>),
     /// Make the months that are missing of all tables in the config: for cron
     Maintain(Box<MaintainArgs>),
+    /// Detach months that are older than what is kept, and drop them days later when asked
+    Retire(Box<RetireArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +102,34 @@ pub(super) struct MaintainArgs {
     pub(super) table: Vec<String>,
     #[command(flatten)]
     pub(super) default: DefaultArgs,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition retire public.events shop --keep '24 months' --dry-run
+  pgassay partition retire public.events shop --keep '2 years' --drop --yes
+
+Exit codes: 0 done or nothing to do, 2 could not run, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct RetireArgs {
+    /// The partitioned table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Months or years that are kept beside the current month, as in '24 months'; without it what the config says
+    #[arg(long, value_name = "TIME")]
+    pub(super) keep: Option<Keep>,
+    /// Also drop tables that an earlier run from this machine detached
+    #[arg(long)]
+    pub(super) drop: bool,
+    /// Time since they were detached before which they are not dropped [default: 7d]
+    #[arg(long, value_name = "TIME", requires = "drop")]
+    pub(super) quarantine: Option<String>,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]

@@ -115,7 +115,10 @@ impl Bench<'_> {
             Change::Analyze { .. }
             | Change::CreateStatistics(_)
             | Change::DropStatistics(_)
-            | Change::DropPartition(_) => (None, Vec::new()),
+            | Change::DropPartition(_)
+            | Change::DetachPartition(_)
+            | Change::AttachPartition(_)
+            | Change::DropDetached(_) => (None, Vec::new()),
         };
         facts.extend(hot_updates(self.before, self.after, step.change.table()));
         let effect = match seen {

@@ -10,6 +10,7 @@ mod partition;
 mod preflight;
 mod propose;
 mod quote;
+mod retire;
 mod script;
 mod sound;
 mod sql;
@@ -21,6 +22,7 @@ pub use partition::strayed;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
 pub use propose::{Wish, propose};
 pub use quote::{literal, qualified, quoted};
+pub use retire::finalize;
 pub use script::script;
 pub use sound::sound;
 pub use sql::{

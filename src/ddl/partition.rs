@@ -54,7 +54,7 @@ pub(super) fn drop(form: &PartitionForm) -> Statement {
     transaction(commands, "ACCESS EXCLUSIVE", &form.table)
 }
 
-fn transaction(commands: Vec<String>, strongest: &str, on: &Name) -> Statement {
+pub(super) fn transaction(commands: Vec<String>, strongest: &str, on: &Name) -> Statement {
     let mut commands = commands.into_iter();
     Statement {
         sql: commands.next().unwrap_or_default(),
@@ -65,11 +65,11 @@ fn transaction(commands: Vec<String>, strongest: &str, on: &Name) -> Statement {
     }
 }
 
-fn lock(name: &Name, mode: &str) -> String {
+pub(super) fn lock(name: &Name, mode: &str) -> String {
     format!("LOCK TABLE {} IN {mode} MODE", qualified(name))
 }
 
-fn lock_only(name: &Name, mode: &str) -> String {
+pub(super) fn lock_only(name: &Name, mode: &str) -> String {
     format!("LOCK TABLE ONLY {} IN {mode} MODE", qualified(name))
 }
 
@@ -207,7 +207,7 @@ pub fn strayed(default: &Name, key: &str, ranges: &[&Range]) -> Option<String> {
 }
 
 /// `FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')`
-fn bound(range: &Range) -> String {
+pub(super) fn bound(range: &Range) -> String {
     let edges = |edges: &[Edge]| {
         let edge = |edge: &Edge| match edge {
             Edge::Minvalue => "MINVALUE".to_owned(),
@@ -219,11 +219,11 @@ fn bound(range: &Range) -> String {
     format!("FOR VALUES FROM ({}) TO ({})", edges(&range.from), edges(&range.to))
 }
 
-fn holds(relation: &SeenRelation, range: &Range) -> bool {
+pub(super) fn holds(relation: &SeenRelation, range: &Range) -> bool {
     relation.bound.as_deref().and_then(range_bound).as_ref() == Some(range)
 }
 
-fn is_under(relation: &SeenRelation, table: &Name) -> bool {
+pub(super) fn is_under(relation: &SeenRelation, table: &Name) -> bool {
     relation.parent_schema.as_deref() == Some(&table.schema) && relation.parent_name.as_deref() == Some(&table.name)
 }
 

@@ -142,6 +142,14 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
             }
         }
     }
+    if half == Some(Half::Detaching) && ours.is_none() {
+        refusals.push(format!(
+            "{} is half detached already: finish it with ALTER TABLE {} DETACH PARTITION {} FINALIZE",
+            step.change.object(),
+            step.change.table(),
+            step.change.object()
+        ));
+    }
     refusals.extend(builds(step, half, site, ours));
     refusals.extend(names(step));
     refusals.extend(leaves(plan, step, site, ours));

@@ -358,7 +358,11 @@ fn order(change: &Change) -> u8 {
         Change::CreateStatistics(_) | Change::DropStatistics(_) => 4,
         Change::Analyze { .. } => 5,
         // Months are planned by themselves.
-        Change::CreatePartition(_) | Change::DropPartition(_) => 6,
+        Change::CreatePartition(_)
+        | Change::DropPartition(_)
+        | Change::DetachPartition(_)
+        | Change::AttachPartition(_)
+        | Change::DropDetached(_) => 6,
     }
 }
 

@@ -44,6 +44,8 @@ pub struct SeenRelation {
     pub schema: String,
     /// Name.
     pub name: String,
+    /// `pg_class.oid`
+    pub oid: i64,
     /// `pg_class.relkind`
     pub kind: String,
     /// Schema of the table it is a partition of.

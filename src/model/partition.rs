@@ -134,3 +134,38 @@ pub struct Policy {
     /// The condition on rows that come.
     pub check: Option<String>,
 }
+
+/// A partition that leaves its table, or comes back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DetachForm {
+    /// The partition.
+    pub name: Name,
+    /// The partitioned table.
+    pub table: Name,
+    /// What it holds.
+    pub range: Range,
+    /// `pg_class.oid` of the partition: a namesake made since is another one.
+    pub oid: i64,
+    /// DETACH … CONCURRENTLY, which a DEFAULT partition forbids; from 14.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_concurrent: bool,
+    /// Tables that it refers to, which are locked first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Name>,
+}
+
+/// A table that was a partition, and goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DetachedForm {
+    /// The table.
+    pub name: Name,
+    /// The partitioned table that it was detached from.
+    pub table: Name,
+    /// `pg_class.oid` of it.
+    pub oid: i64,
+    /// Its foreign keys, which go first, one by one: each locks the table that it refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}

@@ -2,7 +2,7 @@
 //! and how it is taken back. Version 1 of `plan.json`.
 
 use crate::model::object::identifier;
-use crate::model::partition::PartitionForm;
+use crate::model::partition::{DetachForm, DetachedForm, PartitionForm};
 use crate::model::snapshot::Tool;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -217,6 +217,12 @@ pub enum Change {
     CreatePartition(PartitionForm),
     /// The partition, which holds no rows, will be gone.
     DropPartition(PartitionForm),
+    /// The partition will be a table of its own.
+    DetachPartition(DetachForm),
+    /// The table will be a partition again.
+    AttachPartition(DetachForm),
+    /// The table that was a partition will be gone, with its rows.
+    DropDetached(DetachedForm),
 }
 
 impl Change {
@@ -233,6 +239,9 @@ impl Change {
             Self::SetReloption { .. } => "set_reloption",
             Self::CreatePartition(_) => "create_partition",
             Self::DropPartition(_) => "drop_partition",
+            Self::DetachPartition(_) => "detach_partition",
+            Self::AttachPartition(_) => "attach_partition",
+            Self::DropDetached(_) => "drop_detached",
         }
     }
 
@@ -244,6 +253,8 @@ impl Change {
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.name,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
             Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.name,
+            Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.name,
+            Self::DropDetached(table) => &table.name,
         }
     }
 
@@ -255,6 +266,9 @@ impl Change {
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.table,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
             Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.table,
+            Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.table,
+            // It belongs to none any more.
+            Self::DropDetached(table) => &table.name,
         }
     }
 

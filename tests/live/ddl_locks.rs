@@ -2,7 +2,7 @@
 
 use crate::support::{Site, index, server};
 use pgassay::ddl::{attach, create_parent, drop_parent, statements, trimmings};
-use pgassay::model::partition::{DefaultPartition, Edge, PartitionForm, Range};
+use pgassay::model::partition::{DefaultPartition, DetachForm, Edge, PartitionForm, Range};
 use pgassay::model::plan::{Change, IndexForm, LockClass, Name, Statement, StatisticsForm, Trimmings};
 use pgassay::postgres::Scratch;
 
@@ -10,6 +10,8 @@ const TABLES: &str = "
     create table shop.events (id bigint, note text) partition by range (id);
     create table shop.events_1 partition of shop.events for values from (0) to (1000);
     create table shop.events_by_day (at date) partition by range (at);
+    create table shop.walks (at date) partition by range (at);
+    create table shop.walks_1 partition of shop.walks for values from ('2027-01-01') to ('2027-02-01');
     create table shop.days (at date not null, user_id bigint references shop.users (id)) partition by range (at);
     create table shop.nights (at date) partition by range (at);
     create table shop.nights_rest partition of shop.nights default;
@@ -138,6 +140,21 @@ fn all() -> Vec<Statement> {
     all.extend(month("days", vec![Name::new("shop", "users")], None));
     let rest = DefaultPartition { name: Name::new("shop", "nights_rest"), window_ms: 1_000, drain: None };
     all.extend(month("nights", Vec::new(), Some(rest)));
+    let leaving = |references| DetachForm {
+        name: Name::new("shop", "walks_1"),
+        table: Name::new("shop", "walks"),
+        range: Range {
+            from: vec![Edge::Value("2027-01-01".to_owned())],
+            to: vec![Edge::Value("2027-02-01".to_owned())],
+        },
+        oid: 0,
+        is_concurrent: false,
+        references,
+    };
+    for references in [Vec::new(), vec![Name::new("shop", "users")]] {
+        all.extend(statements(&Change::DetachPartition(leaving(references.clone()))));
+        all.extend(statements(&Change::AttachPartition(leaving(references))));
+    }
     all
 }
 

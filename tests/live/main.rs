@@ -33,6 +33,7 @@ mod packs;
 mod pooler;
 mod queries;
 mod readme;
+mod retire;
 mod roles;
 mod secrets;
 mod shapes;
