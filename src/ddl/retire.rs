@@ -46,10 +46,8 @@ pub(super) fn attach(form: &DetachForm) -> Statement {
     commands.push(lock_only(&form.table, "SHARE UPDATE EXCLUSIVE"));
     let (table, name) = (qualified(&form.table), qualified(&form.name));
     commands.push(format!("ALTER TABLE {table} ATTACH PARTITION {name} {}", bound(&form.range)));
-    match form.references.first() {
-        Some(reference) => transaction(commands, "ACCESS EXCLUSIVE", reference),
-        None => transaction(commands, "SHARE UPDATE EXCLUSIVE", &form.table),
-    }
+    // Of the table that comes back, which nobody but who knows its name reads.
+    transaction(commands, "ACCESS EXCLUSIVE", form.references.first().unwrap_or(&form.name))
 }
 
 /// Foreign keys one by one, then the table, if it is still no partition.

@@ -28,6 +28,7 @@ mod majors;
 mod months;
 mod months_breaks;
 mod months_keys;
+mod months_load;
 mod names;
 mod packs;
 mod pooler;

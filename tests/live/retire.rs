@@ -149,6 +149,10 @@ async fn whoever_dies_the_month_leaves_in_the_end() {
                 "400",
                 "nobody is held up, and the month is hidden"
             );
+            let locks = "select string_agg(distinct mode, ',') from pg_locks l join pg_stat_activity a on a.pid = l.pid
+                where l.relation = 'shop.steps'::regclass and a.application_name like 'pgassay/apply/%' and l.granted";
+            // Between its two transactions it holds nothing.
+            assert!(["", "ShareUpdateExclusiveLock"].contains(&site.text(locks).await.as_str()), "{major}");
             let end_it =
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
             if how == "program" {
