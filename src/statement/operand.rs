@@ -195,17 +195,17 @@ fn without_alias(text: &str, alias: &str) -> String {
 }
 
 fn conjuncts(node: &Node, found: &mut BTreeSet<(String, String)>) {
-    if let Some(NodeEnum::BoolExpr(all)) = &node.node {
-        if all.boolop == BoolExprType::AndExpr as i32 {
-            all.args.iter().for_each(|part| conjuncts(part, found));
-            return;
-        }
+    if let Some(NodeEnum::BoolExpr(all)) = &node.node
+        && all.boolop == BoolExprType::AndExpr as i32
+    {
+        all.args.iter().for_each(|part| conjuncts(part, found));
+        return;
     }
     let inside = inside(node);
-    if let ([alias], false) = (&inside.aliases.iter().collect::<Vec<_>>()[..], inside.has_parameter) {
-        if *alias != SUB_PLAN {
-            found.extend(deparsed(node).map(|text| ((*alias).clone(), without_alias(&text, alias))));
-        }
+    if let ([alias], false) = (&inside.aliases.iter().collect::<Vec<_>>()[..], inside.has_parameter)
+        && *alias != SUB_PLAN
+    {
+        found.extend(deparsed(node).map(|text| ((*alias).clone(), without_alias(&text, alias))));
     }
 }
 
