@@ -1,3 +1,5 @@
+//! The SQL of partitions, and how far a catalog is along their changes.
+
 use super::*;
 use crate::model::partition::Drain;
 

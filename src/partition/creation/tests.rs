@@ -1,3 +1,5 @@
+//! Which months are missing, in which zone, and what DEFAULT keeps from being made.
+
 use super::super::key::{Key, Unit};
 use super::super::layout::tests::rows;
 use super::super::month::tests::months;
