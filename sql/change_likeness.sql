@@ -10,6 +10,15 @@ select
     from pg_catalog.pg_class t, pg_catalog.unnest(t.reloptions) with ordinality o (option, nr)
     where t.oid = c.reltoastrelid), '{}') as options,
   coalesce((
+    select pg_catalog.json_agg(pg_catalog.json_build_object(
+      'name', a.attname,
+      -- up to 16 the default is -1, from then on none
+      'target', case when a.attstattarget >= 0 then a.attstattarget end,
+      'options', coalesce(a.attoptions, '{}')) order by a.attnum)
+    from pg_catalog.pg_attribute a
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+      and (a.attstattarget >= 0 or a.attoptions is not null)), '[]') as analyzed,
+  coalesce((
     select pg_catalog.json_agg(pg_catalog.to_json(g) order by g."column" nulls first, g.grantee nulls first, g.is_grantable)
     from (
       select

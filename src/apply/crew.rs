@@ -5,6 +5,7 @@ use crate::ddl::{Site, strayed};
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
+use crate::model::survey::Manager;
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -158,14 +159,12 @@ impl Scout {
     }
 
     /// The tables that pg_partman keeps, of the extension in this schema, which is quoted.
-    pub async fn managed(&self, schema: &str) -> Result<Vec<String>, ReadError> {
-        #[derive(Deserialize)]
-        struct Row {
-            name: String,
-        }
-        let sql = format!("select c.parent_table::text as name from {schema}.part_config c order by c.parent_table");
-        let rows: Vec<Row> = self.reader.read(&sql, &[]).await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+    pub async fn managed(&self, schema: &str) -> Result<Vec<Manager>, ReadError> {
+        let sql = format!(
+            "select 'pg_partman' as name, c.parent_table::text as \"table\", c.premake::int4 as premake, c.retention::text as retention \
+             from {schema}.part_config c order by c.parent_table"
+        );
+        self.reader.read(&sql, &[]).await
     }
 
     /// Rows of a DEFAULT partition that are of one of these ranges.

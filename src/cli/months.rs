@@ -3,14 +3,14 @@
 use super::args::Shared;
 use super::change::{self, Files, Job};
 use super::config::Config;
-use super::partition::{is_read, named};
+use super::partition::{is_read, keeper, managed, named};
 use super::partition_args::{CreateArgs, DefaultArgs, FileArgs, MaintainArgs};
 use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
-use crate::ddl::quoted;
 use crate::model::partition::Range;
 use crate::model::plan::{Name, Plan};
 use crate::model::snapshot::{Partition, Snapshot};
+use crate::model::survey::Manager;
 use crate::partition::{DefaultTerms, Evidence, Missing, Month, Site, Zone, by_table, creation, session_zone};
 use crate::postgres::{ReadError, Target};
 use crate::report::escape;
@@ -150,7 +150,7 @@ impl Desk {
     fn plan(&self, orders: &[Order]) -> Result<Made> {
         interrupt::block_on(async {
             let scout = Scout::connect(&self.target, &std::process::id().to_string()).await?;
-            let managed = self.managed(&scout).await;
+            let managed = managed(&scout, &self.snapshot).await;
             let tables = by_table(&self.snapshot);
             let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
             let (mut sites, mut left_out) = (Vec::new(), Vec::new());
@@ -179,9 +179,9 @@ impl Desk {
         order: &Order,
         table: &Name,
         rows: &[&'a Partition],
-        managed: &[String],
+        managed: &[Manager],
     ) -> Result<(Site<'a>, Vec<Missing>)> {
-        if managed.contains(&format!("{}.{}", table.schema, table.name)) {
+        if keeper(managed, table).is_some() {
             if !order.is_told {
                 bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
             }
@@ -202,20 +202,6 @@ impl Desk {
         }
         let missing = site.missing(first, last).map_err(|why| anyhow!("{table}: {why}"))?;
         Ok((site, missing))
-    }
-
-    /// Tables that pg_partman keeps, as it names them.
-    async fn managed(&self, scout: &Scout) -> Vec<String> {
-        let Some(extension) = self.snapshot.extensions.iter().find(|row| row.name == "pg_partman") else {
-            return Vec::new();
-        };
-        match scout.managed(&quoted(&extension.schema)).await {
-            Ok(tables) => tables,
-            Err(error) => {
-                eprintln!("warning: which tables pg_partman keeps could not be read: {}", escape(&error.message));
-                Vec::new()
-            }
-        }
     }
 
     fn carry_out(

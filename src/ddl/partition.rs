@@ -6,7 +6,7 @@
 use super::quote::{literal, qualified, quoted};
 use super::state::{State, kind};
 use crate::model::catalog::{Catalog, SeenRelation};
-use crate::model::partition::{DefaultPartition, Edge, Grant, Likeness, PartitionForm, Policy, Range};
+use crate::model::partition::{AnalyzedColumn, DefaultPartition, Edge, Grant, Likeness, PartitionForm, Policy, Range};
 use crate::model::plan::{LockClass, Name, Statement};
 use crate::statement::range_bound;
 
@@ -106,13 +106,14 @@ fn option(text: &str) -> Option<String> {
     Some(format!("{} = {}", name.join("."), literal(value)))
 }
 
-/// Owner, privileges and row security.
+/// Owner, what ANALYZE is told, privileges and row security.
 fn alike(name: &Name, likeness: &Likeness) -> Vec<String> {
     let table = qualified(name);
     let mut commands = Vec::new();
     if !likeness.owner.is_empty() {
         commands.push(format!("ALTER TABLE {table} OWNER TO {}", quoted(&likeness.owner)));
     }
+    commands.extend(likeness.analyzed.iter().flat_map(|column| analyzed(&table, column)));
     // Before anybody is let in.
     if likeness.has_row_security {
         commands.push(format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"));
@@ -123,6 +124,14 @@ fn alike(name: &Name, likeness: &Likeness) -> Vec<String> {
     commands.extend(likeness.policies.iter().map(|policy| self::policy(&table, policy)));
     commands.extend(likeness.grants.iter().map(|grant| self::grant(&table, grant)));
     commands
+}
+
+fn analyzed(table: &str, column: &AnalyzedColumn) -> Vec<String> {
+    let alter = format!("ALTER TABLE {table} ALTER COLUMN {}", quoted(&column.name));
+    let target = column.target.map(|target| format!("{alter} SET STATISTICS {target}"));
+    let options: Vec<String> = column.options.iter().filter_map(|option| self::option(option)).collect();
+    let options = (!options.is_empty()).then(|| format!("{alter} SET ({})", options.join(", ")));
+    target.into_iter().chain(options).collect()
 }
 
 fn role(name: Option<&str>) -> String {

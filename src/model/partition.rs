@@ -87,6 +87,8 @@ pub struct Likeness {
     pub is_unlogged: bool,
     /// Storage options, `fillfactor=85`, those of its TOAST table as `toast.…`.
     pub options: Vec<String>,
+    /// Columns that ANALYZE treats otherwise than by default.
+    pub analyzed: Vec<AnalyzedColumn>,
     /// Who else may do what.
     pub grants: Vec<Grant>,
     /// Row security is on.
@@ -101,6 +103,18 @@ pub struct Likeness {
     pub replica_index: Option<Name>,
     /// Publications that name it itself.
     pub publications: Vec<String>,
+}
+
+/// What ANALYZE is told of a column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalyzedColumn {
+    /// Its name.
+    pub name: String,
+    /// Its statistics target; none: the server's.
+    pub target: Option<i32>,
+    /// `n_distinct=1000`
+    pub options: Vec<String>,
 }
 
 /// Privileges that a role has.

@@ -4,7 +4,7 @@ use super::plan::{Name, PlanTarget};
 use super::snapshot::Tool;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Version of the survey's JSON form.
 pub const SURVEY_VERSION: u32 = 1;
@@ -37,6 +37,8 @@ pub struct SurveyedTable {
     /// The time zone whose months the partitions are; none where they are no months, or of no one zone, or the key has no
     /// zone.
     pub zone: Option<String>,
+    /// Another program that keeps it; none where there is none, and of a snapshot, which does not tell.
+    pub manager: Option<Manager>,
     /// Its newest partitions are a month long.
     pub is_monthly: bool,
     /// A partition holds the moment of reading; none where the key is no time.
@@ -55,6 +57,19 @@ pub struct SurveyedTable {
     pub incomplete_indexes: Vec<IncompleteIndex>,
     /// Its partitions, the oldest first; those without a range come last.
     pub partitions: Vec<SurveyedPartition>,
+}
+
+/// What pg_partman does for a table: a row of its `part_config`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Manager {
+    /// The program, `pg_partman`.
+    pub name: String,
+    /// The table as it names it, `public.events`.
+    pub table: String,
+    /// Partitions that it makes ahead.
+    pub premake: i32,
+    /// What it keeps, an interval or a number of ids; none: all.
+    pub retention: Option<String>,
 }
 
 /// A stretch of time: the end is left out.

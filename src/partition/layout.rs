@@ -119,19 +119,17 @@ impl<'a> Layout<'a> {
     pub fn stray(&self) -> Option<(Zone, &'a Partition)> {
         let months: Vec<(&Part<'a>, Slice)> =
             self.parts.iter().filter_map(|part| Some((part, part.slice.filter(is_month)?))).collect();
-        let mut ends = Vec::new();
-        let mut known = Vec::new();
-        if !self.key.has_zone() || !months.iter().all(|(_, slice)| is_near_month(slice.from) && is_near_month(slice.to))
-        {
+        let are_months = months.iter().all(|(_, slice)| is_near_month(slice.from) && is_near_month(slice.to));
+        if !self.key.has_zone() || !are_months {
             return None;
         }
+        let mut fitting = zones(&[]);
         for (part, slice) in months {
-            ends.extend([slice.from, slice.to]);
-            let fitting = zones(&ends);
+            let likely = fitting.first().copied();
+            fitting.retain(|zone| zone.begins(slice.from).is_some() && zone.begins(slice.to).is_some());
             if fitting.is_empty() {
-                return known.first().map(|zone| (*zone, part.partition));
+                return likely.map(|zone| (zone, part.partition));
             }
-            known = fitting;
         }
         None
     }

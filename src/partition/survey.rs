@@ -95,6 +95,7 @@ impl<'a> House<'a> {
             zone: zone
                 .filter(|_| layout.as_ref().is_some_and(|layout| layout.key.has_zone()))
                 .map(|zone| zone.name().to_owned()),
+            manager: None,
             is_monthly,
             covers_now: layout.as_ref().map(|_| covers_now),
             months_ahead,

@@ -51,6 +51,10 @@ fn told_zone(table: &SurveyedTable) -> String {
 
 fn told(table: &SurveyedTable) -> Vec<String> {
     let mut told = vec![held(table)];
+    told.extend(table.manager.as_ref().map(|manager| {
+        let kept = manager.retention.as_deref().map_or_else(|| "everything".to_owned(), |text| format!("{text:?}"));
+        format!("kept by {}: makes {} ahead, keeps {kept}", manager.name, manager.premake)
+    }));
     told.extend(reach(table));
     told.extend(table.gaps.iter().rev().take(NAMED).map(|gap| format!("no partition holds {}", span(gap))));
     if table.gaps.len() > NAMED {

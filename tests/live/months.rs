@@ -36,6 +36,7 @@ const CALLS: &str = r#"
       execute format('create policy "own rows" on shop.%I as restrictive for update to clerks using (user_id > 0) with check (user_id < 9)', name);
       execute format('create policy everybody on shop.%I using (true)', name);
       execute format('alter table shop.%I replica identity full', name);
+      execute format('alter table shop.%I alter column user_id set statistics 500, alter column note set (n_distinct = 7)', name);
     end $$"#;
 
 /// Everything that a partition should have of its sibling, by the number of months from the current one.
@@ -43,7 +44,7 @@ fn likeness(ahead: i32) -> String {
     format!(
         "select concat_ws(' | ', pg_get_userbyid(c.relowner), c.reloptions::text, t.reloptions::text, (select string_agg(acl::text, ',' order by acl::text) from unnest(c.relacl) acl), am.amname,
            (select string_agg(a.attname || coalesce(a.attacl::text, '') || coalesce(pg_get_expr(d.adbin, d.adrelid), '')
-              || a.attnotnull || a.attgenerated::text, ',' order by a.attnum)
+              || a.attnotnull || a.attgenerated::text || coalesce(nullif(a.attstattarget::int, -1)::text, '') || coalesce(a.attoptions::text, ''), ',' order by a.attnum)
             from pg_attribute a left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
             where a.attrelid = c.oid and a.attnum > 0),
            c.relrowsecurity, c.relforcerowsecurity, c.relreplident,

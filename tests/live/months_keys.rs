@@ -261,4 +261,5 @@ async fn what_pg_partman_keeps_is_left_to_it() {
     site.admin.execute("select partman.run_maintenance()").await.expect("it can live with them");
     let listed = site.yard.pgassay(&["partition", "list", &dsn, "--table", "shop.events"]).run().expect(0).stdout;
     assert!(listed.contains("6 months after the current one"), "{listed}");
+    assert!(listed.contains("kept by pg_partman: makes 2 ahead, keeps everything"), "{listed}");
 }

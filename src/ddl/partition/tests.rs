@@ -75,6 +75,11 @@ fn row_security_comes_before_privileges() {
         tablespace: Some("Fast".to_owned()),
         access_method: Some("zheap".to_owned()),
         is_unlogged: true,
+        analyzed: vec![AnalyzedColumn {
+            name: "Note".to_owned(),
+            target: Some(0),
+            options: vec!["n_distinct=-0.5".to_owned()],
+        }],
         has_row_security: true,
         policies: vec![Policy {
             name: "p".to_owned(),
@@ -101,14 +106,16 @@ fn row_security_comes_before_privileges() {
             .ends_with(") USING zheap WITH (fillfactor = '70', toast.autovacuum_enabled = 'off') TABLESPACE \"Fast\"")
     );
     assert_eq!(
-        all[2..5],
+        all[2..7],
         [
+            "ALTER TABLE log.steps_2026_12 ALTER COLUMN \"Note\" SET STATISTICS 0",
+            "ALTER TABLE log.steps_2026_12 ALTER COLUMN \"Note\" SET (n_distinct = '-0.5')",
             "ALTER TABLE log.steps_2026_12 ENABLE ROW LEVEL SECURITY",
             "CREATE POLICY p ON log.steps_2026_12 AS RESTRICTIVE FOR SELECT TO PUBLIC, clerk USING (x > 0)",
             "GRANT SELECT (\"Note\"), UPDATE (\"Note\") ON TABLE log.steps_2026_12 TO PUBLIC WITH GRANT OPTION",
         ]
     );
-    assert!(all[6].starts_with("DO '") && all[6].contains("REPLICA IDENTITY USING INDEX"), "behind ATTACH: {}", all[6]);
+    assert!(all[8].starts_with("DO '") && all[8].contains("REPLICA IDENTITY USING INDEX"), "behind ATTACH: {}", all[8]);
 }
 
 #[test]
