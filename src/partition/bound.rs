@@ -22,6 +22,12 @@ impl Slice {
         self.from > DateTime::<Utc>::MIN_UTC && self.to < DateTime::<Utc>::MAX_UTC
     }
 
+    /// It holds all that is to come.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.to == DateTime::<Utc>::MAX_UTC
+    }
+
     /// They share a moment.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {

@@ -1,8 +1,10 @@
 //! Which months a table lacks, and the plan that makes them.
 
+use super::bound::Slice;
 use super::layout::{Layout, Part};
 use super::month::Month;
 use super::naming::Naming;
+use super::runway::is_month;
 use super::zone::Zone;
 use crate::ddl::{Wanted, creations};
 use crate::model::catalog::{SeenPartitioned, Strayed};
@@ -62,23 +64,24 @@ impl<'a> Site<'a> {
                 path(row)
             ));
         }
-        if let Some(part) =
-            layout.parts.iter().find(|part| part.slice.is_some_and(|slice| !slice.is_bounded() && slice.to > now))
-        {
+        if let Some(part) = layout.parts.iter().find(|part| part.slice.is_some_and(|slice| slice.is_endless())) {
             return Err(format!(
                 "{} has no end: detach it, and attach it with one, before months can follow",
                 path(part.partition)
             ));
         }
+        let newest = layout.slices().into_iter().rfind(Slice::is_bounded);
+        if newest.is_some_and(|slice| !is_month(&slice)) {
+            return Err(format!("{table}: its newest partition is no month of the calendar"));
+        }
         let zone = zone(table, &layout, wished, session, now)?;
         Ok(Self { table: table.clone(), layout, key_columns: &first.key_columns, zone })
     }
 
-    /// The newest partition with two ends, which a new one is made like.
+    /// The newest partition, DEFAULT left out, which a new one is made like.
     #[must_use]
     pub fn sibling(&self) -> Option<Name> {
-        let bounded = self.layout.parts.iter().rfind(|part| part.slice.is_some_and(|slice| slice.is_bounded()));
-        bounded.map(|part| name(part.partition))
+        self.layout.parts.iter().rfind(|part| part.slice.is_some()).map(|part| name(part.partition))
     }
 
     /// The DEFAULT partition.
@@ -105,7 +108,7 @@ impl<'a> Site<'a> {
         let next = month.plus(1).ok_or_else(|| format!("{month} is the last month that can be written"))?;
         let (from, start) = self.edge(month)?;
         let (to, end) = self.edge(next)?;
-        let wanted = super::Slice { from: start, to: end };
+        let wanted = Slice { from: start, to: end };
         let held = |part: &&Part<'_>| part.slice.is_some_and(|slice| slice.overlaps(&wanted));
         let mut reached = start;
         for part in self.layout.parts.iter().filter(held) {
@@ -184,8 +187,7 @@ fn zone(
             (false, _) => Err(format!("{table}: its key has no time zone")),
         };
     }
-    let is_cut = layout.slices().iter().any(|slice| slice.is_bounded());
-    if !is_cut {
+    if layout.ends().is_empty() {
         // Nothing tells: new tables are cut by UTC.
         return Ok(Zone::UTC);
     }

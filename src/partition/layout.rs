@@ -81,10 +81,12 @@ impl<'a> Layout<'a> {
         gaps
     }
 
-    /// Where the partitions of a month begin and end.
-    fn ends(&self) -> Vec<DateTime<Utc>> {
-        let slices = self.slices().into_iter().filter(is_month);
-        let mut ends: Vec<DateTime<Utc>> = slices.flat_map(|slice| [slice.from, slice.to]).collect();
+    /// Where the partitions of a month begin and end, and where one that is open at its other end does.
+    #[must_use]
+    pub fn ends(&self) -> Vec<DateTime<Utc>> {
+        let slices = self.slices().into_iter().filter(|slice| is_month(slice) || !slice.is_bounded());
+        let is_inside = |at: &DateTime<Utc>| *at > DateTime::<Utc>::MIN_UTC && *at < DateTime::<Utc>::MAX_UTC;
+        let mut ends: Vec<DateTime<Utc>> = slices.flat_map(|slice| [slice.from, slice.to]).filter(is_inside).collect();
         ends.sort_unstable();
         ends.dedup();
         ends

@@ -1,7 +1,7 @@
 //! Where a month begins: midnight of its first day in a time zone of the IANA database.
 
-use super::month::Month;
-use chrono::{DateTime, LocalResult, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
+use super::month::{Month, YEARS};
+use chrono::{DateTime, Datelike, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use std::fmt;
 
@@ -67,7 +67,12 @@ impl Zone {
     /// The month that an instant falls in.
     #[must_use]
     pub fn month_of(self, at: DateTime<Utc>) -> Option<Month> {
-        Month::of(at.with_timezone(&self.0).date_naive())
+        Month::of(self.day_of(at)?)
+    }
+
+    /// The local day; none far outside of the years that have months, as where time ends.
+    fn day_of(self, at: DateTime<Utc>) -> Option<NaiveDate> {
+        (YEARS.start() - 1..=YEARS.end() + 1).contains(&at.year()).then(|| at.with_timezone(&self.0).date_naive())
     }
 
     /// Where a month begins, as PostgreSQL reads midnight of its first day.
@@ -100,7 +105,7 @@ impl Zone {
     /// The month that begins at this instant; none where none does.
     #[must_use]
     pub fn begins(self, at: DateTime<Utc>) -> Option<Month> {
-        let day = at.with_timezone(&self.0).date_naive();
+        let day = self.day_of(at)?;
         // A midnight counted from before may still bear the date of the day before.
         let months = [Month::of(day), Month::of(day.succ_opt()?)];
         months.into_iter().flatten().find(|month| {
@@ -188,6 +193,14 @@ pub(super) mod tests {
             if let Some(next) = month.plus(1) {
                 let length = zone.start_of(next) - start;
                 prop_assert!((TimeDelta::days(26)..=TimeDelta::days(33)).contains(&length), "{}", length);
+            }
+        }
+
+        #[test]
+        fn no_instant_makes_it_panic(zone in any_zone(), seconds in -8_334_601_228_800i64..8_210_266_876_800) {
+            for at in [DateTime::from_timestamp(seconds, 0), Some(DateTime::<Utc>::MIN_UTC), Some(DateTime::<Utc>::MAX_UTC)] {
+                let at = at.unwrap_or_default();
+                let _ = (zone.begins(at), zone.month_of(at));
             }
         }
 

@@ -54,11 +54,36 @@ fn what_is_held_is_left_out() {
 }
 
 #[test]
+fn months_follow_a_table_that_was_adopted() {
+    let adopted = rows(KEY, &[("t_legacy", "MINVALUE", "'2026-08-01 04:00:00+00'")]);
+    let site = site(&adopted, Some("America/New_York"), None).expect("its end tells");
+    assert_eq!(site.sibling().map(|name| name.name), Some("t_legacy".to_owned()));
+    let missing = site.missing(month("2026-06"), month("2026-08")).expect("months");
+    assert_eq!(missing.len(), 1, "it holds June and July");
+    assert_eq!((missing[0].name.name.as_str(), missing[0].month), ("t_2026_08", month("2026-08")));
+    assert!(super::super::layout::tests::layout(&adopted).zone(Zone::named("Asia/Tokyo")) != Zone::named("Asia/Tokyo"));
+    for (bounds, said) in [
+        (("days", "'2026-06-15 00:00:00+00'", "'2026-06-16 00:00:00+00'"), "is no month of the calendar"),
+        (("rest", "'2026-06-01 00:00:00+00'", "MAXVALUE"), "has no end"),
+    ] {
+        let told = self::site(&rows(KEY, &[bounds]), None, None).map(|site| site.table).expect_err(said);
+        assert!(told.contains(said), "{told}");
+    }
+}
+
+#[test]
 fn a_month_that_is_held_in_part_is_nobodys_guess() {
-    let rows = rows("date", &[("t_2026_06", "'2026-06-01'", "'2026-07-01'"), ("odd", "'2026-07-10'", "'2026-09-01'")]);
+    let rows = rows(
+        "date",
+        &[
+            ("t_2026_06", "'2026-06-01'", "'2026-07-01'"),
+            ("odd", "'2026-07-10'", "'2026-09-01'"),
+            ("t_2026_09", "'2026-09-01'", "'2026-10-01'"),
+        ],
+    );
     let told = missing(&rows, "2026-06", "2026-08").expect_err("in part");
     assert!(told.contains("2026-07 is held in part by public.odd"), "{told}");
-    assert_eq!(missing(&rows, "2026-08", "2026-09"), Ok(vec!["2026-09 t_2026_09".to_owned()]));
+    assert_eq!(missing(&rows, "2026-08", "2026-10"), Ok(vec!["2026-10 t_2026_10".to_owned()]));
 }
 
 #[test]
