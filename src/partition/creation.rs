@@ -329,18 +329,21 @@ fn wanted(
     let mut caveats = Vec::new();
     if let Some(default) = &form.default {
         caveats.push(format!(
-            "{} is locked against everything and looked through, for {} at most: else nothing is done",
+            "those who read or write {} cannot wait: it is locked against everything and looked through, for {} at most",
             default.name,
             units::millis(default.window_ms as f64)
         ));
     }
     if let Some(rows) = strayed {
+        let count = units::count(rows.rows as f64);
         caveats
-            .push(format!("{} rows are moved from DEFAULT: they cannot be taken back", units::count(rows.rows as f64)));
+            .push(format!("the move of {count} rows must be taken back one day: undo keeps a month that holds rows"));
     }
     if !evidence.likeness.publications.is_empty() {
         let names = evidence.likeness.publications.join(", ");
-        caveats.push(format!("its sibling is itself in the publication {names}: add it there by hand"));
+        caveats.push(format!(
+            "it must be published at once by its own name, as its sibling is in {names}: add it there by hand"
+        ));
     }
     let estimate = match &form.default {
         Some(_) => Estimate {
