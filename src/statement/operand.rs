@@ -84,7 +84,7 @@ pub fn is_call(text: &str) -> bool {
     expression(text).is_some_and(|node| matches!(node.node, Some(NodeEnum::FuncCall(_))))
 }
 
-fn expression(text: &str) -> Option<Node> {
+pub(super) fn expression(text: &str) -> Option<Node> {
     let parsed = pg_query::parse(&format!("select {text}"), ParserOptions::DEFAULT).ok()?;
     let statement = parsed.protobuf.stmts.into_iter().next()?.stmt?.node?;
     let NodeEnum::SelectStmt(select) = statement else { return None };
@@ -122,7 +122,7 @@ fn parts(node: &Node, found: &mut BTreeSet<Operated>) {
 }
 
 /// Each side that the other does not depend on.
-fn sides(compared: &AExpr) -> Vec<Operated> {
+pub(super) fn sides(compared: &AExpr) -> Vec<Operated> {
     let kind = AExprKind::try_from(compared.kind);
     let is_plain = matches!(kind, Ok(AExprKind::AexprOp));
     if !is_plain && !matches!(kind, Ok(AExprKind::AexprOpAny | AExprKind::AexprIn)) {
@@ -194,7 +194,7 @@ fn without_alias(text: &str, alias: &str) -> String {
     plain
 }
 
-fn conjuncts(node: &Node, found: &mut BTreeSet<(String, String)>) {
+pub(super) fn conjuncts(node: &Node, found: &mut BTreeSet<(String, String)>) {
     if let Some(NodeEnum::BoolExpr(all)) = &node.node
         && all.boolop == BoolExprType::AndExpr as i32
     {
