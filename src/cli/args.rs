@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::partition_args::PartitionArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,6 +68,8 @@ pub(super) enum Command {
     Apply(Box<ApplyArgs>),
     /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
+    /// See monthly partitions, make them and keep them
+    Partition(PartitionArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -361,6 +364,9 @@ pub(super) enum RulesCommand {
         /// Of advice
         #[arg(long, group = "what")]
         advice: bool,
+        /// Of `partition list`
+        #[arg(long, group = "what")]
+        survey: bool,
     },
 }
 

@@ -13,6 +13,7 @@ mod measured;
 mod page;
 mod plan;
 mod sarif;
+mod survey;
 mod table;
 mod words;
 
@@ -22,6 +23,7 @@ pub use advice_markdown::write_advice_markdown;
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;
+pub use survey::{write_survey, write_survey_json};
 
 use crate::model::verdict::Verdict;
 use std::io::{self, Write};
