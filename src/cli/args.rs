@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -67,6 +68,8 @@ pub(super) enum Command {
     Apply(Box<ApplyArgs>),
     /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
+    /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
+    Pool(Box<PoolArgs>),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -120,7 +123,7 @@ pub(super) struct LimitArgs {
     pub(super) sample: Option<String>,
 }
 
-/// Which databases of the server: of commands that read several in one run.
+/// Which databases of the server, and what is watched beside it: of commands that read all there is.
 #[derive(Debug, Default, Args)]
 pub(super) struct DatabaseArgs {
     /// Read this database of the server instead of the target's; repeatable
@@ -129,6 +132,9 @@ pub(super) struct DatabaseArgs {
     /// Read every database the role may connect to, templates left out
     #[arg(long, help_heading = "Scope")]
     pub(super) all_databases: bool,
+    /// Watch a PgBouncer's admin console too, and sessions with it, for --sample or 10 s; repeatable
+    #[arg(long, value_name = "DSN", help_heading = "Scope")]
+    pub(super) pgbouncer: Vec<String>,
 }
 
 pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
@@ -145,7 +151,7 @@ pub(super) struct AuditArgs {
     pub(super) target: Option<String>,
     /// Judge this snapshot instead of a server
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "target", "save", "database", "all_databases", "replica", "sample", "plans", "top", "jobs",
+        "target", "save", "database", "all_databases", "replica", "pgbouncer", "sample", "plans", "top", "jobs",
         "statement_timeout", "lock_timeout", "connect_timeout",
     ])]
     pub(super) from: Option<PathBuf>,
@@ -361,6 +367,9 @@ pub(super) enum RulesCommand {
         /// Of advice
         #[arg(long, group = "what")]
         advice: bool,
+        /// Of what `pool` says
+        #[arg(long, group = "what")]
+        pool: bool,
     },
 }
 

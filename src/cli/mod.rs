@@ -15,6 +15,8 @@ mod demo;
 mod interrupt;
 mod output;
 mod plan;
+mod pool;
+mod pool_args;
 mod progress_bar;
 mod rules;
 mod runs;
@@ -73,6 +75,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),
+        Command::Pool(args) => pool::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -7,6 +7,7 @@ pub mod escape;
 pub mod finding;
 pub mod object;
 pub mod plan;
+pub mod saturation;
 pub mod snapshot;
 pub mod table;
 pub mod units;
