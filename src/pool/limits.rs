@@ -26,6 +26,12 @@ pub(super) fn peak_sessions(snapshot: &Snapshot, is_meant: impl Fn(&SessionGroup
     at.max().unwrap_or(0)
 }
 
+/// The server, if its sessions were seen.
+fn watched(server: Option<&Snapshot>) -> Option<&Snapshot> {
+    let is_seen = |snapshot: &&Snapshot| snapshot.session_samples.iter().any(|samples| !samples.series.is_empty());
+    server.filter(is_seen)
+}
+
 /// What keeps a pool below its size.
 #[derive(Debug, PartialEq)]
 enum Limit {
@@ -53,7 +59,7 @@ fn find(case: &Case<'_>) -> Limit {
             return Limit::User { limit, is_own: own.is_some() && own != pooler.settings.max_user_connections };
         }
     }
-    if let Some(limit) = case.server.and_then(|snapshot| on_server(snapshot, measured)) {
+    if let Some(limit) = watched(case.server).and_then(|snapshot| on_server(snapshot, measured)) {
         return limit;
     }
     let has_none = |look: &_| measured.at(look).is_none_or(|pool| pool.servers == pool.servers_login);
@@ -113,8 +119,8 @@ pub(super) fn reached(case: &Case<'_>) -> (String, String) {
 
 /// PgBouncer has no connection and makes none, does not tell whether it is paused, and the server is there.
 pub(super) fn seems_paused(case: &Case<'_>) -> bool {
-    let samples = case.server.and_then(|snapshot| snapshot.session_samples.as_ref());
-    let answers = samples.is_some_and(|samples| samples.missed == 0 && !samples.series.is_empty());
+    let samples = watched(case.server).and_then(|snapshot| snapshot.session_samples.as_ref());
+    let answers = samples.is_some_and(|samples| samples.missed == 0);
     let makes_none = |look: &_| case.measured.at(look).is_none_or(|pool| pool.servers == 0);
     let is_told = case.measured.pooler.state.is_some();
     answers && !is_told && find(case) == Limit::NoConnection && case.measured.share_of_waiting(makes_none) >= MOST
@@ -194,7 +200,7 @@ pub(super) struct Ceilings<'a> {
 
 impl<'a> Ceilings<'a> {
     pub(super) fn of(server: Option<&'a Snapshot>) -> Self {
-        let server = server.filter(|snapshot| snapshot.session_samples.is_some());
+        let server = watched(server);
         let free_slots = server.and_then(|snapshot| {
             Some((snapshot.usable_connections()? - peak_sessions(snapshot, |_| true) - OURS).max(0))
         });

@@ -110,6 +110,7 @@ macro_rules! builtin {
 
 builtin![
     "connection/blocked_sessions.yaml",
+    "connection/client_limit_near.yaml",
     "connection/connection_saturation.yaml",
     "connection/database_limit_near.yaml",
     "connection/idle_connections.yaml",
@@ -118,6 +119,13 @@ builtin![
     "connection/lock_wait_share.yaml",
     "connection/long_transaction.yaml",
     "connection/lwlock_wait_share.yaml",
+    "connection/pool_database_slow.yaml",
+    "connection/pool_limited_elsewhere.yaml",
+    "connection/pool_nearly_full.yaml",
+    "connection/pool_oversized.yaml",
+    "connection/pool_paused.yaml",
+    "connection/pool_too_small.yaml",
+    "connection/pool_transactions_held.yaml",
     "connection/role_limit_near.yaml",
     "connection/xmin_horizon_held.yaml",
     "index/bloated_index.yaml",

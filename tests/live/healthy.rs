@@ -70,7 +70,8 @@ async fn nothing_is_found(major: i32) {
 fn assert_complete(audit: &Audit) {
     let major = audit.snapshot.server.major();
     let gaps: Vec<&str> = audit.snapshot.gaps.iter().map(|gap| gap.facet.name()).collect();
-    let standing: &[&str] = if major < 16 { &["io", "session_samples"] } else { &["session_samples"] };
+    let standing: &[&str] =
+        if major < 16 { &["io", "session_samples", "pools"] } else { &["session_samples", "pools"] };
     assert_eq!(gaps, standing, "{:?}", audit.snapshot.gaps);
     assert_eq!(audit.verdict.statements.unparsed, 0);
     let scanned = |name: &str| audit.snapshot.indexes.iter().any(|index| index.name == name && index.scans > 0);

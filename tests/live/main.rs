@@ -27,6 +27,8 @@ mod loss;
 mod majors;
 mod names;
 mod packs;
+mod pool;
+mod pool_access;
 mod pooler;
 mod queries;
 mod readme;
