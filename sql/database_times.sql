@@ -1,7 +1,8 @@
--- counters of all databases that have sessions, to be read twice: what they rose by
+-- limits and counters of the databases one may connect to, to be read twice: what they rose by; cheap, no sizes
 -- needs: nothing, 13
 select
   d.datname::text as database,
+  d.datconnlimit::bigint as connection_limit,
   pg_catalog.clock_timestamp() as read_at,
   coalesce(s.xact_commit + s.xact_rollback, 0)::bigint as transactions,
   null::double precision as session_ms,

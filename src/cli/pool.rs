@@ -7,7 +7,7 @@ use super::progress_bar::Bar;
 use super::{connection, exit, interrupt, output, settings};
 use crate::collect::{Access, SAMPLE, Watched, watch};
 use crate::model::saturation::Saturation;
-use crate::model::snapshot::Gap;
+use crate::model::snapshot::{Facet, Gap};
 use crate::model::units::parse_quantity;
 use crate::pool::{Evidence, TARGET_WAIT_MS, Terms, assess};
 use crate::postgres::{Limits, Target};
@@ -43,23 +43,26 @@ pub(super) fn run(shared: &Shared, args: &PoolArgs) -> Result<u8> {
     let order = Order::of(&config, args, terms)?;
     loop {
         let seen = order.sample(shared)?;
-        let is_end = !args.watch && !(args.until_saturated && !seen.is_saturated());
-        if args.until_saturated && !is_end {
+        // What was not seen must not pass for what is not there.
+        let is_whole = !seen.gaps.iter().any(|gap| gap.is_failure);
+        if args.until_saturated && is_whole && !seen.is_saturated() {
             continue;
         }
         if args.watch && args.format == PoolFormat::Table && io::stdout().is_terminal() {
             super::print(CLEAR)?;
         }
         let code = finish(shared, args.format, &seen)?;
-        if is_end {
-            return Ok(if args.until_saturated { exit::FOUND } else { code });
+        if args.until_saturated && seen.is_saturated() {
+            return Ok(exit::FOUND);
+        }
+        if !args.watch {
+            return Ok(code);
         }
     }
 }
 
 /// A gap in what this command reads.
 fn is_ours(gap: &Gap) -> bool {
-    use crate::model::snapshot::Facet;
     matches!(
         gap.facet,
         Facet::Sessions | Facet::SessionSamples | Facet::Pools | Facet::Locks | Facet::Roles | Facet::Settings

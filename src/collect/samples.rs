@@ -31,6 +31,7 @@ struct Seen {
 #[derive(Deserialize)]
 struct Times {
     database: String,
+    connection_limit: i64,
     read_at: DateTime<Utc>,
     transactions: i64,
     session_ms: Option<f64>,
@@ -101,8 +102,15 @@ fn count(group: &mut SessionGroup, row: &Seen) {
     }
 }
 
+/// What was watched.
+pub(super) struct Watched {
+    pub(super) samples: SessionSamples,
+    /// The databases one may connect to, each with its connection limit.
+    pub(super) limits: Vec<(String, i64)>,
+}
+
 /// Watches for so long.
-pub(super) async fn watch(collector: &Collector<'_>, reader: &Reader, time: Duration) -> Option<SessionSamples> {
+pub(super) async fn watch(collector: &Collector<'_>, reader: &Reader, time: Duration) -> Option<Watched> {
     collector.progress.started("session_samples");
     let query = pick("session_samples", collector.server.major(), 0)?;
     let before = times(collector, reader).await;
@@ -116,6 +124,7 @@ pub(super) async fn watch(collector: &Collector<'_>, reader: &Reader, time: Dura
         series.take(began.elapsed(), answer);
     }
     let seconds = began.elapsed().as_secs_f64();
+    let limits = before.iter().map(|row| (row.database.clone(), row.connection_limit)).collect();
     let databases = rises(before, times(collector, reader).await);
     if let Some(error) = &series.error {
         let gap = gap_of(Facet::SessionSamples, None, error, &collector.server.role);
@@ -130,14 +139,15 @@ pub(super) async fn watch(collector: &Collector<'_>, reader: &Reader, time: Dura
         count,
     };
     collector.progress.finished("session_samples");
-    Some(SessionSamples {
+    let samples = SessionSamples {
         looks: i64::try_from(series.looks.len()).unwrap_or(i64::MAX),
         seconds,
         seen: series.seen.into_iter().map(observation).collect(),
         missed: series.missed,
         series: series.looks,
         databases,
-    })
+    };
+    Some(Watched { samples, limits })
 }
 
 /// Counters as they are; none where they cannot be read.

@@ -2,7 +2,7 @@
 
 use super::sessions::redacted_locks;
 use super::{Access, CollectError, Collector, Scope, pools, samples, server};
-use crate::model::snapshot::{Facet, Gap, Pooler, SessionSamples, Snapshot, TargetInfo, Tool};
+use crate::model::snapshot::{Database, Facet, Gap, Pooler, Snapshot, TargetInfo, Tool};
 use crate::postgres::{Reader, Target};
 use crate::progress::Progress;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub const SAMPLE: Duration = Duration::from_secs(10);
 /// What was seen of connections alone.
 #[derive(Debug, Clone)]
 pub struct Watched {
-    /// The server: its sessions, settings, databases, roles and waits for locks, and nothing else.
+    /// The server: its sessions, settings, roles, limits of databases and waits for locks, and nothing else.
     pub server: Option<Snapshot>,
     /// The PgBouncers that answered.
     pub poolers: Vec<Pooler>,
@@ -37,7 +37,7 @@ pub(super) async fn fill(
         return;
     };
     let (sessions, poolers) = watch_both(collector, reader, &scope.poolers, run, time).await;
-    snapshot.session_samples = sessions;
+    snapshot.session_samples = sessions.map(|watched| watched.samples);
     snapshot.pools = poolers;
     if scope.poolers.is_empty() {
         collector.gap(pools::not_asked()).await;
@@ -50,7 +50,7 @@ async fn watch_both(
     poolers: &[Target],
     run: &str,
     time: Duration,
-) -> (Option<SessionSamples>, Vec<Pooler>) {
+) -> (Option<samples::Watched>, Vec<Pooler>) {
     if !poolers.is_empty() {
         collector.progress.started("pools");
     }
@@ -120,8 +120,14 @@ async fn watch_server(
     };
     snapshot.settings = collector.facet(&reader, Facet::Settings, None).await;
     snapshot.roles = collector.facet(&reader, Facet::Roles, None).await;
-    snapshot.databases = collector.facet(&reader, Facet::Databases, None).await;
-    (snapshot.session_samples, snapshot.pools) = watch_both(&collector, &reader, poolers, access.run, time).await;
+    let (sessions, seen) = watch_both(&collector, &reader, poolers, access.run, time).await;
+    snapshot.pools = seen;
+    if let Some(samples::Watched { samples, limits }) = sessions {
+        snapshot.session_samples = Some(samples);
+        // Without their sizes: to ask for these is dear where there are many tables.
+        let database = |(name, connection_limit)| Database { name, connection_limit, ..Database::default() };
+        snapshot.databases = limits.into_iter().map(database).collect();
+    }
     snapshot.locks = redacted_locks(collector.facet(&reader, Facet::Locks, None).await);
     snapshot.server = collector.server.clone();
     snapshot.gaps = collector.gaps.into_inner();

@@ -5,7 +5,7 @@ use super::measure::{Measured, servers};
 use super::verdict::Case;
 use crate::model::object::identifier;
 use crate::model::saturation::{LimitUse, SettingChange};
-use crate::model::snapshot::{SessionGroup, Snapshot};
+use crate::model::snapshot::{PoolCounts, SessionGroup, Snapshot};
 
 /// Where settings of PgBouncer stand.
 pub(super) const IN_PGBOUNCER: &str = "[pgbouncer] in pgbouncer.ini, then RELOAD;";
@@ -48,16 +48,18 @@ fn find(case: &Case<'_>) -> Limit {
     let measured = case.measured;
     let pooler = measured.pooler;
     let own = measured.entry.and_then(|row| row.max_connections);
-    if let Some(limit) = own.or(pooler.settings.max_db_connections).filter(|limit| *limit > 0) {
-        if measured.share_of_waiting(|look| servers(look, |pool| pool.database == measured.database) >= limit) >= MOST {
-            return Limit::Database { limit, is_own: own != pooler.settings.max_db_connections };
-        }
+    let of_database = |pool: &PoolCounts| pool.database == measured.database;
+    if let Some(limit) = own.or(pooler.settings.max_db_connections).filter(|limit| *limit > 0)
+        && measured.share_of_waiting(|look| servers(look, of_database) >= limit) >= MOST
+    {
+        return Limit::Database { limit, is_own: own != pooler.settings.max_db_connections };
     }
     let own = pooler.users.iter().find(|row| row.name == measured.user).and_then(|row| row.max_connections);
-    if let Some(limit) = own.or(pooler.settings.max_user_connections).filter(|limit| *limit > 0) {
-        if measured.share_of_waiting(|look| servers(look, |pool| pool.user == measured.user) >= limit) >= MOST {
-            return Limit::User { limit, is_own: own.is_some() && own != pooler.settings.max_user_connections };
-        }
+    let of_user = |pool: &PoolCounts| pool.user == measured.user;
+    if let Some(limit) = own.or(pooler.settings.max_user_connections).filter(|limit| *limit > 0)
+        && measured.share_of_waiting(|look| servers(look, of_user) >= limit) >= MOST
+    {
+        return Limit::User { limit, is_own: own.is_some() && own != pooler.settings.max_user_connections };
     }
     if let Some(limit) = watched(case.server).and_then(|snapshot| on_server(snapshot, measured)) {
         return limit;

@@ -51,7 +51,7 @@ fn pools(seen: &Saturation, out: &mut dyn Write) -> io::Result<()> {
     type Column = (&'static str, &'static str, fn(&PoolLoad) -> Option<f64>);
     let columns: [Column; 13] = [
         ("size", "Server connections that the pool may have", |pool| pool.pool_size.map(|size| size as f64)),
-        ("size_advised", "Server connections that it should have", |pool| {
+        ("size_enough", "Server connections with which the mean wait is within the target, an estimate", |pool| {
             pool.sizing.as_ref().map(|sizing| sizing.servers as f64)
         }),
         ("clients", "Clients, mean", |pool| Some(pool.clients.mean)),

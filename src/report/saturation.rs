@@ -136,7 +136,7 @@ fn pool_lines(pool: &PoolLoad) -> Vec<String> {
     text.push(format!("waiting {}  {}", line(&pool.series, |point| point.waiting), told(pool.waiting)));
     text.extend(pool.flow.as_ref().map(flow));
     if let Some(sizing) = &pool.sizing {
-        text.extend(sized(sizing, pool.pool_size));
+        text.extend(sized(sizing, pool));
     }
     text.extend(pool.settings.iter().map(|change| {
         let from = change.from.map(|from| format!(" (now {from})")).unwrap_or_default();
@@ -161,7 +161,8 @@ fn flow(flow: &Flow) -> String {
     )
 }
 
-fn sized(sizing: &Sizing, size: Option<i64>) -> Vec<String> {
+fn sized(sizing: &Sizing, pool: &PoolLoad) -> Vec<String> {
+    let enough = if pool.settings.is_empty() { "enough" } else { "advised" };
     let capped = sizing.capped_by.as_ref().map(|why| format!("the size is bounded: {why}"));
     let measured = if sizing.variability_is_measured { "measured" } else { "assumed" };
     let basis =
@@ -169,20 +170,20 @@ fn sized(sizing: &Sizing, size: Option<i64>) -> Vec<String> {
     let mut text: Vec<String> = capped.into_iter().collect();
     if !sizing.curve.is_empty() {
         text.push(format!("{basis}:"));
-        text.extend(sizing.curve.iter().map(|point| curve(point, sizing.servers, size)));
+        text.extend(sizing.curve.iter().map(|point| {
+            let is_size = Some(point.servers) == pool.pool_size;
+            let marks = [(point.servers == sizing.servers, enough), (is_size, "as it is")];
+            let marks: Vec<&str> = marks.iter().filter(|(holds, _)| *holds).map(|(_, mark)| *mark).collect();
+            curve(point, &marks.join(", "))
+        }));
     }
     text
 }
 
-fn curve(point: &CurvePoint, advised: i64, size: Option<i64>) -> String {
+fn curve(point: &CurvePoint, mark: &str) -> String {
     let wait = point.wait_ms.map_or_else(|| "grows without end".to_owned(), units::millis);
-    let mark = match (point.servers == advised, Some(point.servers) == size) {
-        (true, true) => "  ← advised, as it is",
-        (true, false) => "  ← advised",
-        (false, true) => "  ← as it is",
-        (false, false) => "",
-    };
-    format!("  {:>4} connections, {:>4} busy: {wait}{mark}", point.servers, share(point.utilization))
+    let mark = if mark.is_empty() { String::new() } else { format!("  ← {mark}") };
+    format!("{:>4} connections, {:>5} busy: {wait}{mark}", point.servers, share(point.utilization))
 }
 
 /// A line over time: each column the highest of the looks it stands for, against the highest of all.

@@ -127,7 +127,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         }
         "database_times" => {
             let times = named(&["session_ms", "active_ms", "idle_in_transaction_ms", "sessions"]);
-            &times | &named(&["database", "read_at", "transactions"])
+            &times | &named(&["database", "connection_limit", "read_at", "transactions"])
         }
         "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
         "change_blockers" | "change_waits" => properties::<Holder>(),

@@ -85,7 +85,7 @@ fn a_queue_that_is_never_served_is_no_number() {
         assert_eq!(Demand { rate: offered, service_seconds: 1.0, variability: 1.0 }.mean_wait(servers), None);
     }
     assert_eq!(waiting_probability(3, 0.0), 0.0);
-    assert_eq!(waiting_probability(100_000, 90_000.0).is_finite(), true);
+    assert!(waiting_probability(100_000, 90_000.0).is_finite());
 }
 
 proptest! {
