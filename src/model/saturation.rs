@@ -4,6 +4,7 @@ use crate::model::snapshot::{Gap, Tool};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Version of the JSON form.
 pub const SATURATION_VERSION: u32 = 1;
@@ -267,6 +268,10 @@ pub struct PoolLoad {
     pub active: Spread,
     /// All server connections.
     pub servers: Spread,
+    /// Client connections by state when the sample began; from 1.25 idle ones are told from active ones.
+    pub client_states: BTreeMap<String, i64>,
+    /// Server connections by state when the sample began.
+    pub server_states: BTreeMap<String, i64>,
     /// Peak of the active ones as a share of the size, in percent.
     pub used_pct: Option<f64>,
     /// The longest that the first in the queue had waited, in milliseconds.
@@ -348,6 +353,6 @@ pub struct SettingChange {
     pub to: i64,
     /// The line, as it is to be written.
     pub line: String,
-    /// Where: `[pgbouncer] in pgbouncer.ini`, `psql`.
+    /// Where: `[pgbouncer] of pgbouncer.ini`, `psql`.
     pub place: String,
 }

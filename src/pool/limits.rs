@@ -8,9 +8,9 @@ use crate::model::saturation::{LimitUse, SettingChange};
 use crate::model::snapshot::{PoolCounts, SessionGroup, Snapshot};
 
 /// Where settings of PgBouncer stand.
-pub(super) const IN_PGBOUNCER: &str = "[pgbouncer] in pgbouncer.ini, then RELOAD;";
-const IN_DATABASES: &str = "[databases] in pgbouncer.ini, then RELOAD;";
-const IN_USERS: &str = "[users] in pgbouncer.ini, then RELOAD;";
+pub(super) const IN_PGBOUNCER: &str = "[pgbouncer] of pgbouncer.ini, then RELOAD;";
+const IN_DATABASES: &str = "[databases] of pgbouncer.ini, then RELOAD;";
+const IN_USERS: &str = "[users] of pgbouncer.ini, then RELOAD;";
 const IN_PSQL: &str = "psql, as the owner or a superuser";
 
 /// A reached limit holds at this share of the looks at which clients wait.

@@ -1,7 +1,10 @@
 //! From looks to figures: what one pool did in the sample, and what its sessions did on the server.
 
 use crate::model::saturation::{Flow, Point, Spread};
-use crate::model::snapshot::{PoolCounts, PoolLook, PoolTotals, PooledDatabase, Pooler, SessionGroup, Snapshot};
+use crate::model::snapshot::{
+    PoolCounts, PoolLook, PoolTotals, PooledDatabase, Pooler, SessionGroup, Snapshot, SocketCount,
+};
+use std::collections::BTreeMap;
 
 /// Transactions that must have ended before the sample for their mean to be a measure of usual.
 const LEAST_BEFORE: i64 = 100;
@@ -208,6 +211,12 @@ impl<'a> Measured<'a> {
         let database = self.entry.and_then(|row| row.database.as_deref()).unwrap_or(self.database);
         let role = self.entry.and_then(|row| row.force_user.as_deref()).unwrap_or(self.user);
         (database, role)
+    }
+
+    /// Its connections by state.
+    pub(super) fn states(&self, sockets: &[SocketCount]) -> BTreeMap<String, i64> {
+        let own = sockets.iter().filter(|row| row.database == self.database && row.user == self.user);
+        own.map(|row| (row.state.clone(), row.count)).collect()
     }
 
     pub(super) fn series(&self) -> Vec<Point> {

@@ -127,6 +127,8 @@ fn pool_load(
         waiting: measured.waiting,
         active: measured.active,
         servers: measured.servers,
+        client_states: measured.states(&measured.pooler.clients),
+        server_states: measured.states(&measured.pooler.servers),
         used_pct: measured.used_pct(),
         max_wait_ms: measured.max_wait_ms,
         flow,
@@ -173,6 +175,13 @@ fn notes(pooler: &Pooler) -> Vec<String> {
             "PgBouncer was restarted or its console lost {times} during the sample: that time is left out of the counters"
         ));
     }
+    notes.extend(
+        pooler
+            .databases
+            .iter()
+            .filter(|row| row.is_disabled)
+            .map(|row| format!("database {} is disabled: new clients are refused", row.name)),
+    );
     if pooler.missed > 0 {
         notes.push(format!("{} looks were not answered by the console", pooler.missed));
     }

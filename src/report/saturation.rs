@@ -134,6 +134,18 @@ fn pool_lines(pool: &PoolLoad) -> Vec<String> {
     text.push(format!("{mode} mode, {size}{reserve}; clients: {}", told(pool.clients)));
     text.push(format!("active  {}  {}", line(&pool.series, |point| point.active), told(pool.active)));
     text.push(format!("waiting {}  {}", line(&pool.series, |point| point.waiting), told(pool.waiting)));
+    let states = [("clients", &pool.client_states), ("server connections", &pool.server_states)];
+    let states: Vec<String> = states
+        .iter()
+        .filter(|(_, states)| !states.is_empty())
+        .map(|(what, states)| {
+            let counts: Vec<String> = states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+            format!("{what}: {}", counts.join(", "))
+        })
+        .collect();
+    if !states.is_empty() {
+        text.push(format!("when it began, {}", states.join("; ")));
+    }
     text.extend(pool.flow.as_ref().map(flow));
     if let Some(sizing) = &pool.sizing {
         text.extend(sized(sizing, pool));

@@ -24,7 +24,19 @@ const BY_RELEASE: &[&str] = &["major_end_of_life server", "minor_version_behind 
 const YOUNG: &str = "stats_reset_recently clinic";
 
 /// Rules that judge what was not asked for, by the facet they need, or what the server has not.
-const UNASKED: &[&str] = &["io_wait_share", "lock_wait_share", "lwlock_wait_share"];
+const UNASKED: &[&str] = &[
+    "client_limit_near",
+    "io_wait_share",
+    "lock_wait_share",
+    "lwlock_wait_share",
+    "pool_database_slow",
+    "pool_limited_elsewhere",
+    "pool_nearly_full",
+    "pool_oversized",
+    "pool_paused",
+    "pool_too_small",
+    "pool_transactions_held",
+];
 
 macro_rules! on_every_major {
     ($($test:ident $major:literal)*) => {$(

@@ -3,10 +3,14 @@
 //!
 //! The machine may be busy with other tests: a sample in which it was held up is taken again.
 
-use crate::support::{CORNER, Crowd, Habit, Pooler, Yard, corner, newest, oldest, until, with_statements};
+use crate::support::{
+    CORNER, Crowd, Habit, Pooler, Yard, corner, newest, oldest, signal, until, until_so, with_statements,
+};
 use pgassay::demo::{Binaries, Cluster, SUPERUSER};
 use pgassay::postgres::Scratch;
+use rustix::process::Signal;
 use serde_json::Value;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// Samples that may be taken until one shows what is expected.
@@ -15,6 +19,11 @@ const SAMPLES: usize = 5;
 /// A transaction of 50 ms every 150 ms.
 const QUICK: Habit =
     Habit { says: &["select pg_sleep(0.05)"], pause: Duration::ZERO, think: Duration::from_millis(100) };
+
+/// Reports that a watch has printed so far.
+fn reports(path: &std::path::Path) -> usize {
+    std::fs::read_to_string(path).unwrap_or_default().matches("\nPgBouncer ").count()
+}
 
 /// A server, a pooler before it, and who watches both.
 struct Scene {
@@ -104,6 +113,7 @@ async fn with_the_advised_size_the_wait_falls_below_the_target() {
     let is_small = |all: &Value| is_so(&pool(all)["judgement"], "pool_too_small", &["all 2 server connections"]);
     let full = pool(&seen(|| scene.sample(&aim), is_small));
     assert!(full["flow"]["wait_ms"].as_f64().expect("a wait") > 25.0, "{full:#}");
+    assert_eq!(full["server_states"]["active"], 2, "{full:#}");
     let advised = full["sizing"]["servers"].as_i64().expect("a size");
     assert!((4..=16).contains(&advised), "{full:#}");
     assert_eq!(full["settings"][0]["line"], format!("default_pool_size = {advised}"));
@@ -294,6 +304,19 @@ async fn scripts_wait_for_saturation_and_collectors_get_gauges() {
     assert!(outcome.stdout.contains("pool corner of clerk  pool_too_small"), "{}", outcome.stdout);
     let gauges = scene.yard.pgassay(&[&alone[..], &["--format", "prometheus"]].concat()).run().expect(0).stdout;
     assert!(gauges.contains("\npgassay_pool_size{") && gauges.contains("\npgassay_saturated 1\n"), "{gauges}");
+    // --watch goes on until it is told to stop.
+    let log = scene.yard.path().join("watch.log");
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_pgassay"))
+        .args(["pool", "--watch", "--sample", "500ms", "--pgbouncer", &console])
+        .env_clear()
+        .stdout(std::fs::File::create(&log).expect("a log"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("it starts");
+    until_so("it has reported twice", || reports(&log) >= 2);
+    signal(watching.id(), Signal::INT);
+    assert!(!watching.wait().expect("it ends").success());
+
     // Without a console the server's sessions are judged alone.
     let server = scene.run(&["pool", &scene.target()]);
     assert_eq!(

@@ -64,6 +64,8 @@ fn pool(database: &str) -> PoolLoad {
         waiting: Spread { mean: 11.4, peak: 14 },
         active: Spread { mean: 2.0, peak: 2 },
         servers: Spread { mean: 2.0, peak: 2 },
+        client_states: [("active".to_owned(), 18), ("waiting".to_owned(), 12)].into(),
+        server_states: [("active".to_owned(), 2)].into(),
         used_pct: Some(100.0),
         max_wait_ms: 190.0,
         flow: Some(Flow {
@@ -96,7 +98,7 @@ fn pool(database: &str) -> PoolLoad {
             from: Some(2),
             to: 5,
             line: "default_pool_size = 5".to_owned(),
-            place: "[pgbouncer] in pgbouncer.ini, then RELOAD;".to_owned(),
+            place: "[pgbouncer] of pgbouncer.ini, then RELOAD;".to_owned(),
         }],
         series: series(&[(2, 9), (2, 12), (2, 14), (2, 11), (2, 8), (2, 14)]),
         ..PoolLoad::default()
