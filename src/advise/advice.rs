@@ -1,12 +1,13 @@
 //! From what a search found to advice: which of the chosen indexes are worth having, what each would bring to
 //! which statements, what it takes, what is doubtful, and the account of the run.
 
-use super::candidate::{Id, Pool, UNKNOWN_BYTES};
+use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
+use super::key::Key;
 use super::removals::removals;
 use super::search::Found;
-use super::workload::{Key, Query, Weigh, Workload};
+use super::workload::{Query, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
-use crate::ddl::{Draftsman, Wish, create_concurrently, target};
+use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, target};
 use crate::model::advice::{
     ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Served, StatementsAccount, WorkloadCost,
 };
@@ -196,7 +197,7 @@ impl Drafting<'_> {
         let mut draftsman = Draftsman::of(self.snapshot);
         (1..)
             .zip(ranked)
-            .map(|(number, (id, saved))| self.proposal(number, id, saved, &order, &mut draftsman))
+            .filter_map(|(number, (id, saved))| self.proposal(number, id, saved, &order, &mut draftsman))
             .collect()
     }
 
@@ -204,11 +205,17 @@ impl Drafting<'_> {
         self.served.iter().copied().filter(move |effect| effect.used.contains(&id))
     }
 
-    fn proposal(&self, number: u32, id: Id, saved: f64, order: &[Id], draftsman: &mut Draftsman<'_>) -> Proposal {
+    /// None where the index cannot be made: its table is gone.
+    fn proposal(
+        &self,
+        number: u32,
+        id: Id,
+        saved: f64,
+        order: &[Id],
+        draftsman: &mut Draftsman<'_>,
+    ) -> Option<Proposal> {
         let candidate = self.evidence.pool.get(id);
-        let columns: Vec<String> = candidate.keys.iter().map(|key| key.column.clone()).collect();
-        let keys: Vec<String> = candidate.keys.iter().map(Key::sql).collect();
-        let (form, estimate) = draftsman.btree(&candidate.table, &columns, format!("btree ({})", keys.join(", ")));
+        let (form, estimate) = draftsman.index(&drawing(candidate)).ok()?;
         let saved_ms = sum(self.users(id).map(|effect| effect.part(effect.query.total_ms * effect.share())));
         let mut users: Vec<&Effect<'_>> = self.users(id).collect();
         users.sort_by(|a, b| {
@@ -216,7 +223,7 @@ impl Drafting<'_> {
         });
         let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
         let bytes = self.evidence.pool.bytes(id);
-        Proposal {
+        Some(Proposal {
             id: number,
             definition: create_concurrently(&form).sql,
             name: form.name,
@@ -228,9 +235,12 @@ impl Drafting<'_> {
             planner_checked: true,
             caveats: self.caveats(id, &candidate.table, &serves),
             serves,
-            keys: candidate.keys.iter().map(advised).collect(),
+            method: candidate.method,
+            keys: candidate.keys.iter().map(AdvisedKey::from).collect(),
+            include: candidate.include.clone(),
+            predicate: form.predicate,
             table: form.table,
-        }
+        })
     }
 
     /// Each reads on from "not if".
@@ -271,8 +281,15 @@ impl Drafting<'_> {
     }
 }
 
-fn advised(key: &Key) -> AdvisedKey {
-    AdvisedKey { column: key.column.clone(), is_descending: key.is_descending, nulls_first: key.nulls_first }
+/// The index as `ddl` draws it up.
+fn drawing(candidate: &Candidate) -> Drawing {
+    Drawing {
+        table: candidate.table.clone(),
+        words: candidate.keys.iter().flat_map(Key::words).collect(),
+        columns: candidate.keys.iter().map(|key| &key.column).chain(&candidate.include).cloned().collect(),
+        using: candidate.using(),
+        predicate: candidate.predicate.clone(),
+    }
 }
 
 fn served(effect: &Effect<'_>, order: &[Id]) -> Served {

@@ -1,7 +1,8 @@
-//! Candidate indexes: B-trees that a statement could use, each known once and by a number.
+//! Candidate indexes: those that a statement could use, each known once and by a number.
 
-use super::workload::Key;
-use crate::model::advice::Proposal;
+use super::key::Key;
+use crate::ddl::quoted;
+use crate::model::advice::{Method, Proposal};
 use crate::model::plan::Name;
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,45 +12,120 @@ pub type Id = u32;
 /// Key columns at most: wider ones are seldom worth their writes.
 pub const MAX_WIDTH: usize = 5;
 
+/// Columns at most, those that are only carried along counted.
+pub const MAX_COLUMNS: usize = 8;
+
 /// Stands for a size that nobody could tell: larger than any, and sums of it do not overflow.
 pub const UNKNOWN_BYTES: i64 = i64::MAX / 4096;
 
 /// An index that might be.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Candidate {
     /// Its table.
     pub table: Name,
-    /// Its key columns in order.
+    /// Its access method.
+    pub method: Method,
+    /// Its keys in order.
     pub keys: Vec<Key>,
+    /// Columns that are carried along, in order.
+    pub include: Vec<String>,
+    /// What rows it holds, as `WHERE` takes it; none: all.
+    pub predicate: Option<String>,
 }
 
 impl Candidate {
-    /// The same with one more column behind; none when it has it already, or is too wide.
+    /// A B-tree of all rows.
     #[must_use]
-    pub fn widened(&self, column: &str) -> Option<Self> {
-        let has = self.keys.iter().any(|key| key.column == column);
-        let is_wide = self.keys.len() >= MAX_WIDTH;
-        (!has && !is_wide).then(|| {
-            let keys = self.keys.iter().cloned().chain([Key::ascending(column)]).collect();
-            Self { table: self.table.clone(), keys }
+    pub fn btree(table: &Name, keys: Vec<Key>) -> Self {
+        Self { table: table.clone(), keys, ..Self::default() }
+    }
+
+    /// The same with one more key behind; none when it has it already, or is too wide.
+    #[must_use]
+    pub fn widened(&self, key: &Key) -> Option<Self> {
+        let has = self.keys.iter().any(|own| own.is_on(key));
+        let fits = self.method == Method::Btree && self.keys.len() < MAX_WIDTH && self.columns() < MAX_COLUMNS;
+        (!has && fits).then(|| {
+            let mut wide = self.clone();
+            wide.include.retain(|column| key.is_expression || *column != key.column);
+            wide.keys.push(key.clone());
+            wide
         })
     }
 
-    /// The leading column.
+    /// The same carrying more columns along; none when it has them all, or is too wide.
     #[must_use]
-    pub fn leading(&self) -> &str {
-        self.keys.first().map_or("", |key| key.column.as_str())
+    pub fn carrying<'c>(&self, columns: impl IntoIterator<Item = &'c String>) -> Option<Self> {
+        let mut wide = self.clone();
+        for column in columns {
+            if !wide.has(column) {
+                wide.include.push(column.clone());
+            }
+        }
+        wide.include.sort_unstable();
+        (self.method == Method::Btree && wide != *self && wide.columns() <= MAX_COLUMNS).then_some(wide)
+    }
+
+    /// The column is a key, or carried along.
+    #[must_use]
+    pub fn has(&self, column: &str) -> bool {
+        self.keys.iter().any(|key| !key.is_expression && key.column == column)
+            || self.include.iter().any(|own| own == column)
+    }
+
+    /// Keys, and columns carried along.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.keys.len() + self.include.len()
+    }
+
+    /// The leading key.
+    #[must_use]
+    pub fn leads_with(&self, other: &Self) -> bool {
+        self.method == other.method
+            && self.table == other.table
+            && matches!((self.keys.first(), other.keys.first()), (Some(own), Some(key)) if own.is_on(key))
+    }
+
+    /// A change of the column would change its entries.
+    #[must_use]
+    pub fn depends_on(&self, column: &str) -> bool {
+        let names = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == column);
+        let in_key = |key: &Key| if key.is_expression { names(&key.column) } else { key.column == column };
+        self.keys.iter().any(in_key)
+            || self.include.iter().any(|own| own == column)
+            || self.predicate.as_deref().is_some_and(names)
+    }
+
+    /// What this index serves, the other does as well.
+    #[must_use]
+    pub fn is_covered_by(&self, other: &Self) -> bool {
+        self.table == other.table
+            && self.method == other.method
+            && other.keys.starts_with(&self.keys)
+            && self.include.iter().all(|column| other.has(column))
+            && other.predicate.as_ref().is_none_or(|predicate| self.predicate.as_ref() == Some(predicate))
+    }
+
+    /// What stands behind USING, up to WHERE, as `pg_get_indexdef()` prints it.
+    #[must_use]
+    pub fn using(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(Key::sql).collect();
+        let carried: Vec<String> = self.include.iter().map(|column| quoted(column)).collect();
+        let carried = if carried.is_empty() { String::new() } else { format!(" INCLUDE ({})", carried.join(", ")) };
+        format!("{} ({}){carried}", self.method.name(), keys.join(", "))
     }
 }
 
 impl From<&Proposal> for Candidate {
     fn from(proposal: &Proposal) -> Self {
-        let keys = proposal.keys.iter().map(|key| Key {
-            column: key.column.clone(),
-            is_descending: key.is_descending,
-            nulls_first: key.nulls_first,
-        });
-        Self { table: proposal.table.clone(), keys: keys.collect() }
+        Self {
+            table: proposal.table.clone(),
+            method: proposal.method,
+            keys: proposal.keys.iter().map(Key::from).collect(),
+            include: proposal.include.clone(),
+            predicate: proposal.predicate.clone(),
+        }
     }
 }
 
@@ -70,13 +146,12 @@ impl Pool {
         Self { existing, ..Self::default() }
     }
 
-    /// The candidate's number; none when an existing index begins with its keys.
+    /// The candidate's number; none when an existing index does its work.
     pub fn add(&mut self, candidate: Candidate) -> Option<Id> {
         if let Some(id) = self.ids.get(&candidate) {
             return Some(*id);
         }
-        let covers = |index: &Candidate| index.table == candidate.table && index.keys.starts_with(&candidate.keys);
-        if self.existing.iter().any(covers) {
+        if self.existing.iter().any(|index| candidate.is_covered_by(index)) {
             return None;
         }
         let id = Id::try_from(self.all.len()).ok()?;
@@ -117,5 +192,11 @@ impl Pool {
     #[must_use]
     pub fn bytes(&self, id: Id) -> i64 {
         self.bytes.get(id as usize).copied().unwrap_or(UNKNOWN_BYTES)
+    }
+
+    /// The server refuses such an index: its size was asked for and could not be told.
+    #[must_use]
+    pub fn is_refused(&self, id: Id) -> bool {
+        self.bytes.get(id as usize) == Some(&UNKNOWN_BYTES)
     }
 }

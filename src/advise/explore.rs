@@ -2,8 +2,10 @@
 //! planner's own cost (INUM, Papadomanolakis, Dash, Ailamaki, VLDB 2007).
 
 use super::candidate::{Candidate, Id, MAX_WIDTH, Pool};
+use super::key::Key;
 use super::oracle::{Answer, Memory, Question};
-use super::workload::{Key, Query, Uses};
+use super::workload::{Query, Uses};
+use crate::model::advice::Method;
 use crate::model::plan::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,9 +111,13 @@ impl<'a> Explorer<'a> {
             let is_special = |order: &&Vec<Key>| order.iter().any(|key| key.is_descending || key.nulls_first);
             let orders = uses.orders.iter().filter(is_special);
             let orders = orders.map(|order| order.iter().take(MAX_WIDTH).cloned().collect());
-            let plain = uses.relevant().into_iter().map(|column| vec![Key::ascending(column)]);
-            for keys in plain.chain(orders) {
-                let candidate = Candidate { table: table.clone(), keys };
+            let plain = uses.relevant().into_iter().map(|key| vec![key]).chain(orders);
+            let plain = plain.map(|keys| Candidate::btree(table, keys));
+            let others = uses
+                .special
+                .iter()
+                .map(|(method, key)| Candidate { method: *method, ..Candidate::btree(table, vec![key.clone()]) });
+            for candidate in plain.chain(others) {
                 match pool.add(candidate.clone()) {
                     Some(id) => found.push(id),
                     // There already: what it lacks may still be worth having.
@@ -122,18 +128,17 @@ impl<'a> Explorer<'a> {
         sorted(found)
     }
 
-    /// The best indexes of each table, each with one more column.
+    /// The best indexes of each table, each with one more key, with all that is read, or of fewer rows.
     fn wider(&self, width: usize, pool: &mut Pool) -> Vec<Id> {
         let mut found = Vec::new();
         for (table, uses) in self.tables {
             for seed in self.seeds(table, width - 1, pool) {
-                let needed = uses.needed.iter().map(String::as_str).filter(|_| uses.needed.len() <= MAX_WIDTH);
-                let columns: BTreeSet<&str> = uses.relevant().into_iter().chain(needed).collect();
-                let wider: Vec<Candidate> = columns.iter().filter_map(|column| seed.widened(column)).collect();
-                found.extend(wider.into_iter().filter_map(|candidate| pool.add(candidate)));
+                let relevant = uses.relevant();
+                let wider = relevant.iter().filter_map(|key| seed.widened(key));
                 let ordered = uses.orders.iter().filter_map(|order| ordered(&seed, order));
-                found.extend(ordered.filter_map(|candidate| pool.add(candidate)));
-                found.extend(covering(&seed, uses).and_then(|candidate| pool.add(candidate)));
+                let carrying = uses.carried().and_then(|columns| seed.carrying(columns));
+                let all = wider.chain(ordered).chain(carrying).chain(partial(&seed, uses));
+                found.extend(all.filter_map(|candidate| pool.add(candidate)));
             }
         }
         sorted(found).into_iter().filter(|id| !self.alone.contains_key(id)).collect()
@@ -186,13 +191,16 @@ fn ordered(seed: &Candidate, order: &[Key]) -> Option<Candidate> {
     (wide.keys.len() > seed.keys.len() && wide.keys.len() <= MAX_WIDTH).then_some(wide)
 }
 
-/// The seed with all that the statement reads of the table, where that is little: an index-only scan.
-fn covering(seed: &Candidate, uses: &Uses) -> Option<Candidate> {
-    let mut wide = seed.clone();
-    for column in &uses.needed {
-        if !wide.keys.iter().any(|key| key.column == *column) {
-            wide = wide.widened(column)?;
-        }
+/// The seed with those rows alone that the statement reads, whatever its parameters.
+fn partial(seed: &Candidate, uses: &Uses) -> Vec<Candidate> {
+    if seed.predicate.is_some() || seed.method != Method::Btree {
+        return Vec::new();
     }
-    (wide.keys.len() > seed.keys.len()).then_some(wide)
+    let with = |predicate: String| Candidate { predicate: Some(predicate), ..seed.clone() };
+    let mut found: Vec<Candidate> = uses.constants.iter().cloned().map(with).collect();
+    if uses.constants.len() > 1 {
+        let all: Vec<&str> = uses.constants.iter().map(String::as_str).collect();
+        found.push(with(format!("({})", all.join(") AND ("))));
+    }
+    found
 }

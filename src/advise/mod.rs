@@ -5,20 +5,27 @@
 
 mod advice;
 mod candidate;
+mod catalog;
 mod choose;
+mod existing;
 mod explore;
+mod key;
+mod operators;
 mod oracle;
 mod plan;
+mod reading;
 mod removals;
 mod search;
 mod workload;
 mod writes;
 
 pub use advice::{Evidence, Terms, advice};
-pub use candidate::{Candidate, Id, MAX_WIDTH, Pool, UNKNOWN_BYTES};
+pub use candidate::{Candidate, Id, MAX_COLUMNS, MAX_WIDTH, Pool, UNKNOWN_BYTES};
 pub use choose::Bounds;
+pub use existing::existing;
+pub use key::Key;
 pub use oracle::{Answer, Question, WhatIf};
 pub use plan::plan;
 pub use search::{Found, Task, search};
-pub use workload::{Key, Query, Uses, Weigh, Workload, workload};
+pub use workload::{Query, Uses, Weigh, Workload, workload};
 pub use writes::{Price, Windows, prices};

@@ -75,9 +75,14 @@ impl<'a> Memory<'a> {
     /// Answers to all questions; those whose answer follows from an earlier one are not asked.
     pub(super) fn ask(&mut self, pool: &mut Pool, questions: &[Question]) -> Vec<Option<Answer>> {
         self.learn_sizes(pool);
+        let sound = |question: &Question| Question {
+            alive: question.alive.iter().copied().filter(|id| !pool.is_refused(*id)).collect(),
+            ..*question
+        };
+        let questions: Vec<Question> = questions.iter().map(sound).collect();
         let mut seen: HashSet<&Question> = HashSet::new();
         let mut new = Vec::new();
-        for question in questions {
+        for question in &questions {
             if seen.insert(question) && self.known(question).is_none() {
                 new.push(question.clone());
             }

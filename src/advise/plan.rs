@@ -31,6 +31,7 @@ fn wanted(proposal: &Proposal) -> Wanted {
             name: proposal.name.clone(),
             table: proposal.table.clone(),
             using: proposal.using.clone(),
+            predicate: proposal.predicate.clone(),
             ..IndexForm::default()
         },
         estimate: proposal.estimate.clone(),

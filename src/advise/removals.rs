@@ -2,7 +2,7 @@
 //! plan of drops would be with the proposals there.
 
 use crate::ddl::{Wish, propose};
-use crate::model::advice::{Proposal, Removal};
+use crate::model::advice::{AdvisedKey, Proposal, Removal};
 use crate::model::finding::fingerprint;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{Change, FindingRef, Step};
@@ -31,13 +31,20 @@ fn built(proposal: &Proposal, database: &str) -> Index {
         schema: proposal.name.schema.clone(),
         name: proposal.name.name.clone(),
         table: proposal.table.name.clone(),
-        method: "btree".to_owned(),
-        key_columns: proposal.keys.iter().map(|key| key.column.clone()).collect(),
+        method: proposal.method.name().to_owned(),
+        key_columns: proposal.keys.iter().map(column).collect(),
+        included_columns: proposal.include.clone(),
+        predicate: proposal.predicate.clone(),
         is_valid: true,
         is_ready: true,
         is_live: true,
         ..Index::default()
     }
+}
+
+/// An expression is an empty text, as in the catalog.
+fn column(key: &AdvisedKey) -> String {
+    if key.is_expression { String::new() } else { key.column.clone() }
 }
 
 /// Plain indexes whose definition is the beginning of a proposal's, operator classes and collations included.
@@ -46,9 +53,10 @@ fn made_redundant(proposals: &[Proposal], snapshot: &Snapshot) -> Vec<Wish> {
     for index in snapshot.indexes.iter().filter(|index| index.is_valid && !index.is_unique) {
         let Some(text) = index_text(&index.definition).filter(|text| text.predicate.is_none()) else { continue };
         let begins = |proposal: &&Proposal| {
+            let holds_all = proposal.predicate.is_none();
             let is_of_table = (&proposal.table.schema, &proposal.table.name) == (&index.schema, &index.table);
             let keys = text.using.strip_suffix(')').map(|keys| format!("{keys}, "));
-            is_of_table && keys.is_some_and(|keys| proposal.using.starts_with(&keys))
+            is_of_table && holds_all && keys.is_some_and(|keys| proposal.using.starts_with(&keys))
         };
         wishes.extend(proposals.iter().find(begins).map(|proposal| wish(index, proposal)));
     }

@@ -1,11 +1,11 @@
 //! The search: explore each statement, choose for all, ask the planner about the choice, look around it,
 //! choose again, until nothing moves.
 
-use super::candidate::{Candidate, Id, MAX_WIDTH, Pool};
+use super::candidate::{Candidate, Id, Pool};
 use super::choose::{Bounds, Chooser};
 use super::explore::explore;
 use super::oracle::{Memory, Question, WhatIf};
-use super::workload::{Query, Uses};
+use super::workload::Query;
 use std::collections::BTreeSet;
 
 /// Configurations of each statement whose indexes are merged with chosen ones.
@@ -157,49 +157,55 @@ fn promising(task: &Task<'_>, memory: &Memory<'_>) -> BTreeSet<Id> {
 
 fn neighbours(id: Id, users: &[usize], task: &Task<'_>, good: &BTreeSet<Id>, pool: &Pool) -> BTreeSet<Candidate> {
     let own = pool.get(id);
-    let mut found = BTreeSet::new();
-    if own.keys.len() > 1 {
-        let keys = own.keys[..own.keys.len() - 1].to_vec();
-        found.insert(Candidate { table: own.table.clone(), keys });
-    }
+    let mut found = narrower(own);
     for at in 1..own.keys.len() {
         let mut turned = own.clone();
         turned.keys.swap(at - 1, at);
         found.insert(turned);
     }
-    let wanted: Vec<&Uses> = users.iter().filter_map(|query| task.queries[*query].tables.get(&own.table)).collect();
-    for uses in &wanted {
-        found.extend(uses.relevant().iter().filter_map(|column| own.widened(column)));
-        if uses.needed.len() <= MAX_WIDTH {
-            found.extend(uses.needed.iter().filter_map(|column| own.widened(column)));
-        }
+    let wanted = users.iter().filter_map(|query| task.queries[*query].tables.get(&own.table));
+    for uses in wanted {
+        found.extend(uses.relevant().iter().filter_map(|key| own.widened(key)));
+        found.extend(uses.carried().and_then(|columns| own.carrying(columns)));
     }
-    for other in good.iter().map(|id| pool.get(*id)).filter(|other| *other != own && other.table == own.table) {
-        if other.leading() == own.leading() {
-            found.extend(merged(own, other).into_iter().chain(merged(other, own)));
-        }
+    for other in good.iter().map(|id| pool.get(*id)).filter(|other| *other != own && other.leads_with(own)) {
+        found.extend(merged(own, other).into_iter().chain(merged(other, own)));
     }
     found
 }
 
-/// All columns of the one, then those of the other.
+/// The same without its last key, or without what it carries along.
+fn narrower(own: &Candidate) -> BTreeSet<Candidate> {
+    let mut found = BTreeSet::new();
+    if own.keys.len() > 1 {
+        let keys = own.keys[..own.keys.len() - 1].to_vec();
+        found.insert(Candidate { keys, ..own.clone() });
+    }
+    if !own.include.is_empty() {
+        found.insert(Candidate { include: Vec::new(), ..own.clone() });
+    }
+    found
+}
+
+/// All keys of the one, then those of the other; what either carries along; the rows of both.
 fn merged(one: &Candidate, other: &Candidate) -> Option<Candidate> {
     let mut all = one.clone();
     for key in &other.keys {
-        if !all.keys.iter().any(|own| own.column == key.column) {
-            if all.keys.len() >= MAX_WIDTH {
-                return None;
-            }
-            all.keys.push(key.clone());
+        if !all.keys.iter().any(|own| own.is_on(key)) {
+            all = all.widened(key)?;
         }
     }
-    (all.keys.len() > one.keys.len()).then_some(all)
+    all = all.carrying(&other.include).unwrap_or(all);
+    if one.predicate != other.predicate {
+        all.predicate = None;
+    }
+    (all != *one).then_some(all)
 }
 
 /// Statements that some plan served by an index of the same table and leading column.
 fn profiting(id: Id, task: &Task<'_>, pool: &Pool, memory: &Memory<'_>) -> Vec<usize> {
     let own = pool.get(id);
-    let is_alike = |other: &Id| pool.get(*other).table == own.table && pool.get(*other).leading() == own.leading();
+    let is_alike = |other: &Id| pool.get(*other).leads_with(own);
     let profits = |query: &usize| memory.records(*query).iter().any(|record| record.used.iter().any(is_alike));
     (0..task.queries.len()).filter(profits).collect()
 }

@@ -12,7 +12,7 @@
 //! touch blocks and write WAL. Commits are not in those times; an index hardly adds to them.
 
 use super::candidate::{Candidate, Id, Pool};
-use super::workload::root;
+use super::catalog::root;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Index, Relation, Snapshot, Statement, StatementKind};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -175,8 +175,7 @@ impl<'a> Table<'a> {
     #[allow(clippy::cast_precision_loss, reason = "counters")]
     fn hot_lost(&self, candidate: &Candidate) -> f64 {
         let rows = |statement: &&&Statement| statement.counters.rows.max(0) as f64;
-        let sets =
-            |statement: &&&Statement| candidate.keys.iter().any(|key| statement.set_columns.contains(&key.column));
+        let sets = |statement: &&&Statement| statement.set_columns.iter().any(|column| candidate.depends_on(column));
         let share = if self.updated > 0 { self.hot_updated as f64 / self.updated as f64 } else { 0.0 };
         let able: f64 = self.updates.iter().map(|statement| rows(&statement)).sum();
         // Those that cannot be HOT lower the share of all, not that of these.
@@ -193,7 +192,8 @@ impl<'a> Table<'a> {
             let filled = 1.0 - column.and_then(|column| column.null_fraction).unwrap_or(0.0);
             column.and_then(|column| column.average_width_bytes).map_or(DEFAULT_WIDTH, |bytes| bytes as f64) * filled
         };
-        let data: f64 = candidate.keys.iter().map(|key| width(&key.column)).sum();
+        let columns = candidate.keys.iter().map(|key| &key.column).chain(&candidate.include);
+        let data: f64 = columns.map(|column| width(column)).sum();
         8.0 + (data / 8.0).ceil() * 8.0
     }
 }

@@ -26,4 +26,4 @@ pub use sql::{
     statements, trimmings,
 };
 pub use state::{Half, State, state, twin};
-pub use wanted::{Draftsman, Wanted, creations, target};
+pub use wanted::{Draftsman, Drawing, Wanted, creations, target};

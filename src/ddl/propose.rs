@@ -1,14 +1,13 @@
 //! Findings to steps: what a finding wants done, judged against the others and the schema.
 
-use super::estimate::{self, Sizes};
-use super::naming::NameBook;
+use super::estimate;
 use super::quote::quoted;
 use super::sql::{inverse, statements};
-use super::wanted::target;
+use super::wanted::{Draftsman, Drawing, target};
 use crate::model::finding::{Confidence, Finding};
 use crate::model::object::{Object, ObjectKind};
-use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, Step};
-use crate::model::snapshot::{Facet, ForeignKey, Index, RelationKind, Snapshot, Tool};
+use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Left, Name, PLAN_VERSION, Plan, Step};
+use crate::model::snapshot::{Facet, ForeignKey, Index, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -98,8 +97,7 @@ struct Desk<'a> {
     /// Foreign keys are known, and with them the indexes that serve them.
     are_keys_read: bool,
     database: &'a str,
-    sizes: Sizes<'a>,
-    names: NameBook,
+    draftsman: Draftsman<'a>,
     indexes: HashMap<(&'a str, &'a str), &'a Index>,
     /// As findings name an index that does the work of another: by its path.
     paths: HashMap<String, Name>,
@@ -118,8 +116,7 @@ impl<'a> Desk<'a> {
             snapshot,
             are_keys_read: true,
             database: &snapshot.target.database,
-            sizes: Sizes::of(snapshot),
-            names: NameBook::of(snapshot),
+            draftsman: Draftsman::of(snapshot),
             indexes: indexes.collect(),
             paths: names.map(|name| (name.to_string(), name)).collect(),
             drafts: BTreeMap::new(),
@@ -170,53 +167,16 @@ impl<'a> Desk<'a> {
         };
         let key = self.snapshot.foreign_keys.iter().find(is_it).ok_or_else(gone)?;
         let table = Name::new(&key.schema, &key.table);
-        let kind = self.sizes.relation(&table).ok_or_else(gone)?.kind;
         let columns: Vec<String> = key.columns.iter().map(|column| quoted(column)).collect();
-        let leaves = self.leaves(&table)?;
-        let name = Name::new(&key.schema, &self.names.index(&key.schema, &key.table, &key.columns));
-        let leaves: Vec<Leaf> = leaves
-            .into_iter()
-            .map(|leaf| Leaf {
-                index: Name::new(&leaf.schema, &self.names.index(&leaf.schema, &leaf.name, &key.columns)),
-                table: leaf,
-                twin: None,
-            })
-            .collect();
-        let is_partitioned = kind == RelationKind::PartitionedTable;
-        let heaps: Vec<&Name> =
-            if is_partitioned { leaves.iter().map(|leaf| &leaf.table).collect() } else { vec![&table] };
-        let estimate = self.sizes.btree(&heaps, &key.columns);
-        let index = IndexForm {
-            name,
-            table: table.clone(),
+        let drawing = Drawing {
+            table,
+            words: key.columns.clone(),
+            columns: key.columns.clone(),
             using: format!("btree ({})", columns.join(", ")),
-            is_partitioned,
-            leaves,
-            ..IndexForm::default()
+            predicate: None,
         };
+        let (index, estimate) = self.draftsman.index(&drawing)?;
         Ok((Change::CreateIndex(index), estimate))
-    }
-
-    /// Leaf partitions below a table, the newest first by name; none below a plain one.
-    fn leaves(&self, table: &Name) -> Result<Vec<Name>, String> {
-        let mut found = Vec::new();
-        let of = |row: &&crate::model::snapshot::Partition| {
-            row.parent_schema == table.schema && row.parent_name == table.name
-        };
-        for row in self.snapshot.partitions.iter().filter(of) {
-            let (Some(schema), Some(name)) = (&row.schema, &row.name) else { continue };
-            if !row.is_leaf {
-                return Err("its partitions are partitioned again: index those first, one by one".to_owned());
-            }
-            let leaf = Name::new(schema, name);
-            if self.sizes.relation(&leaf).is_none() {
-                return Err(format!("its partition {leaf} is a foreign table: an index must be made over there"));
-            }
-            found.push(leaf);
-        }
-        found.sort();
-        found.reverse();
-        Ok(found)
     }
 
     fn drop_index(&self, wish: &Wish) -> Drafted {
@@ -255,7 +215,7 @@ impl<'a> Desk<'a> {
         }
         Ok((
             Change::ReindexIndex { index: form(index)?, was_valid: index.is_valid, bytes: index.bytes },
-            self.sizes.rebuild(index),
+            self.draftsman.sizes.rebuild(index),
         ))
     }
 
@@ -266,7 +226,7 @@ impl<'a> Desk<'a> {
 
     fn table(&self, wish: &Wish) -> Result<Name, String> {
         let table = Name::new(wish.object.schema.as_deref().unwrap_or_default(), &wish.object.name);
-        self.sizes.relation(&table).map(|_| table).ok_or_else(gone)
+        self.draftsman.sizes.relation(&table).map(|_| table).ok_or_else(gone)
     }
 
     fn analyze(&self, wish: &Wish) -> Drafted {
@@ -277,7 +237,7 @@ impl<'a> Desk<'a> {
     fn reset_autovacuum(&self, wish: &Wish) -> Drafted {
         const OPTION: &str = "autovacuum_enabled";
         let table = self.table(wish)?;
-        let relation = self.sizes.relation(&table).ok_or_else(gone)?;
+        let relation = self.draftsman.sizes.relation(&table).ok_or_else(gone)?;
         let set = relation.options.iter().find_map(|option| option.strip_prefix(OPTION)?.strip_prefix('='));
         let Some(from) = set.filter(|_| wish.finding.rule == "autovacuum_disabled") else {
             return Err("which value is right depends on the updates: a person must choose".to_owned());

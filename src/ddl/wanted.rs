@@ -3,29 +3,90 @@
 use super::estimate::Sizes;
 use super::naming::NameBook;
 use super::sql::{inverse, statements};
-use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Left, Name, PLAN_VERSION, Plan, PlanTarget, Step};
-use crate::model::snapshot::{Snapshot, Tool};
+use crate::model::plan::{
+    Change, Estimate, FindingRef, IndexForm, Leaf, Left, Name, PLAN_VERSION, Plan, PlanTarget, Step,
+};
+use crate::model::snapshot::{Partition, RelationKind, Snapshot, Tool};
 
 /// Draws up indexes for the tables of one snapshot. No two get the same name.
 #[derive(Debug)]
 pub struct Draftsman<'a> {
+    pub(super) sizes: Sizes<'a>,
     names: NameBook,
-    sizes: Sizes<'a>,
+    partitions: &'a [Partition],
 }
 
 impl<'a> Draftsman<'a> {
     /// For the tables of this snapshot.
     #[must_use]
     pub fn of(snapshot: &'a Snapshot) -> Self {
-        Self { names: NameBook::of(snapshot), sizes: Sizes::of(snapshot) }
+        Self { names: NameBook::of(snapshot), sizes: Sizes::of(snapshot), partitions: &snapshot.partitions }
     }
 
-    /// A B-tree on plain columns of a plain table. `using` is what stands behind USING.
-    pub fn btree(&mut self, table: &Name, columns: &[String], using: String) -> (IndexForm, Estimate) {
-        let name = Name::new(&table.schema, &self.names.index(&table.schema, &table.name, columns));
-        let form = IndexForm { name, table: table.clone(), using, ..IndexForm::default() };
-        (form, self.sizes.btree(&[table], columns))
+    /// The index with a name, and what it takes; or why it cannot be made.
+    pub fn index(&mut self, drawing: &Drawing) -> Result<(IndexForm, Estimate), String> {
+        let Drawing { table, words, columns, using, predicate } = drawing;
+        let leaves = self.leaves(table)?;
+        let name = self.named(table, words);
+        let named = |leaf: Name| Leaf { index: self.named(&leaf, words), table: leaf, twin: None };
+        let leaves = leaves.into_iter().map(named).collect::<Vec<Leaf>>();
+        let is_partitioned = self.is_partitioned(table);
+        let heaps: Vec<&Name> =
+            if is_partitioned { leaves.iter().map(|leaf| &leaf.table).collect() } else { vec![table] };
+        let estimate = self.sizes.btree(&heaps, columns);
+        let (table, using, predicate) = (table.clone(), using.clone(), predicate.clone());
+        Ok((IndexForm { name, table, using, predicate, is_partitioned, leaves, ..IndexForm::default() }, estimate))
     }
+
+    /// An index of the table can be made.
+    #[must_use]
+    pub fn can_index(&self, table: &Name) -> bool {
+        self.leaves(table).is_ok()
+    }
+
+    fn is_partitioned(&self, table: &Name) -> bool {
+        self.sizes.relation(table).is_some_and(|relation| relation.kind == RelationKind::PartitionedTable)
+    }
+
+    fn named(&mut self, table: &Name, words: &[String]) -> Name {
+        Name::new(&table.schema, &self.names.index(&table.schema, &table.name, words))
+    }
+
+    /// Leaf partitions below a table, the newest first by name; none below a plain one.
+    fn leaves(&self, table: &Name) -> Result<Vec<Name>, String> {
+        self.sizes.relation(table).ok_or("it is not there any more")?;
+        let mut found = Vec::new();
+        let of = |row: &&Partition| row.parent_schema == table.schema && row.parent_name == table.name;
+        for row in self.partitions.iter().filter(of) {
+            let (Some(schema), Some(name)) = (&row.schema, &row.name) else { continue };
+            if !row.is_leaf {
+                return Err("its partitions are partitioned again: index those first, one by one".to_owned());
+            }
+            let leaf = Name::new(schema, name);
+            if self.sizes.relation(&leaf).is_none() {
+                return Err(format!("its partition {leaf} is a foreign table: an index must be made over there"));
+            }
+            found.push(leaf);
+        }
+        found.sort();
+        found.reverse();
+        Ok(found)
+    }
+}
+
+/// An index that has no name yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Drawing {
+    /// Its table.
+    pub table: Name,
+    /// What its name is made of.
+    pub words: Vec<String>,
+    /// What its entries hold.
+    pub columns: Vec<String>,
+    /// What stands behind USING, up to WHERE.
+    pub using: String,
+    /// What stands behind WHERE.
+    pub predicate: Option<String>,
 }
 
 /// Why an index is wanted.

@@ -64,8 +64,14 @@ pub struct Proposal {
     pub name: Name,
     /// Its table.
     pub table: Name,
-    /// Its key columns in order.
+    /// Its access method.
+    pub method: Method,
+    /// Its keys in order.
     pub keys: Vec<AdvisedKey>,
+    /// Columns that are carried along for index-only scans (INCLUDE).
+    pub include: Vec<String>,
+    /// What rows it holds (WHERE); null: all.
+    pub predicate: Option<String>,
     /// What stands behind USING, `btree (user_id)`.
     pub using: String,
     /// The statement that makes it.
@@ -87,11 +93,46 @@ pub struct Proposal {
     pub caveats: Vec<Caveat>,
 }
 
-/// A key column of a proposed index.
+/// An index access method.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Equality, ranges and order.
+    #[default]
+    Btree,
+    /// Block ranges of a table in the order of the column.
+    Brin,
+    /// Values with many elements: arrays, jsonb, full text, trigrams.
+    Gin,
+    /// Ranges, geometry, nearest neighbours.
+    Gist,
+    /// Nearest neighbours of vectors by a graph (pgvector).
+    Hnsw,
+}
+
+impl Method {
+    /// Its name in `pg_am`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Btree => "btree",
+            Self::Brin => "brin",
+            Self::Gin => "gin",
+            Self::Gist => "gist",
+            Self::Hnsw => "hnsw",
+        }
+    }
+}
+
+/// A key of a proposed index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AdvisedKey {
-    /// Its name.
+    /// Name of a column, or an expression.
     pub column: String,
+    /// It is an expression.
+    pub is_expression: bool,
+    /// Operator class; null: the default of its type.
+    pub operator_class: Option<String>,
     /// DESC.
     pub is_descending: bool,
     /// NULLs come first.

@@ -1,6 +1,7 @@
 //! Expressions of EXPLAIN: which columns a condition compares, with what, and how; which columns a sort
 //! key names.
 
+use super::operand::{Operand, operand};
 use pg_query::protobuf::{
     AExpr, AExprKind, BoolExprType, BoolTestType, ColumnRef, Node, NullTestType, ScanToken, SortByDir, SortByNulls,
     Token,
@@ -10,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// A column as EXPLAIN (VERBOSE) names it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PlanColumn {
     /// Alias of its relation in the plan.
     pub alias: String,
@@ -40,11 +41,13 @@ pub struct Compared {
     pub with: Option<PlanColumn>,
 }
 
-/// One part of a sort key that is a bare column.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// One part of a sort key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ordered {
-    /// The column.
+    /// The column, or an expression over columns of one relation in its place.
     pub column: PlanColumn,
+    /// It is an expression.
+    pub is_expression: bool,
     /// DESC.
     pub is_descending: bool,
     /// NULLs come first.
@@ -98,7 +101,7 @@ fn clause(node: Option<&Node>, found: &mut BTreeSet<Compared>) {
     }
 }
 
-fn is_column(node: &Node) -> bool {
+pub(super) fn is_column(node: &Node) -> bool {
     matches!(node.node, Some(NodeEnum::ColumnRef(_)))
 }
 
@@ -135,7 +138,7 @@ fn fields(node: Option<&Node>) -> Vec<Option<&Node>> {
 }
 
 /// Aliases of the columns in an expression, and [`SUB_PLAN`].
-fn aliases(node: Option<&Node>) -> BTreeSet<String> {
+pub(super) fn aliases(node: Option<&Node>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (inner, ..) in node.and_then(|node| node.node.as_ref()).map(NodeEnum::nodes).unwrap_or_default() {
         match inner {
@@ -154,14 +157,14 @@ fn aliases(node: Option<&Node>) -> BTreeSet<String> {
 }
 
 /// What stands for a sub-plan that is run for each row: a name that no plan has, as those are qualified.
-const SUB_PLAN: &str = "pgassay_sub_plan";
+pub(super) const SUB_PLAN: &str = "pgassay_sub_plan";
 
 /// Words of a reference to a sub-plan, `(hashed SubPlan 2).col1`, `(alternatives: SubPlan 1 or hashed SubPlan 2)`.
 const REFERENCE: [&str; 11] =
     ["SubPlan", "InitPlan", "hashed", "rescan", "alternatives", "or", "returns", ":", ",", "(", ")"];
 
 /// The condition with sub-plans in words that the parser takes: a value for what is computed once.
-fn without_sub_plans(condition: &str) -> String {
+pub(super) fn without_sub_plans(condition: &str) -> String {
     let Ok(scanned) = pg_query::scan(condition) else { return condition.to_owned() };
     let range = |token: &ScanToken| Some(usize::try_from(token.start).ok()?..usize::try_from(token.end).ok()?);
     let ranges: Vec<Range<usize>> = scanned.tokens.iter().filter_map(range).collect();
@@ -263,7 +266,7 @@ pub fn extreme(output: &str, only: Option<&str>) -> Option<PlanColumn> {
     })
 }
 
-fn operator(expression: &AExpr) -> Option<&str> {
+pub(super) fn operator(expression: &AExpr) -> Option<&str> {
     match expression.name.last()?.node.as_ref()? {
         NodeEnum::String(name) => Some(&name.sval),
         _ => None,
@@ -271,7 +274,7 @@ fn operator(expression: &AExpr) -> Option<&str> {
 }
 
 /// A column, also under a cast that changes nothing for an index, as of varchar to text.
-fn bare(node: Option<&Node>) -> Option<PlanColumn> {
+pub(super) fn bare(node: Option<&Node>) -> Option<PlanColumn> {
     match node?.node.as_ref()? {
         NodeEnum::ColumnRef(column) => {
             let mut names = column.fields.iter().filter_map(|field| match field.node.as_ref() {
@@ -310,7 +313,7 @@ pub fn columns(expression: &str) -> BTreeSet<PlanColumn> {
     triples.filter_map(|three| Some(PlanColumn { alias: name(&three[0])?, column: name(&three[2])? })).collect()
 }
 
-/// A sort key when it is a bare column.
+/// A sort key when it is a column, or an expression over columns of one relation.
 #[must_use]
 pub fn sort_key(text: &str) -> Option<Ordered> {
     let parsed = pg_query::parse(&format!("select order by {text}"), ParserOptions::DEFAULT).ok()?;
@@ -324,7 +327,8 @@ pub fn sort_key(text: &str) -> Option<Ordered> {
         Ok(SortByNulls::SortbyNullsLast) => false,
         _ => is_descending,
     };
-    Some(Ordered { column: bare(sort.node.as_deref())?, is_descending, nulls_first })
+    let Operand { alias, text, is_expression } = operand(sort.node.as_deref()?)?;
+    Some(Ordered { column: PlanColumn { alias, column: text }, is_expression, is_descending, nulls_first })
 }
 
 #[cfg(test)]
@@ -423,7 +427,8 @@ mod tests {
         assert_eq!(key("o.at DESC"), Some(("at".to_owned(), true, true)));
         assert_eq!(key("o.at DESC NULLS LAST"), Some(("at".to_owned(), true, false)));
         assert_eq!(key("o.id"), Some(("id".to_owned(), false, false)));
-        assert_eq!(key("(sum(o.total)) DESC"), None);
+        assert_eq!(key("(lower(o.name)) DESC"), Some(("lower(name)".to_owned(), true, true)));
+        assert_eq!(key("(o.n + u.n)"), None);
     }
 
     proptest! {

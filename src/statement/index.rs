@@ -1,6 +1,7 @@
 //! Index definitions as texts: taken apart without being changed, and compared by what they say.
 
-use pg_query::protobuf::{IndexStmt, KeywordKind, Token};
+use super::operand::deparsed;
+use pg_query::protobuf::{IndexStmt, KeywordKind, Node, Token};
 use pg_query::{DeparseOptions, NodeEnum, ParserOptions};
 
 /// A `CREATE INDEX` as `pg_get_indexdef()` prints it, in pieces of its own text.
@@ -33,6 +34,43 @@ pub fn index_text(definition: &str) -> Option<IndexText> {
         using: definition.get(at(using.end)?..end)?.trim().to_owned(),
         predicate: predicate.and_then(|token| Some(definition.get(at(token.end)?..)?.trim().to_owned())),
     })
+}
+
+/// A key of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexKey {
+    /// Name of a column, or an expression as the parser writes it.
+    pub text: String,
+    /// It is an expression.
+    pub is_expression: bool,
+    /// It has an operator class that is not its type's default.
+    pub has_class: bool,
+}
+
+/// What an index is on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexParts {
+    /// Its keys in order.
+    pub keys: Vec<IndexKey>,
+    /// Predicate of a partial one, as the parser writes it.
+    pub predicate: Option<String>,
+}
+
+/// Reads what an index is on; none when the text is no definition.
+#[must_use]
+pub fn index_parts(definition: &str) -> Option<IndexParts> {
+    let statement = parsed(definition)?;
+    let key = |node: &Node| {
+        let NodeEnum::IndexElem(element) = node.node.as_ref()? else { return None };
+        let has_class = !element.opclass.is_empty();
+        Some(match &element.expr {
+            Some(expression) => IndexKey { text: deparsed(expression)?, is_expression: true, has_class },
+            None => IndexKey { text: element.name.clone(), is_expression: false, has_class },
+        })
+    };
+    let keys: Option<Vec<IndexKey>> = statement.index_params.iter().map(key).collect();
+    let predicate = statement.where_clause.as_deref().map(deparsed);
+    Some(IndexParts { keys: keys?, predicate: predicate.map_or(Some(None), |text| text.map(Some))? })
 }
 
 /// Two definitions make the same index on the same table, whatever its name and however it is built.
@@ -100,6 +138,18 @@ mod tests {
         assert!(!same("CREATE INDEX a ON public.t USING btree (x, y DESC) WHERE (x > 1)"));
         assert!(!same("<locked: a>"));
         assert!(!is_same_index("<locked: a>", "<locked: a>"));
+    }
+
+    #[test]
+    fn keys_are_read() {
+        let parts = index_parts(
+            "CREATE INDEX i ON public.t USING btree (lower((name)::text), \"Odd\" DESC, e text_pattern_ops) INCLUDE (x) WHERE (NOT gone)",
+        )
+        .expect("a definition");
+        let keys: Vec<_> = parts.keys.iter().map(|key| (key.text.as_str(), key.is_expression, key.has_class)).collect();
+        assert_eq!(keys, [("lower(name::text)", true, false), ("Odd", false, false), ("e", false, true)]);
+        assert_eq!(parts.predicate.as_deref(), Some("NOT gone"));
+        assert_eq!(index_parts("<locked: i>"), None);
     }
 
     #[test]

@@ -2,13 +2,13 @@
 
 use super::{Hypopg, Probe, Question};
 use crate::advise::{
-    Bounds, Candidate, Found, Key, Pool, Price, Query, Task, Weigh, Windows, Workload, prices, search, workload,
+    Bounds, Found, Pool, Price, Query, Task, Weigh, Windows, Workload, existing, prices, search, workload,
 };
-use crate::model::plan::Name;
-use crate::model::snapshot::{RelationKind, Snapshot};
+use crate::ddl::Draftsman;
+use crate::model::snapshot::{Relation, RelationName, Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
-use crate::statement::ColumnType;
-use std::collections::BTreeSet;
+use crate::statement::{ColumnType, Repaired};
+use std::collections::HashMap;
 use tokio::runtime::Handle;
 
 /// How to search.
@@ -62,11 +62,13 @@ pub async fn consult(
 ) -> Result<Consulted, ConsultError> {
     let extension = snapshot.extensions.iter().find(|row| row.name == "hypopg");
     let schema = extension.map(|row| row.schema.clone()).ok_or(ConsultError::NoHypopg)?;
-    let workload = of_plain_tables(workload(snapshot), snapshot);
-    let (workload, probes) = probes(reader, snapshot, workload, column_type).await?;
+    let (snapshot, asked) = asked(reader, snapshot, column_type).await?;
+    let mut workload = workload(&snapshot);
+    of_indexable_tables(&mut workload, &snapshot);
+    let probes = probes(reader, &workload, asked, column_type).await?;
     let mut oracle = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
-    let mut pool = Pool::new(existing(snapshot));
-    let priced = consultation.windows.map(|windows| (snapshot.clone(), windows));
+    let mut pool = Pool::new(existing(&snapshot));
+    let priced = consultation.windows.map(|windows| (snapshot, windows));
     let searched = tokio::task::spawn_blocking(move || {
         let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
         let task = Task {
@@ -92,43 +94,71 @@ pub async fn consult(
     searched.await.map_err(|_| ConsultError::Ended)
 }
 
-/// Without partitioned tables, whose indexes are made partition by partition: that is not advised on.
-fn of_plain_tables(mut workload: Workload, snapshot: &Snapshot) -> Workload {
-    let partitioned = snapshot.relations.iter().filter(|row| row.kind == RelationKind::PartitionedTable);
-    let partitioned: BTreeSet<Name> = partitioned.map(|row| Name::new(&row.schema, &row.name)).collect();
-    for query in &mut workload.queries {
-        query.tables.retain(|table, _| !partitioned.contains(table));
-    }
-    workload.queries.retain(|query| !query.tables.is_empty());
-    workload
-}
+/// A statement as the server takes it, by its fingerprint.
+type Asked = HashMap<String, (Probe, Repaired)>;
 
-/// Statements that can be asked about; the others are counted.
-async fn probes(
+/// Plans all statements anew, as the planner of now sees them. The plans show literals of views and policies, which
+/// a snapshot does not keep: partial indexes are made of them.
+async fn asked(
     reader: &Reader,
     snapshot: &Snapshot,
-    mut workload: Workload,
     column_type: &ColumnType<'_>,
-) -> Result<(Workload, Vec<Probe>), ReadError> {
-    let mut kept = Vec::new();
-    let mut probes = Vec::new();
-    for query in std::mem::take(&mut workload.queries) {
+) -> Result<(Snapshot, Asked), ReadError> {
+    let statements: HashMap<&str, &Statement> =
+        snapshot.statements.iter().map(|row| (row.fingerprint.as_str(), row)).collect();
+    let mut asked = Asked::new();
+    let mut plans = snapshot.plans.clone();
+    for plan in plans.iter_mut().filter(|plan| plan.plan.is_some()) {
+        let Some(statement) = statements.get(plan.fingerprint.as_str()) else { continue };
         let question = Question {
             database: &snapshot.target.database,
-            fingerprint: &query.fingerprint,
-            text: &query.text,
-            search_path: &query.search_path,
+            fingerprint: &plan.fingerprint,
+            text: &statement.text,
+            search_path: &plan.search_path,
         };
         match Hypopg::repaired(reader, snapshot.server.major(), question, column_type).await {
-            Ok((probe, repaired)) => {
-                probes.push((probe, repaired, query.tables.keys().cloned().collect()));
-                kept.push(query);
+            Ok((probe, repaired, fresh)) => {
+                let probe = if names_views(statement, snapshot) { probe.without_partial() } else { probe };
+                asked.insert(plan.fingerprint.clone(), (probe, repaired));
+                plan.plan = Some(fresh);
             }
-            Err((code, _)) => *workload.unplanned.entry(code.to_owned()).or_default() += 1,
+            Err((code, _)) => (plan.plan, plan.unplannable) = (None, Some(code.to_owned())),
         }
     }
-    let probes = Hypopg::typical(reader, probes, column_type).await?;
-    Ok((Workload { queries: kept, ..workload }, probes))
+    Ok((Snapshot { plans, ..snapshot.clone() }, asked))
+}
+
+/// It names a relation that is no table: a view, for all that is known.
+fn names_views(statement: &Statement, snapshot: &Snapshot) -> bool {
+    let is_table = |name: &RelationName| {
+        let is_it =
+            |row: &Relation| row.name == name.name && name.schema.as_ref().is_none_or(|schema| *schema == row.schema);
+        snapshot.relations.iter().any(is_it)
+    };
+    !statement.relations.iter().all(is_table)
+}
+
+/// Without tables that no index can be made on, as partitions of theirs are elsewhere.
+fn of_indexable_tables(workload: &mut Workload, snapshot: &Snapshot) {
+    let draftsman = Draftsman::of(snapshot);
+    for query in &mut workload.queries {
+        query.tables.retain(|table, _| draftsman.can_index(table));
+    }
+    workload.queries.retain(|query| !query.tables.is_empty());
+}
+
+/// What is asked about each statement of the workload, in order.
+async fn probes(
+    reader: &Reader,
+    workload: &Workload,
+    mut asked: Asked,
+    column_type: &ColumnType<'_>,
+) -> Result<Vec<Probe>, ReadError> {
+    let of = |query: &Query| {
+        let (probe, repaired) = asked.remove(&query.fingerprint)?;
+        Some((probe, repaired, query.tables.keys().cloned().collect()))
+    };
+    Hypopg::typical(reader, workload.queries.iter().filter_map(of).collect(), column_type).await
 }
 
 #[allow(clippy::cast_precision_loss, reason = "weights")]
@@ -137,23 +167,4 @@ fn weight(query: &Query, weigh: Weigh) -> f64 {
         Weigh::Time => query.total_ms,
         Weigh::Calls => query.calls as f64,
     }
-}
-
-/// The B-trees that are there already.
-fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
-    let plain = snapshot.indexes.iter().filter(|index| {
-        index.method == "btree" && index.is_valid && index.predicate.is_none() && index.expressions.is_none()
-    });
-    plain
-        .map(|index| Candidate {
-            table: Name::new(&index.schema, &index.table),
-            keys: (index.key_columns.iter().zip(&index.orders))
-                .map(|(column, order)| Key {
-                    column: column.clone(),
-                    is_descending: order & 1 != 0,
-                    nulls_first: order & 2 != 0,
-                })
-                .collect(),
-        })
-        .collect()
 }

@@ -3,7 +3,7 @@
 
 use super::values::Values;
 use super::{Question as Statement, message, planned};
-use crate::advise::{Answer, Candidate, Id, Key, Pool, Question, UNKNOWN_BYTES, WhatIf};
+use crate::advise::{Answer, Candidate, Id, Pool, Question, UNKNOWN_BYTES, WhatIf};
 use crate::ddl::{literal, qualified, quoted};
 use crate::model::plan::Name;
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
@@ -22,6 +22,17 @@ pub struct Probe {
     explain: String,
     /// Its text, with typical values for its parameters.
     bound: Option<Bound>,
+    /// It may be asked about with partial indexes.
+    takes_partial: bool,
+}
+
+impl Probe {
+    /// The same, never asked about with partial indexes: where a view is read, those have brought servers down
+    /// (HypoPG #116).
+    #[must_use]
+    pub fn without_partial(self) -> Self {
+        Self { takes_partial: false, ..self }
+    }
 }
 
 /// A statement and values for its parameters.
@@ -80,23 +91,24 @@ impl Hypopg {
         statement: Statement<'_>,
         column_type: &ColumnType<'_>,
     ) -> Result<Probe, (&'static str, String)> {
-        Self::repaired(reader, major, statement, column_type).await.map(|(probe, _)| probe)
+        Self::repaired(reader, major, statement, column_type).await.map(|(probe, ..)| probe)
     }
 
-    /// As [`Hypopg::probe`], with the text as the server takes it.
+    /// As [`Hypopg::probe`], with the text as the server takes it, and its plan with literals of views.
     pub async fn repaired(
         reader: &Reader,
         major: i32,
         statement: Statement<'_>,
         column_type: &ColumnType<'_>,
-    ) -> Result<(Probe, Repaired), (&'static str, String)> {
-        let (repaired, _) = planned(reader, major, statement, column_type).await?;
+    ) -> Result<(Probe, Repaired, Value), (&'static str, String)> {
+        let (repaired, plan) = planned(reader, major, statement, column_type).await?;
         let probe = Probe {
             search_path: statement.search_path.to_owned(),
             explain: message(&repaired, major, "format json"),
             bound: None,
+            takes_partial: true,
         };
-        Ok((probe, repaired))
+        Ok((probe, repaired, plan))
     }
 
     /// The same statements with typical values for their parameters, where some are known and the planner takes
@@ -169,8 +181,8 @@ impl WhatIf for Hypopg {
 
 /// `CREATE INDEX` without a name, as HypoPG takes it.
 pub(super) fn definition(candidate: &Candidate) -> String {
-    let keys: Vec<String> = candidate.keys.iter().map(Key::sql).collect();
-    format!("CREATE INDEX ON {} USING btree ({})", qualified(&candidate.table), keys.join(", "))
+    let rows = candidate.predicate.as_ref().map(|predicate| format!(" WHERE {predicate}")).unwrap_or_default();
+    format!("CREATE INDEX ON {} USING {}{rows}", qualified(&candidate.table), candidate.using())
 }
 
 impl Session {
@@ -188,7 +200,8 @@ impl Session {
 
     /// One message: away with what is not asked about, in with what is, explain.
     async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<Answer> {
-        let wanted: BTreeSet<Id> = alive.iter().copied().collect();
+        let is_sent = |id: &Id| probe.takes_partial || pool.get(*id).predicate.is_none();
+        let wanted: BTreeSet<Id> = alive.iter().copied().filter(is_sent).collect();
         let gone: Vec<Id> = self.alive.keys().filter(|id| !wanted.contains(id)).copied().collect();
         let new: Vec<Id> = wanted.iter().filter(|id| !self.alive.contains_key(id)).copied().collect();
         let mut message = String::new();

@@ -38,7 +38,10 @@ pub struct Question<'a> {
 /// Asks for the generic plan of a statement.
 pub async fn plan(reader: &Reader, major: i32, question: Question<'_>, column_type: &ColumnType<'_>) -> Plan {
     let (plan, unplannable, error) = match planned(reader, major, question, column_type).await {
-        Ok((_, plan)) => (Some(plan), None, None),
+        Ok((_, mut plan)) => {
+            redact_plan(&mut plan);
+            (Some(plan), None, None)
+        }
         Err((code, words)) => (None, Some(code.to_owned()), Some(words)),
     };
     Plan {
@@ -51,7 +54,7 @@ pub async fn plan(reader: &Reader, major: i32, question: Question<'_>, column_ty
     }
 }
 
-/// The statement as the server takes it, and its plan; or a code and words why there is none. Each refusal that tells the type of a parameter is
+/// The statement as the server takes it, and its plan, which shows literals of views and policies; or a code and words why there is none. Each refusal that tells the type of a parameter is
 /// followed by another attempt.
 async fn planned(
     reader: &Reader,
@@ -65,10 +68,7 @@ async fn planned(
             repair(question.text, column_type, &casts).map_err(|error| ("not_plannable", error.to_string()))?;
         let script = script(&repaired, major);
         let error = match reader.explain(&script, question.search_path).await {
-            Ok(mut plan) => {
-                redact_plan(&mut plan);
-                return Ok((repaired, plan));
-            }
+            Ok(plan) => return Ok((repaired, plan)),
             Err(error) => error,
         };
         let refusal = Refusal {

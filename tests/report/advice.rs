@@ -1,10 +1,11 @@
 //! Advice in its forms: golden texts, the published schema, texts that mean harm.
 
 use super::shop;
-use pgassay::advise::plan;
+use pgassay::advise::{Key, plan};
 use pgassay::ddl::{script, sound};
 use pgassay::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Removal, Served, StatementsAccount, WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Method, Proposal, Removal, Served, StatementsAccount,
+    WorkloadCost,
 };
 use pgassay::model::plan::{Estimate, Name, PlanTarget};
 use pgassay::model::snapshot::Tool;
@@ -36,10 +37,10 @@ fn proposal(id: u32, table: &str, columns: &[&str], serves: Vec<Served>) -> Prop
         definition: format!("CREATE INDEX CONCURRENTLY {} ON shop.{table} USING {using}", name.name),
         name,
         table: Name::new("shop", table),
-        keys: columns
-            .iter()
-            .map(|column| AdvisedKey { column: (*column).to_owned(), is_descending: false, nulls_first: false })
-            .collect(),
+        keys: columns.iter().map(|column| AdvisedKey::from(&Key::ascending(column))).collect(),
+        method: Method::Btree,
+        include: Vec::new(),
+        predicate: None,
         using,
         estimate: Estimate {
             bytes: 31_142_000,

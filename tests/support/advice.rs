@@ -1,6 +1,6 @@
 //! Cases of `fixtures/advice/cases.sql`, and whether advice is what a case wants.
 
-use pgassay::advise::{Candidate, Key};
+use pgassay::advise::Candidate;
 use pgassay::whatif::Consulted;
 
 /// A case.
@@ -44,16 +44,11 @@ pub(crate) fn advised(consulted: &Consulted) -> Vec<String> {
 }
 
 fn words(candidate: &Candidate) -> String {
-    let key = |key: &Key| {
-        let order = match (key.is_descending, key.nulls_first) {
-            (true, true) => " desc",
-            (true, false) => " desc nulls last",
-            (false, true) => " nulls first",
-            (false, false) => "",
-        };
-        format!("{}{order}", key.column)
-    };
-    format!("{} ({})", candidate.table.name, candidate.keys.iter().map(key).collect::<Vec<_>>().join(", "))
+    let using = candidate.using();
+    let using = using.strip_prefix("btree ").unwrap_or(&using).replace(" NULLS", " nulls").replace(" LAST", " last");
+    let using = using.replace(" FIRST", " first").replace(" DESC", " desc").replace("INCLUDE", "include");
+    let rows = candidate.predicate.as_ref().map(|predicate| format!(" where {predicate}")).unwrap_or_default();
+    format!("{} {using}{rows}", candidate.table.name)
 }
 
 /// One of the sets is the advice, each wish being met by one index.

@@ -20,7 +20,7 @@ fn query(fingerprint: &str, total_ms: f64) -> Query {
 }
 
 fn candidate(table: &str, columns: &[&str]) -> Candidate {
-    Candidate { table: Name::new("s", table), keys: columns.iter().map(|column| Key::ascending(column)).collect() }
+    Candidate::btree(&Name::new("s", table), columns.iter().map(|column| Key::ascending(column)).collect())
 }
 
 fn pool() -> Pool {

@@ -48,7 +48,7 @@ fn snapshot() -> Snapshot {
 fn price(snapshot: &Snapshot, columns: &[&str]) -> Price {
     let mut pool = Pool::new(BTreeSet::new());
     let keys = columns.iter().map(|column| Key::ascending(column)).collect();
-    pool.add(Candidate { table: Name::new("s", "t"), keys });
+    pool.add(Candidate::btree(&Name::new("s", "t"), keys));
     pool.learn_sizes([8192 * 100]);
     prices(snapshot, &pool, HOUR)[0]
 }

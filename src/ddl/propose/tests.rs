@@ -1,7 +1,7 @@
 //! Findings in, steps out.
 
 use super::*;
-use crate::model::snapshot::{Partition, Relation, TargetInfo};
+use crate::model::snapshot::{Partition, Relation, RelationKind, TargetInfo};
 use chrono::DateTime;
 
 const DATABASE: &str = "shop";

@@ -1,0 +1,77 @@
+//! What advice knows of tables: by name, and a partition by the table it belongs to.
+
+use super::operators::Operators;
+use crate::model::plan::Name;
+use crate::model::snapshot::{Column, Index, Relation, Snapshot};
+use std::collections::{BTreeSet, HashMap};
+
+/// The table at the top that a partition belongs to, as far as it is known.
+pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), &'a Relation>) -> &'a Relation {
+    let mut row = row;
+    while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
+        let Some(parent) = by_name.get(&(schema.as_str(), name.as_str())) else { break };
+        row = parent;
+    }
+    row
+}
+/// Relations, indexes and columns by their names.
+pub(super) struct Catalog<'a> {
+    relations: HashMap<(&'a str, &'a str), &'a Relation>,
+    pub(super) indexes: HashMap<(&'a str, &'a str), &'a Index>,
+    columns: HashMap<(&'a str, &'a str, &'a str), &'a Column>,
+    /// Average widths of rows, in bytes.
+    rows: HashMap<(&'a str, &'a str), i64>,
+    pub(super) operators: Operators<'a>,
+}
+
+/// A relation of this size is worth an index of block ranges, in bytes: a thousand ranges of 128 blocks.
+const HUGE: i64 = 1 << 30;
+
+/// Correlation of physical and logical order from which block ranges are told apart.
+const IN_ORDER: f64 = 0.99;
+
+impl<'a> Catalog<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        let relations = snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row));
+        let indexes = snapshot.indexes.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row));
+        let mut rows: HashMap<(&str, &str), i64> = HashMap::new();
+        for column in &snapshot.columns {
+            let width = column.average_width_bytes.unwrap_or(0);
+            *rows.entry((column.schema.as_str(), column.relation.as_str())).or_default() += width;
+        }
+        let columns = snapshot.columns.iter();
+        let columns = columns.map(|row| ((row.schema.as_str(), row.relation.as_str(), row.name.as_str()), row));
+        Self {
+            relations: relations.collect(),
+            indexes: indexes.collect(),
+            columns: columns.collect(),
+            rows,
+            operators: Operators::of(snapshot),
+        }
+    }
+
+    pub(super) fn column(&self, table: &Name, column: &str) -> Option<&'a Column> {
+        self.columns.get(&(table.schema.as_str(), table.name.as_str(), column)).copied()
+    }
+
+    /// These columns are more than half of the row, by average widths.
+    pub(super) fn is_most(&self, table: &Name, columns: &BTreeSet<String>) -> bool {
+        let width = |column: &Column| column.average_width_bytes.unwrap_or(0);
+        let row: i64 = self.rows.get(&(table.schema.as_str(), table.name.as_str())).copied().unwrap_or(0);
+        let own: i64 = columns.iter().filter_map(|column| self.column(table, column)).map(width).sum();
+        2 * own > row && row > 0
+    }
+
+    /// Rows of a huge table lie in the order of this column.
+    pub(super) fn is_in_order(&self, table: &Name, column: &str) -> bool {
+        let relation = self.relations.get(&(table.schema.as_str(), table.name.as_str()));
+        let correlation = self.column(table, column).and_then(|column| column.correlation).unwrap_or(0.0);
+        relation.is_some_and(|relation| relation.bytes >= HUGE) && correlation.abs() >= IN_ORDER
+    }
+
+    /// The table, or the one at the top that it is a partition of: an index is made there.
+    pub(super) fn table(&self, schema: &str, name: &str) -> Option<Name> {
+        let row = root(self.relations.get(&(schema, name))?, &self.relations);
+        Some(Name::new(&row.schema, &row.name))
+    }
+}

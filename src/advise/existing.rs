@@ -1,0 +1,63 @@
+//! The indexes that are there, in the form of candidates: what they serve needs no other.
+
+use super::candidate::Candidate;
+use super::key::Key;
+use crate::model::advice::Method;
+use crate::model::plan::Name;
+use crate::model::snapshot::{Index, Snapshot};
+use crate::statement::index_parts;
+use std::collections::BTreeSet;
+
+const METHODS: [Method; 5] = [Method::Btree, Method::Brin, Method::Gin, Method::Gist, Method::Hnsw];
+
+/// The valid indexes of a snapshot.
+#[must_use]
+pub fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
+    snapshot.indexes.iter().filter(|index| index.is_valid).filter_map(candidate).collect()
+}
+
+fn candidate(index: &Index) -> Option<Candidate> {
+    let parts = index_parts(&index.definition)?;
+    let keys = parts.keys.into_iter().enumerate().map(|(at, key)| {
+        let class = index.operator_classes.get(at).filter(|_| key.has_class);
+        let class = class.map(|class| class.strip_prefix("pg_catalog.").unwrap_or(class).to_owned());
+        let order = index.orders.get(at).copied().unwrap_or_default();
+        Key { class, column: key.text, is_expression: key.is_expression, ..Key::default() }.in_order(order)
+    });
+    Some(Candidate {
+        table: Name::new(&index.schema, &index.table),
+        method: *METHODS.iter().find(|method| method.name() == index.method)?,
+        keys: keys.collect(),
+        include: index.included_columns.clone(),
+        predicate: parts.predicate,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_told_as_a_candidate() {
+        let index = Index {
+            schema: "s".into(),
+            table: "t".into(),
+            method: "btree".into(),
+            definition:
+                "CREATE INDEX i ON s.t USING btree (lower(a), b DESC, c text_pattern_ops) INCLUDE (d) WHERE (e IS NULL)"
+                    .into(),
+            operator_classes: vec![
+                "pg_catalog.text_ops".into(),
+                "pg_catalog.int4_ops".into(),
+                "pg_catalog.text_pattern_ops".into(),
+            ],
+            included_columns: vec!["d".into()],
+            orders: vec![0, 3, 0],
+            ..Index::default()
+        };
+        let told = candidate(&index).expect("a candidate");
+        assert_eq!(told.using(), "btree (lower(a), b DESC, c text_pattern_ops) INCLUDE (d)");
+        assert_eq!(told.predicate.as_deref(), Some("e IS NULL"));
+        assert_eq!(candidate(&Index { method: "hash".into(), ..index }), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! Which access method and operator class serve an operator of a type, beyond what B-trees do
+//! (PostgreSQL documentation, "Built-in GIN Operator Classes", "Built-in GiST Operator Classes", pg_trgm; pgvector).
+
+use super::key::Key;
+use crate::model::advice::Method;
+use crate::model::snapshot::{Extension, Snapshot};
+
+/// A kind of column, by what `format_type()` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Jsonb,
+    Array,
+    Text,
+    Tsvector,
+    Range,
+    Inet,
+    Geometry,
+    Vector,
+    Halfvec,
+}
+
+/// Kind, operators, method, operator class and the extension that brings it.
+type Row = (Kind, &'static [&'static str], Method, Option<&'static str>, Option<&'static str>);
+
+const TABLE: [Row; 13] = [
+    // Smaller and quicker than the default class, which only `?` and its kin need.
+    (Kind::Jsonb, &["@>", "@?", "@@"], Method::Gin, Some("jsonb_path_ops"), None),
+    (Kind::Jsonb, &["?", "?|", "?&"], Method::Gin, None, None),
+    (Kind::Array, &["@>", "&&", "<@"], Method::Gin, None, None),
+    (Kind::Tsvector, &["@@"], Method::Gin, None, None),
+    (Kind::Text, &["~~", "~~*", "~", "~*"], Method::Gin, Some("gin_trgm_ops"), Some("pg_trgm")),
+    (Kind::Range, &["&&", "@>", "<@", "<<", ">>", "&<", "&>", "-|-"], Method::Gist, None, None),
+    (Kind::Inet, &["<<", "<<=", ">>", ">>=", "&&"], Method::Gist, Some("inet_ops"), None),
+    (Kind::Geometry, &["&&", "@>", "<@", "<<", ">>", "<->"], Method::Gist, None, None),
+    (Kind::Vector, &["<->"], Method::Hnsw, Some("vector_l2_ops"), Some("vector")),
+    (Kind::Vector, &["<=>"], Method::Hnsw, Some("vector_cosine_ops"), Some("vector")),
+    (Kind::Vector, &["<#>"], Method::Hnsw, Some("vector_ip_ops"), Some("vector")),
+    (Kind::Halfvec, &["<->"], Method::Hnsw, Some("halfvec_l2_ops"), Some("vector")),
+    (Kind::Halfvec, &["<=>"], Method::Hnsw, Some("halfvec_cosine_ops"), Some("vector")),
+];
+
+fn kind(type_name: &str) -> Option<Kind> {
+    let bare = type_name.split('(').next().unwrap_or_default().trim();
+    let bare = bare.rsplit_once('.').map_or(bare, |(_, name)| name);
+    Some(match bare {
+        _ if type_name.ends_with("[]") => Kind::Array,
+        "jsonb" => Kind::Jsonb,
+        "text" | "character varying" => Kind::Text,
+        "tsvector" => Kind::Tsvector,
+        "inet" | "cidr" => Kind::Inet,
+        "point" | "box" | "polygon" | "circle" => Kind::Geometry,
+        "vector" => Kind::Vector,
+        "halfvec" => Kind::Halfvec,
+        name if name.ends_with("range") => Kind::Range,
+        _ => return None,
+    })
+}
+
+/// The operators of a server that other indexes than B-trees serve.
+#[derive(Debug)]
+pub(super) struct Operators<'a>(&'a [Extension]);
+
+impl<'a> Operators<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        Self(&snapshot.extensions)
+    }
+
+    /// The index that serves this operator of a column; none where no method does, or its extension is not there.
+    pub(super) fn serving(&self, column: &str, type_name: &str, operator: &str) -> Option<(Method, Key)> {
+        let kind = kind(type_name)?;
+        let (.., method, class, extension) = TABLE.iter().find(|row| row.0 == kind && row.1.contains(&operator))?;
+        let schema = match extension {
+            Some(name) => Some(&self.0.iter().find(|row| row.name == *name)?.schema),
+            None => None,
+        };
+        let class = class.map(|class| schema.map_or_else(|| class.to_owned(), |schema| format!("{schema}.{class}")));
+        Some((*method, Key { class, ..Key::ascending(column) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::Tool;
+    use chrono::DateTime;
+
+    fn served(type_name: &str, operator: &str, extensions: &[&str]) -> Option<String> {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        let extension =
+            |name: &&str| Extension { name: (*name).to_owned(), schema: "ext".to_owned(), ..Extension::default() };
+        snapshot.extensions = extensions.iter().map(extension).collect();
+        let (method, key) = Operators::of(&snapshot).serving("c", type_name, operator)?;
+        Some(format!("{} ({})", method.name(), key.sql()))
+    }
+
+    #[test]
+    fn operators_have_their_index() {
+        for (type_name, operator, extensions, expected) in [
+            ("jsonb", "@>", &[][..], Some("gin (c jsonb_path_ops)")),
+            ("jsonb", "?", &[], Some("gin (c)")),
+            ("text[]", "&&", &[], Some("gin (c)")),
+            ("character varying(60)[]", "@>", &[], Some("gin (c)")),
+            ("tsvector", "@@", &[], Some("gin (c)")),
+            ("tstzrange", "&&", &[], Some("gist (c)")),
+            ("int4multirange", "@>", &[], Some("gist (c)")),
+            ("inet", "<<=", &[], Some("gist (c inet_ops)")),
+            ("text", "~~", &[], None),
+            ("character varying(60)", "~~*", &["pg_trgm"], Some("gin (c ext.gin_trgm_ops)")),
+            ("ext.vector(768)", "<=>", &["vector"], Some("hnsw (c ext.vector_cosine_ops)")),
+            ("integer", "@>", &[], None),
+            ("json", "@>", &[], None),
+        ] {
+            assert_eq!(served(type_name, operator, extensions).as_deref(), expected, "{type_name} {operator}");
+        }
+    }
+}
