@@ -2,7 +2,7 @@
 
 use super::build;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::saturation::{PoolLoad, PoolerLoad, Saturation};
+use crate::model::saturation::{LimitUse, PoolLoad, PoolerLoad, Saturation};
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::table::Table;
 use crate::pool::{Evidence, Terms, assess};
@@ -34,6 +34,14 @@ struct PoolRow {
     mean_used_pct: Option<f64>,
     /// Peak of them. {pct | SHOW POOLS sv_active ÷ pool_size}
     peak_used_pct: Option<f64>,
+    /// Of PgBouncer's limits on the database and the user the one nearest to be reached; none without a limit. {text | max_db_connections, max_user_connections}
+    nearest_limit: Option<String>,
+    /// Most server connections under that limit at a look. {connections | SHOW POOLS}
+    nearest_limit_peak: Option<i64>,
+    /// That limit. {connections | SHOW DATABASES, SHOW CONFIG}
+    nearest_limit_size: Option<i64>,
+    /// Share of it in use at the peak. {pct | nearest_limit_peak ÷ nearest_limit_size}
+    nearest_limit_used_pct: Option<f64>,
     /// Clients connected, mean. {clients | SHOW POOLS}
     clients: f64,
     /// Clients waiting for a connection, mean. {clients | SHOW POOLS cl_waiting}
@@ -76,6 +84,8 @@ fn seen(snapshot: &Snapshot) -> Saturation {
 fn pool_row(pooler: &PoolerLoad, pool: PoolLoad) -> (Object, PoolRow) {
     let name = format!("{}/{}/{}", pooler.name, pool.database, pool.user);
     let size = pool.pool_size.filter(|size| *size > 0);
+    let used = |row: &LimitUse| 100.0 * row.peak as f64 / row.limit.max(1) as f64;
+    let nearest = pool.limits.into_iter().max_by(|a, b| used(a).total_cmp(&used(b)));
     let row = PoolRow {
         pgbouncer: pooler.name.clone(),
         verdict: pool.judgement.verdict.name(),
@@ -86,6 +96,10 @@ fn pool_row(pooler: &PoolerLoad, pool: PoolLoad) -> (Object, PoolRow) {
         setting_lines: pool.settings.into_iter().map(|change| change.line).collect(),
         mean_used_pct: size.map(|size| 100.0 * pool.active.mean / size as f64),
         peak_used_pct: pool.used_pct,
+        nearest_limit_peak: nearest.as_ref().map(|row| row.peak),
+        nearest_limit_size: nearest.as_ref().map(|row| row.limit),
+        nearest_limit_used_pct: nearest.as_ref().map(used),
+        nearest_limit: nearest.map(|row| row.of),
         clients: pool.clients.mean,
         clients_waiting: pool.waiting.mean,
         mean_wait_ms: pool.flow.map(|flow| flow.wait_ms),

@@ -183,14 +183,14 @@ pub struct WaitShare {
     pub share: f64,
 }
 
-/// A connection limit and the most that was used of it.
+/// A limit on connections to the server, and the most that was used of it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct LimitUse {
-    /// `role app` or `database shop`.
+    /// `role app`, `database shop`, `max_db_connections of shop`.
     pub of: String,
-    /// Most sessions at a look.
+    /// Most at a look.
     pub peak: i64,
-    /// CONNECTION LIMIT.
+    /// The limit.
     pub limit: i64,
 }
 
@@ -272,6 +272,8 @@ pub struct PoolLoad {
     pub client_states: BTreeMap<String, i64>,
     /// Server connections by state when the sample began.
     pub server_states: BTreeMap<String, i64>,
+    /// PgBouncer's limits on the database and on the user, with the most server connections they had.
+    pub limits: Vec<LimitUse>,
     /// Peak of the active ones as a share of the size, in percent.
     pub used_pct: Option<f64>,
     /// The longest that the first in the queue had waited, in milliseconds.

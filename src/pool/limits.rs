@@ -44,6 +44,29 @@ enum Limit {
     Unseen,
 }
 
+/// PgBouncer's limits on the database and on the user of a pool, and the most connections they had.
+pub(super) fn of_pooler(measured: &Measured<'_>) -> Vec<LimitUse> {
+    let pooler = measured.pooler;
+    let own = measured.entry.and_then(|row| row.max_connections);
+    let by_database = own.or(pooler.settings.max_db_connections).filter(|limit| *limit > 0);
+    let own = pooler.users.iter().find(|row| row.name == measured.user).and_then(|row| row.max_connections);
+    let by_user = own.or(pooler.settings.max_user_connections).filter(|limit| *limit > 0);
+    let peak = |is_meant: &dyn Fn(&PoolCounts) -> bool| {
+        pooler.looks.iter().map(|look| servers(look, is_meant)).max().unwrap_or(0)
+    };
+    let database = by_database.map(|limit| LimitUse {
+        of: format!("max_db_connections of {}", measured.database),
+        peak: peak(&|pool| pool.database == measured.database),
+        limit,
+    });
+    let user = by_user.map(|limit| LimitUse {
+        of: format!("max_user_connections of {}", measured.user),
+        peak: peak(&|pool| pool.user == measured.user),
+        limit,
+    });
+    database.into_iter().chain(user).collect()
+}
+
 fn find(case: &Case<'_>) -> Limit {
     let measured = case.measured;
     let pooler = measured.pooler;

@@ -129,6 +129,7 @@ fn pool_load(
         servers: measured.servers,
         client_states: measured.states(&measured.pooler.clients),
         server_states: measured.states(&measured.pooler.servers),
+        limits: limits::of_pooler(measured),
         used_pct: measured.used_pct(),
         max_wait_ms: measured.max_wait_ms,
         flow,

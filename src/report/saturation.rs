@@ -132,6 +132,7 @@ fn pool_lines(pool: &PoolLoad) -> Vec<String> {
     let reserve =
         if pool.reserve_pool_size > 0 { format!(" and {} in reserve", pool.reserve_pool_size) } else { String::new() };
     text.push(format!("{mode} mode, {size}{reserve}; clients: {}", told(pool.clients)));
+    text.extend(pool.limits.iter().map(|row| format!("{}: {} of {} at the peak", row.of, row.peak, row.limit)));
     text.push(format!("active  {}  {}", line(&pool.series, |point| point.active), told(pool.active)));
     text.push(format!("waiting {}  {}", line(&pool.series, |point| point.waiting), told(pool.waiting)));
     let states = [("clients", &pool.client_states), ("server connections", &pool.server_states)];

@@ -30,6 +30,7 @@ const UNASKED: &[&str] = &[
     "lock_wait_share",
     "lwlock_wait_share",
     "pool_database_slow",
+    "pool_limit_near",
     "pool_limited_elsewhere",
     "pool_nearly_full",
     "pool_oversized",
@@ -133,7 +134,7 @@ fn aged(snapshot: &Snapshot) -> Snapshot {
 
 /// Rules about what the server counts from 14 on.
 fn since_14(rule: &str) -> bool {
-    matches!(rule, "statements_evicting" | "wal_buffers_full")
+    matches!(rule, "sessions_lost" | "statements_evicting" | "wal_buffers_full")
 }
 
 fn young(major: i32) -> &'static [&'static str] {

@@ -66,6 +66,7 @@ fn pool(database: &str) -> PoolLoad {
         servers: Spread { mean: 2.0, peak: 2 },
         client_states: [("active".to_owned(), 18), ("waiting".to_owned(), 12)].into(),
         server_states: [("active".to_owned(), 2)].into(),
+        limits: vec![LimitUse { of: format!("max_db_connections of {database}"), peak: 2, limit: 10 }],
         used_pct: Some(100.0),
         max_wait_ms: 190.0,
         flow: Some(Flow {
