@@ -1,7 +1,7 @@
 //! Watches PgBouncers over their consoles for some seconds, each beside the others.
 
 use super::console;
-use super::samples::BETWEEN;
+use super::samples::between;
 use crate::model::snapshot::{Facet, Gap, PoolLook, Pooler};
 use crate::postgres::{ConnectError, Console, ReadError, Target};
 use futures_util::future::join_all;
@@ -63,7 +63,7 @@ async fn watch_one(target: &Target, run: &str, time: Duration) -> Result<Pooler,
         once(console, &mut pooler).await.map_err(told)?;
     }
     let began = Instant::now();
-    let mut ticks = interval(BETWEEN);
+    let mut ticks = interval(between(time));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_after_loss = false;
     while began.elapsed() < time {

@@ -10,8 +10,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-/// Time between two looks.
-pub(super) const BETWEEN: Duration = Duration::from_millis(250);
+/// Time between two looks,
+const BETWEEN: Duration = Duration::from_millis(250);
+
+/// unless they would be more than this.
+const MOST_LOOKS: u32 = 2_400;
+
+/// Time between two looks of a sample of this length.
+pub(super) fn between(time: Duration) -> Duration {
+    BETWEEN.max(time / MOST_LOOKS)
+}
 
 /// A row of `session_samples.sql`.
 #[derive(Deserialize)]
@@ -115,7 +123,7 @@ pub(super) async fn watch(collector: &Collector<'_>, reader: &Reader, time: Dura
     let query = pick("session_samples", collector.server.major(), 0)?;
     let before = times(collector, reader).await;
     let began = Instant::now();
-    let mut ticks = interval(BETWEEN);
+    let mut ticks = interval(between(time));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut series = Series::default();
     while began.elapsed() < time {
@@ -187,5 +195,67 @@ pub(super) fn not_asked() -> Gap {
         sqlstate: None,
         remedy: "--sample 10s".to_owned(),
         is_failure: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_sample_has_no_more_looks_than_can_be_kept() {
+        assert_eq!(between(Duration::from_secs(10)), BETWEEN);
+        assert_eq!(between(Duration::from_secs(600)), BETWEEN);
+        assert_eq!(between(Duration::from_secs(86_400)), Duration::from_secs(36));
+    }
+
+    #[test]
+    fn counters_that_fell_are_no_rise() {
+        let at = |seconds: i64, transactions: i64, active_ms: f64| Times {
+            database: "shop".to_owned(),
+            connection_limit: -1,
+            read_at: DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds),
+            transactions,
+            session_ms: None,
+            active_ms: Some(active_ms),
+            idle_in_transaction_ms: Some(0.0),
+            sessions: Some(7),
+        };
+        let rose = rises(vec![at(0, 100, 500.0)], vec![at(10, 350, 3_000.0)]);
+        assert_eq!((rose[0].seconds, rose[0].transactions, rose[0].active_ms), (10.0, 250, Some(2_500.0)));
+        assert_eq!((rose[0].session_ms, rose[0].sessions), (None, Some(0)));
+        assert!(rises(vec![at(0, 100, 500.0)], vec![at(10, 3, 10.0)]).is_empty(), "they were reset");
+        assert!(rises(Vec::new(), vec![at(10, 3, 10.0)]).is_empty(), "there was nothing before");
+    }
+
+    #[test]
+    fn sessions_are_counted_by_what_they_do() {
+        let row = |state: Option<&str>, wait: Option<&str>, sessions: i64| Seen {
+            database: Some("shop".to_owned()),
+            user: Some("app".to_owned()),
+            state: state.map(str::to_owned),
+            wait_event_type: wait.map(str::to_owned),
+            wait_event: None,
+            sessions,
+            in_transaction: sessions,
+            transaction_seconds: 2.0,
+            oldest_transaction_seconds: Some(sessions as f64),
+        };
+        let mut series = Series::default();
+        let rows = vec![
+            row(Some("active"), None, 1),
+            row(Some("active"), Some("Lock"), 2),
+            row(Some("active"), Some("IO"), 3),
+            row(Some("active"), Some("Timeout"), 4),
+            row(Some("idle in transaction (aborted)"), Some("Client"), 5),
+            row(Some("idle"), Some("Client"), 6),
+            row(None, None, 7),
+        ];
+        series.take(Duration::from_secs(1), Ok(rows));
+        let group = &series.looks[0].groups[0];
+        assert_eq!((group.sessions, group.active, group.idle_in_transaction), (28, 10, 5));
+        assert_eq!((group.on_cpu, group.on_lock, group.on_io), (1, 2, 3));
+        assert_eq!((group.transaction_seconds, group.oldest_transaction_seconds), (14.0, Some(7.0)));
+        assert_eq!(series.seen.values().sum::<i64>(), 10, "waits are those of active sessions");
     }
 }

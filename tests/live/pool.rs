@@ -200,6 +200,22 @@ async fn limits_that_keep_a_pool_small_are_named() {
     assert!(
         pool(&all)["settings"][0]["line"].as_str().expect("a line").starts_with("ALTER ROLE clerk CONNECTION LIMIT")
     );
+    scene.admin.execute("alter role clerk connection limit -1").await.expect("not limited");
+    scene.shows("healthy", &[]);
+
+    // All slots but two are taken by others, and the clerks' connections are made anew.
+    let free = "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+                - count(*) - 3 from pg_stat_activity where backend_type = 'client backend' and usename <> 'clerk'";
+    let free: usize = scene.admin.value(free).await.expect("a count").expect("a count").parse().expect("a number");
+    let others = (0..free).map(|_| scene.cluster.session(CORNER, "auditor", "reports"));
+    scene.pooler.say("KILL corner").await;
+    let others = futures_util::future::try_join_all(others).await.expect("sessions");
+    scene.pooler.say("RESUME corner").await;
+    let all = scene.shows("limit_elsewhere", &["connection slots of the server are in use"]);
+    assert_eq!(all["server"]["judgement"]["verdict"], "connection_limit_near", "{all:#}");
+    for session in others {
+        session.close().await;
+    }
     crowd.leave().await;
 }
 

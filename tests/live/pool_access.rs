@@ -61,6 +61,12 @@ async fn whoever_is_no_stats_user_is_told_so() {
     pool(&console("nobody")).expect_unable(&["next: check user and password"]);
     let nobody = format!("host=127.0.0.1 port={} user=stats", free_port());
     pool(&nobody).expect_unable(&["refused", "next: check that PgBouncer runs there"]);
+    // Without its server the console is judged, and what was not seen is no "not saturated".
+    for more in [&[][..], &["--until-saturated"]] {
+        let words = ["pool", "host=/nowhere user=auditor", "--pgbouncer", &console("stats"), "--sample", "500ms"];
+        let said = yard.pgassay(&[&words[..], more].concat()).run().expect(3).stdout;
+        assert!(said.contains("sessions: cannot connect to /nowhere") && said.contains("\nPgBouncer "), "{said}");
+    }
     // A server is no PgBouncer.
     let server = format!("host={} port={} user=auditor", cluster.socket().display(), cluster.port());
     pool(&server).expect_unable(&["does not exist", "next: a PostgreSQL server answers there"]);
