@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 /// Transactions that must have ended before the sample for their mean to be a measure of usual.
 const LEAST_BEFORE: i64 = 100;
 
+/// A share that makes most of it.
+const MOST: f64 = 0.5;
+
 /// What one pool did.
 #[derive(Debug)]
 pub(super) struct Measured<'a> {
@@ -29,6 +32,8 @@ pub(super) struct Measured<'a> {
     pub(super) max_wait_ms: f64,
     /// The counters' differences; the demand is not filled in yet.
     pub(super) flow: Option<Flow>,
+    /// Mean time of service by the counters alone, in milliseconds.
+    pub(super) counted_ms: Option<f64>,
     /// Share of the completed transactions' time in which no query ran.
     pub(super) idle_share: Option<f64>,
     /// Transactions ended in each interval.
@@ -132,6 +137,7 @@ impl<'a> Measured<'a> {
             waiting_looks: rows.iter().filter(|(_, pool)| pool.clients_waiting > 0).map(|(look, _)| *look).collect(),
             max_wait_ms: rows.iter().map(|(_, pool)| pool.max_wait_ms).fold(0.0, f64::max),
             flow: None,
+            counted_ms: None,
             idle_share: None,
             arrivals: Vec::new(),
         };
@@ -158,7 +164,7 @@ impl<'a> Measured<'a> {
         if transactions <= 0.0 {
             return;
         }
-        let served_ms = (rise.transaction_ms - rise.wait_ms).max(0.0);
+        let served_ms = self.served_ms(&rise, whole(|pool| pool.servers_active));
         self.flow = Some(Flow {
             transactions,
             seconds: rise.seconds,
@@ -169,9 +175,21 @@ impl<'a> Measured<'a> {
             is_shared: busy < 1.0,
             ..Flow::default()
         });
-        let queried_ms = (rise.query_ms - rise.wait_ms).max(0.0);
-        self.idle_share = (served_ms > 0.0).then(|| (1.0 - queried_ms / served_ms).clamp(0.0, 1.0));
+        self.counted_ms = Some((rise.transaction_ms - rise.wait_ms).max(0.0) / rise.transactions);
+        let idle_ms = rise.transaction_ms - rise.query_ms;
+        self.idle_share = (served_ms > 0.0).then(|| (idle_ms / served_ms).clamp(0.0, 1.0));
         self.arrivals = rise.counts;
+    }
+
+    /// Time of service of all transactions that ended, in milliseconds: their time less their waits. Waits are counted
+    /// when they end, and times when transactions do, so that those under way at either end of the sample spoil the
+    /// difference as much as waits grow or shrink meanwhile. Where clients wait at most looks the servers are busy all
+    /// the time, and how many are is known exactly: then it is their number times the time, by Little's law.
+    fn served_ms(&self, rise: &Rise, busy: f64) -> f64 {
+        if self.waiting_share() >= MOST && busy > 0.0 {
+            return 1000.0 * busy * rise.seconds;
+        }
+        (rise.transaction_ms - rise.wait_ms).max(0.0)
     }
 
     /// Mean time of service of all transactions before the sample, in milliseconds.

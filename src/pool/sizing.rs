@@ -131,11 +131,19 @@ pub(super) fn enlarge(
         Some(wanted) => wanted.fewest(terms.target_wait_ms).max(size + 1),
         // Each client holds a connection until it leaves.
         None if is_by_session => load.clients.peak,
-        None => return,
+        None => {
+            load.judgement.remedy =
+                Some("enlarge it step by step, or watch longer: too few transactions ended to size it".to_owned());
+            return;
+        }
     };
     let caps = ceilings.most(measured).into_iter().chain(by_processors(backends, terms));
     let cap = caps.filter(|(most, _)| *most < ideal).min_by_key(|(most, _)| *most);
     let (servers, capped_by) = cap.map_or((ideal, None), |(most, why)| (most.max(size), Some(why)));
+    if let Some(why) = capped_by.as_ref().filter(|_| servers <= size) {
+        let remedy = format!("a larger pool has no room ({why}): make some, or make transactions shorter");
+        load.judgement.remedy = Some(remedy);
+    }
     load.sizing = Some(match &wanted {
         Some(wanted) => wanted.sizing(measured.size, servers, capped_by),
         None => Sizing { servers, capped_by, ..Sizing::default() },

@@ -153,6 +153,18 @@ fn slots_are_given_away_once() {
         saturation.poolers.iter().map(|pooler| pooler.pools[0].sizing.as_ref().expect("a size").servers).collect();
     // 10 slots, 3 reserved, 2 in use, one of ours: 4 are free.
     assert_eq!(sizes, [6, 2]);
+    let second = &saturation.poolers[1].pools[0];
+    assert!(second.settings.is_empty());
+    assert!(second.judgement.remedy.as_ref().is_some_and(|remedy| remedy.contains("0 connection slots are left")));
+}
+
+#[test]
+fn of_a_few_transactions_no_size_is_made() {
+    let slow = Closed { service_seconds: 0.2, ..served_by(2) };
+    let load = judged(&pooler(2, 30, &closed_queue(slow, 20.0, 21.0, 0.25)), None);
+    assert_verdict(&load, Verdict::PoolTooSmall, &[]);
+    assert!(load.sizing.is_none() && load.settings.is_empty());
+    assert!(load.judgement.remedy.is_some_and(|remedy| remedy.contains("watch longer")));
 }
 
 #[test]
@@ -189,13 +201,36 @@ fn what_keeps_a_full_pool_waiting_is_told_apart() {
 }
 
 #[test]
+fn a_queue_that_melts_away_is_no_slow_database() {
+    let mut melting = busy(2);
+    let most = melting.looks.len() as f64;
+    let plain = judged(&melting, None).flow.expect("counters");
+    for (number, look) in melting.looks.iter_mut().enumerate() {
+        // Two transactions are under way at each look: they waited for ten seconds at first, for none in the end.
+        let totals = &mut look.totals[0];
+        totals.wait_ms += 20_000.0 * (1.0 - number as f64 / most);
+        totals.transactions += 100_000;
+        totals.transaction_ms += 2_000_000.0;
+    }
+    let (first, last) = (&melting.looks[0].totals[0], &melting.looks[melting.looks.len() - 1].totals[0]);
+    let count = (last.transactions - first.transactions) as f64;
+    let by_counters = (last.transaction_ms - first.transaction_ms - last.wait_ms + first.wait_ms) / count;
+    assert!(by_counters > 1.8 * plain.service_ms, "the counters mislead: {by_counters}");
+    let load = judged(&melting, None);
+    assert_verdict(&load, Verdict::PoolTooSmall, &[]);
+    assert!((load.flow.expect("counters").service_ms / plain.service_ms - 1.0).abs() < 0.01);
+}
+
+#[test]
 fn transactions_in_which_nothing_runs_are_seen_without_the_server() {
     let mut held = busy(2);
     for look in &mut held.looks {
         let totals = &mut look.totals[0];
         totals.query_ms = totals.wait_ms + 0.2 * (totals.transaction_ms - totals.wait_ms);
     }
-    assert_verdict(&judged(&held, None), Verdict::TransactionsHeld, &["80 % of the time"]);
+    let load = judged(&held, None);
+    assert_verdict(&load, Verdict::TransactionsHeld, &["% of the time of server connections"]);
+    assert!(load.held_share.is_some_and(|share| (share - 0.8).abs() < 0.05), "{:?}", load.held_share);
 }
 
 #[test]

@@ -17,6 +17,9 @@ const MOST: f64 = 0.5;
 /// So many times as long as before is slow.
 const SLOWER: f64 = 2.0;
 
+/// Of fewer transactions the mean says nothing.
+const LEAST_TRANSACTIONS: f64 = 20.0;
+
 /// Less of the size used at the peak, in percent, is oversized,
 const LITTLE_USED_PCT: f64 = 30.0;
 
@@ -211,15 +214,14 @@ impl Case<'_> {
             .then(|| format!("{} sessions want the {cores:.0} processors at once", units::short(running)))
     }
 
+    /// By two measures: the counters mix in waits of transactions under way, busy connections those that never end.
     fn slower(&self) -> Option<String> {
-        let flow = self.flow?;
+        let flow = self.flow.filter(|flow| flow.transactions >= LEAST_TRANSACTIONS)?;
+        let by_busy = 1000.0 * self.measured.active.mean / flow.rate;
+        let takes = by_busy.min(self.measured.counted_ms?);
         let before = flow.service_before_ms.filter(|before| *before > 0.0)?;
-        (flow.service_ms >= SLOWER * before).then(|| {
-            format!(
-                "a transaction takes {}, {} before the sample",
-                units::millis(flow.service_ms),
-                units::millis(before)
-            )
+        (takes >= SLOWER * before).then(|| {
+            format!("a transaction takes {}, {} before the sample", units::millis(takes), units::millis(before))
         })
     }
 
