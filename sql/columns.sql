@@ -14,7 +14,10 @@ select
   s.avg_width::bigint as average_width_bytes,
   s.n_distinct::double precision as "distinct",
   s.correlation::double precision as correlation,
-  s.most_common_freqs[1]::double precision as most_common_fraction
+  s.most_common_freqs[1]::double precision as most_common_fraction,
+  s.most_common_freqs[(pg_catalog.cardinality(s.most_common_freqs) + 1) / 2]::double precision as middle_common_fraction,
+  s.most_common_freqs[pg_catalog.cardinality(s.most_common_freqs)]::double precision as least_common_fraction,
+  pg_catalog.cardinality(s.most_common_freqs)::bigint as common_values
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -36,6 +36,7 @@ select
     case when c.oid not in (select l.oid from locked l) then pg_catalog.pg_relation_size(c.oid) end,
     b.bytes * greatest(c.relpages, 0)) as bytes,
   c.oid in (select l.oid from locked l) as bytes_are_estimated, coalesce(b.bytes * t.relpages, 0) as toast_bytes,
+  case when c.relpages > 0 then least(c.relallvisible::double precision / c.relpages, 1) end as all_visible_fraction,
   coalesce(w.columns, 0) as column_count, coalesce(c.reloptions, '{}') as options,
   case c.relreplident when 'd' then 'default' when 'i' then 'index' when 'f' then 'full' else 'nothing' end as replica_identity,
   c.relrowsecurity as has_row_security,

@@ -11,18 +11,21 @@
 
 mod many;
 
-use pgassay::advise::{Bounds, Question, Weigh, WhatIf};
+use pgassay::advise::{Bounds, Id, Question, Weigh, WhatIf};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::model::snapshot::{RelationName, Snapshot, Statement, StatementCounters, Tool};
 use pgassay::postgres::{Limits, Reader, Surroundings, Target};
 use pgassay::progress::Silent;
-use pgassay::whatif::{Consultation, Consulted, Hypopg, Probe, consult, plan};
+use pgassay::whatif::{Consultation, Consulted, Hypopg, Probe, consult, estimate, plan};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 use tokio::runtime::Handle;
 
 type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Without a planner, by the snapshot's plans and statistics alone.
+const UNASKED: &str = "unasked";
 
 /// Bytes; none is no bound.
 const BUDGETS: [Option<i64>; 5] =
@@ -67,12 +70,17 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
         only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name))
     };
     for budget in BUDGETS.into_iter().filter(wanted) {
-        for (name, snapshot) in [("normalised", &normalised), ("constants", &literal)] {
+        for (name, snapshot) in [("normalised", &normalised), ("constants", &literal), (UNASKED, &normalised)] {
             let began = Instant::now();
-            let advice = advise(&reader, snapshot, budget).await?;
+            let advice = match name {
+                UNASKED => estimate(snapshot, consultation(budget)),
+                _ => advise(&reader, snapshot, budget).await?,
+            };
             let seconds = began.elapsed().as_secs_f64();
-            let cost = worth(&reader, &literal, &advice).await?;
-            let bytes: i64 = advice.found.chosen.iter().map(|id| advice.pool.bytes(*id)).sum();
+            if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
+                estimated(&advice);
+            }
+            let (cost, bytes) = worth(&reader, &literal, &advice).await?;
             let budget = budget.map_or_else(|| "none".to_owned(), |bytes| format!("{}", bytes / 1_000_000));
             println!(
                 "{budget:>8} {name:>12} {:>12.3} {:>8} {:>8} {:>8} {seconds:>7.1}",
@@ -86,16 +94,20 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
     Ok(())
 }
 
-async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fallible<Consulted> {
-    let consultation = Consultation {
+fn consultation(budget: Option<i64>) -> Consultation {
+    Consultation {
         weigh: Weigh::Calls,
         bounds: Bounds { budget_bytes: budget, max_per_table: 50, least_gain: 0.0, least_statement_gain: 0.0 },
         windows: None,
         sessions: 2,
         max_calls: 3_000,
-    };
+    }
+}
+
+async fn advise(reader: &Reader, snapshot: &Snapshot, budget: Option<i64>) -> Fallible<Consulted> {
     let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
-    Ok(consult(reader, snapshot, consultation, &|relation: &RelationName, name: &str| types.of(relation, name)).await?)
+    Ok(consult(reader, snapshot, consultation(budget), &|relation: &RelationName, name: &str| types.of(relation, name))
+        .await?)
 }
 
 /// The snapshot with the statements of a folder for its workload.
@@ -120,8 +132,24 @@ fn question<'a>(snapshot: &'a Snapshot, fingerprint: &'a str, text: &'a str) -> 
     pgassay::whatif::Question { database: &snapshot.target.database, fingerprint, text, search_path: "public" }
 }
 
-/// Summed cost of the real statements with the chosen indexes.
-async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Fallible<f64> {
+/// What the search takes each statement to cost.
+fn estimated(advice: &Consulted) {
+    for (query, cost) in advice.workload.queries.iter().zip(&advice.found.costs) {
+        let Some((before, after, used)) = cost else { continue };
+        let used: Vec<String> = used.iter().map(|id| named(advice, *id)).collect();
+        let text: String = query.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+        println!("  {before:.0} -> {after:.0} {} <- {text}", used.join(" "));
+    }
+}
+
+fn named(advice: &Consulted, id: Id) -> String {
+    let candidate = advice.pool.get(id);
+    let rows = candidate.predicate.as_ref().map(|rows| format!(" where {rows}")).unwrap_or_default();
+    format!("{}{}{rows}", candidate.table.name, candidate.using().trim_start_matches("btree "))
+}
+
+/// Summed cost of the real statements with the chosen indexes, and their size, as HypoPG has both.
+async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Fallible<(f64, i64)> {
     let mut probes: Vec<Probe> = Vec::new();
     for statement in &literal.statements {
         let question = question(literal, &statement.fingerprint, &statement.text);
@@ -136,16 +164,13 @@ async fn worth(reader: &Reader, literal: &Snapshot, advice: &Consulted) -> Falli
     let answers = tokio::task::block_in_place(|| oracle.ask(pool, &questions));
     if std::env::var_os("PGASSAY_ADVISOR_DETAIL").is_some() {
         for (statement, answer) in literal.statements.iter().zip(&answers) {
-            let used = answer.iter().flat_map(|answer| answer.used.iter().map(|id| pool.get(*id)));
-            let used: Vec<String> = used
-                .map(|one| {
-                    let keys: Vec<&str> = one.keys.iter().map(|key| key.column.as_str()).collect();
-                    format!("{}({})", one.table.name, keys.join(","))
-                })
-                .collect();
+            let used = answer.iter().flat_map(|answer| &answer.used);
+            let used: Vec<String> = used.map(|id| named(advice, *id)).collect();
             let cost = answer.as_ref().map_or(0.0, |answer| answer.cost);
             println!("  {} {cost:.0} {}", statement.fingerprint, used.join(" "));
         }
     }
-    Ok(answers.into_iter().flatten().map(|answer| answer.cost).sum())
+    let chosen: Vec<_> = alive.iter().map(|id| pool.get(*id)).collect();
+    let bytes = tokio::task::block_in_place(|| oracle.measure(&chosen)).into_iter().sum();
+    Ok((answers.into_iter().flatten().map(|answer| answer.cost).sum(), bytes))
 }

@@ -55,6 +55,8 @@ pub struct Terms<'a> {
     pub seconds: f64,
     /// The server that was asked, where it is not the target.
     pub what_if: Option<String>,
+    /// Why no planner was asked, where the built-in estimate answered.
+    pub estimate: Option<String>,
     /// Time the counters cover, in seconds.
     pub window_seconds: i64,
     /// What the rules on needless indexes wish for.
@@ -223,16 +225,17 @@ impl Drafting<'_> {
         });
         let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
         let bytes = self.evidence.pool.bytes(id);
+        let is_checked = self.is_checked(id);
         Some(Proposal {
             id: number,
             definition: create_concurrently(&form).sql,
             name: form.name,
             using: form.using,
             estimate,
-            hypopg_bytes: (bytes < UNKNOWN_BYTES).then_some(bytes),
+            hypopg_bytes: (is_checked && bytes < UNKNOWN_BYTES).then_some(bytes),
             saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
             saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
-            planner_checked: true,
+            planner_checked: is_checked,
             caveats: self.caveats(id, &candidate.table, &serves),
             serves,
             method: candidate.method,
@@ -243,11 +246,21 @@ impl Drafting<'_> {
         })
     }
 
+    /// The planner was shown it for all it serves.
+    fn is_checked(&self, id: Id) -> bool {
+        let candidate = self.evidence.pool.get(id);
+        self.terms.estimate.is_none() && self.users(id).all(|effect| candidate.is_shown(effect.query))
+    }
+
     /// Each reads on from "not if".
     #[allow(clippy::cast_precision_loss, reason = "for people")]
     fn caveats(&self, id: Id, table: &Name, serves: &[Served]) -> Vec<Caveat> {
         let mut caveats = Vec::new();
         let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
+        if !self.is_checked(id) {
+            let text = "the planner sees it otherwise: costs are pgassay's own estimate by the planner's formulas, from statistics without values";
+            say("not_planner_checked", text.to_owned());
+        }
         if serves.iter().any(|served| served.text.contains('$')) {
             let text = "the values that are asked for differ much in frequency: statements were planned with one typical value of each parameter, or with none";
             say("typical_values", text.to_owned());
@@ -339,6 +352,7 @@ fn account(
         budget_bytes: terms.budget_bytes,
         max_indexes: terms.max_indexes,
         what_if: terms.what_if.clone(),
+        estimate: terms.estimate.clone(),
     }
 }
 

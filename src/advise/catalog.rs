@@ -2,8 +2,8 @@
 
 use super::operators::Operators;
 use crate::model::plan::Name;
-use crate::model::snapshot::{Column, Index, Relation, Snapshot};
-use std::collections::{BTreeSet, HashMap};
+use crate::model::snapshot::{Column, Index, Relation, RelationName, Snapshot};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The table at the top that a partition belongs to, as far as it is known.
 pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), &'a Relation>) -> &'a Relation {
@@ -17,6 +17,8 @@ pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), 
 /// Relations, indexes and columns by their names.
 pub(super) struct Catalog<'a> {
     relations: HashMap<(&'a str, &'a str), &'a Relation>,
+    /// Names of relations without their schemas.
+    names: HashSet<&'a str>,
     pub(super) indexes: HashMap<(&'a str, &'a str), &'a Index>,
     columns: HashMap<(&'a str, &'a str, &'a str), &'a Column>,
     /// Average widths of rows, in bytes.
@@ -43,10 +45,19 @@ impl<'a> Catalog<'a> {
         let columns = columns.map(|row| ((row.schema.as_str(), row.relation.as_str(), row.name.as_str()), row));
         Self {
             relations: relations.collect(),
+            names: snapshot.relations.iter().map(|row| row.name.as_str()).collect(),
             indexes: indexes.collect(),
             columns: columns.collect(),
             rows,
             operators: Operators::of(snapshot),
+        }
+    }
+
+    /// The name is that of a table, in whatever schema where it says none.
+    pub(super) fn is_table(&self, name: &RelationName) -> bool {
+        match &name.schema {
+            Some(schema) => self.relations.contains_key(&(schema.as_str(), name.name.as_str())),
+            None => self.names.contains(name.name.as_str()),
         }
     }
 

@@ -29,7 +29,7 @@ pub struct Bounds {
     pub budget_bytes: Option<i64>,
     /// Indexes of one table.
     pub max_per_table: usize,
-    /// A step must save this share of what the workload cost at first, for each index it adds.
+    /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
     /// And this share of what some statement cost at first.
     pub least_statement_gain: f64,
@@ -265,7 +265,7 @@ impl Chooser {
             let Tried { total, bytes, share } = self.tried(choice, &items);
             let adds = items.iter().filter(|item| !choice.has[**item]).count();
             let added = adds.saturating_sub(items.len() - adds);
-            let least = (self.bounds.least_gain * self.base * added as f64).max(1e-9 * choice.total);
+            let least = (self.bounds.least_gain * choice.total * added as f64).max(1e-9 * choice.total);
             let extra = bytes - choice.bytes;
             let gain = choice.total - total - price * extra as f64;
             let is_worth = added == 0 || share >= self.bounds.least_statement_gain;
@@ -296,11 +296,18 @@ impl Chooser {
         let there: Vec<usize> = self.there(choice).collect();
         let mut moves: Vec<Vec<usize>> = there.iter().map(|item| vec![*item]).collect();
         for (at, (_, items)) in ranked.into_iter().enumerate() {
-            let outs = there.iter().filter(|_| at < SWAPPED);
+            // Where room is no matter, only what serves the same statements makes another needless.
+            let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_rival(**out, &items);
+            let outs = there.iter().filter(|_| at < SWAPPED).filter(gives_way);
             moves.extend(outs.map(|out| [items.clone(), vec![*out]].concat()));
             moves.push(items);
         }
         moves
+    }
+
+    /// It is on the table of one of these.
+    fn is_rival(&self, item: usize, others: &[usize]) -> bool {
+        others.iter().any(|other| self.items[*other].table == self.items[item].table)
     }
 
     /// Without what came in with others and does not pay for itself, the least worth it first.
@@ -311,7 +318,7 @@ impl Chooser {
             for item in there {
                 let Tried { total, share, .. } = self.tried(&mut choice, &[item]);
                 let loss = total - choice.total;
-                let pays = loss >= self.bounds.least_gain * self.base && share >= self.bounds.least_statement_gain;
+                let pays = loss >= self.bounds.least_gain * choice.total && share >= self.bounds.least_statement_gain;
                 if !pays && least.is_none_or(|(other, _)| loss < other) {
                     least = Some((loss, item));
                 }

@@ -16,7 +16,7 @@ pub fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
     snapshot.indexes.iter().filter(|index| index.is_valid).filter_map(candidate).collect()
 }
 
-fn candidate(index: &Index) -> Option<Candidate> {
+pub(super) fn candidate(index: &Index) -> Option<Candidate> {
     let parts = index_parts(&index.definition)?;
     let keys = parts.keys.into_iter().enumerate().map(|(at, key)| {
         let class = index.operator_classes.get(at).filter(|_| key.has_class);

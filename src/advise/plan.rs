@@ -26,6 +26,7 @@ fn reference(rule: &str, object: String) -> FindingRef {
 fn wanted(proposal: &Proposal) -> Wanted {
     let statements = proposal.serves.len();
     let plural = if statements == 1 { "" } else { "s" };
+    let costs = if proposal.planner_checked { "planner costs" } else { "pgassay's own costs, no planner was asked" };
     Wanted {
         form: IndexForm {
             name: proposal.name.clone(),
@@ -36,7 +37,7 @@ fn wanted(proposal: &Proposal) -> Wanted {
         },
         estimate: proposal.estimate.clone(),
         why: format!(
-            "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by planner costs: an estimate",
+            "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by {costs}: an estimate",
             units::millis(proposal.saved_ms_per_hour),
             units::short(100.0 * proposal.saved_share)
         ),

@@ -29,7 +29,8 @@ pub(super) fn asked(root: &Value, catalog: &Catalog<'_>) -> BTreeMap<Name, Uses>
 }
 
 /// Conditions of a plan node.
-const CONDITIONS: [&str; 6] = ["Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond"];
+pub(super) const CONDITIONS: [&str; 6] =
+    ["Filter", "Index Cond", "Recheck Cond", "Join Filter", "Hash Cond", "Merge Cond"];
 
 /// Nodes that make rows of their own: what they compare or sort is not in the table.
 const GROUPING: [&str; 3] = ["Aggregate", "Group", "WindowAgg"];
@@ -43,7 +44,7 @@ fn groups(node: &Value) -> bool {
 }
 
 /// Nodes that name all they need of a scan below them.
-const NAMING: [&str; 6] = ["Aggregate", "Group", "WindowAgg", "Nested Loop", "Hash Join", "Merge Join"];
+pub(super) const NAMING: [&str; 6] = ["Aggregate", "Group", "WindowAgg", "Nested Loop", "Hash Join", "Merge Join"];
 
 struct Reading<'a> {
     catalog: &'a Catalog<'a>,
@@ -51,20 +52,20 @@ struct Reading<'a> {
     tables: BTreeMap<Name, Uses>,
 }
 
-fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
+pub(super) fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
     node.get(key).and_then(Value::as_str)
 }
 
-fn texts<'p>(node: &'p Value, key: &str) -> impl Iterator<Item = &'p str> {
+pub(super) fn texts<'p>(node: &'p Value, key: &str) -> impl Iterator<Item = &'p str> {
     node.get(key).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-fn children(node: &Value) -> impl Iterator<Item = &Value> {
+pub(super) fn children(node: &Value) -> impl Iterator<Item = &Value> {
     node.get("Plans").and_then(Value::as_array).into_iter().flatten()
 }
 
 /// All texts below a value.
-fn all_texts(value: &Value) -> Vec<&str> {
+pub(super) fn all_texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(all) => all.iter().flat_map(all_texts).collect(),
@@ -74,7 +75,7 @@ fn all_texts(value: &Value) -> Vec<&str> {
 }
 
 /// The alias of a table whose partition is scanned as `alias_1`.
-fn of_partitions(alias: &str) -> Option<&str> {
+pub(super) fn of_partitions(alias: &str) -> Option<&str> {
     let (parent, number) = alias.rsplit_once('_')?;
     number.parse::<u32>().is_ok().then_some(parent)
 }

@@ -75,8 +75,12 @@ pub struct Query {
     pub calls: i64,
     /// Time of all executions, in milliseconds.
     pub total_ms: f64,
+    /// Rows that a call returned or changed, on average.
+    pub rows_per_call: f64,
     /// What it asks of its tables.
     pub tables: BTreeMap<Name, Uses>,
+    /// It names a relation that is no table: a view, for all that is known.
+    pub names_views: bool,
 }
 
 /// The workload, and what of it cannot be advised on.
@@ -117,6 +121,9 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>
         search_path: plan.search_path.clone(),
         calls: statement.counters.calls,
         total_ms: statement.counters.total_exec_time_ms,
+        #[allow(clippy::cast_precision_loss, reason = "an average")]
+        rows_per_call: statement.counters.rows as f64 / statement.counters.calls.max(1) as f64,
         tables: asked(root, catalog),
+        names_views: !statement.relations.iter().all(|name| catalog.is_table(name)),
     }
 }

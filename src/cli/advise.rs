@@ -18,7 +18,7 @@ use crate::progress::Progress;
 use crate::report::{write_advice, write_advice_json, write_advice_markdown};
 use crate::statement::ColumnType;
 use crate::store::{read_snapshot, write_plan, write_text};
-use crate::whatif::{Consultation, Consulted, Question, Shown, consult, show};
+use crate::whatif::{Consultation, Consulted, Question, Shown, consult, estimate, show};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, Write};
 use std::time::Instant;
@@ -32,8 +32,9 @@ const MAX_INDEXES: u16 = 10;
 /// Sessions at least: a pooler is recognised by two of ours that reach the same process.
 const MIN_SESSIONS: usize = 2;
 
-/// A step of the search saves at least this share of the workload,
-const LEAST_GAIN: f64 = 0.01;
+/// A step of the search saves at least this share of what the workload costs by then: a workload of hundreds of
+/// statements has none that is a hundredth of it.
+const LEAST_GAIN: f64 = 0.001;
 
 /// and this share of some statement.
 const LEAST_STATEMENT_GAIN: f64 = 0.1;
@@ -50,8 +51,8 @@ pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     let snapshot = workload(shared, &config, args)?;
     has_workload(&snapshot)?;
     let verdict = verdict(&config, &snapshot)?;
-    let planner = Planner::of(shared, &config, args, order, &snapshot)?;
-    let (advice, shown) = interrupt::block_on(planner.advise(shared, &snapshot, &verdict, args.explain))?;
+    let oracle = Oracle::of(shared, &config, args, &snapshot)?;
+    let (advice, shown) = interrupt::block_on(oracle.advise(shared, &order, &snapshot, &verdict, args.explain))?;
     write(shared, args, &advice, &snapshot, shown.as_deref())?;
     let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure);
     Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
@@ -122,6 +123,14 @@ fn verdict(config: &Config, snapshot: &Snapshot) -> Result<Verdict> {
     Ok(judge(snapshot, &library, &judging, connection::tool()))
 }
 
+/// Who answers for the planner.
+enum Oracle {
+    /// A server with HypoPG.
+    Planner(Box<Planner>),
+    /// The built-in estimate; why no planner is asked.
+    Estimate(&'static str),
+}
+
 /// The server whose planner is asked.
 struct Planner {
     target: Target,
@@ -129,36 +138,86 @@ struct Planner {
     asked: Snapshot,
     /// Its name, where it is not the target itself.
     elsewhere: Option<String>,
-    order: Order,
 }
 
-impl Planner {
-    fn of(shared: &Shared, config: &Config, args: &AdviseArgs, order: Order, snapshot: &Snapshot) -> Result<Self> {
-        let Some(typed) = args.what_if.as_ref().or(config.advise.what_if.as_ref()) else {
-            if args.from.is_some() {
-                bail!(
-                    "a snapshot has no planner to be asked\n  next: name a copy of the database that has HypoPG with --what-if"
-                );
-            }
-            let target = connection::target_of(config, args.target.as_deref())?;
-            return Ok(Self { target, asked: snapshot.clone(), elsewhere: None, order });
-        };
-        let target = connection::target_of(config, Some(typed))?;
-        let site = interrupt::block_on(connection::glance(shared, &target))?;
-        let place = format!("{} at {}:{}", site.target.database, site.target.host, site.target.port);
-        let asked = Snapshot { server: site.server, extensions: site.extensions, ..snapshot.clone() };
-        Ok(Self { target, asked, elsewhere: Some(place), order })
+impl Oracle {
+    fn of(shared: &Shared, config: &Config, args: &AdviseArgs, snapshot: &Snapshot) -> Result<Self> {
+        if let Some(typed) = args.what_if.as_ref().or(config.advise.what_if.as_ref()) {
+            let target = connection::target_of(config, Some(typed))?;
+            let site = interrupt::block_on(connection::glance(shared, &target))?;
+            let place = format!("{} at {}:{}", site.target.database, site.target.host, site.target.port);
+            let asked = Snapshot { server: site.server, extensions: site.extensions, ..snapshot.clone() };
+            return Ok(Self::Planner(Box::new(Planner { target, asked, elsewhere: Some(place) })));
+        }
+        if args.from.is_some() {
+            return Ok(Self::Estimate("a snapshot has no planner"));
+        }
+        if !snapshot.extensions.iter().any(|row| row.name == "hypopg") {
+            return Ok(Self::Estimate("HypoPG is not installed in this database"));
+        }
+        let target = connection::target_of(config, args.target.as_deref())?;
+        Ok(Self::Planner(Box::new(Planner { target, asked: snapshot.clone(), elsewhere: None })))
     }
 
     /// The advice, and the plans that are to be shown.
     async fn advise(
         &self,
         shared: &Shared,
+        order: &Order,
         snapshot: &Snapshot,
         verdict: &Verdict,
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
-        let reader = Reader::connect(&self.target, self.order.limits, "advise").await?;
+        #[allow(clippy::cast_precision_loss, reason = "seconds")]
+        let window = verdict.window.seconds() as f64;
+        let windows = Some(Windows { tables: window, statements: window });
+        let consultation = Consultation { windows, ..order.consultation };
+        let terms = Terms {
+            weigh: consultation.weigh,
+            budget_bytes: consultation.bounds.budget_bytes,
+            max_indexes: consultation.bounds.max_per_table,
+            sessions: 0,
+            seconds: 0.0,
+            what_if: None,
+            estimate: None,
+            window_seconds: verdict.window.seconds(),
+            wishes: &verdict.open().map(Wish::from).collect::<Vec<_>>(),
+        };
+        match self {
+            Self::Planner(planner) => planner.advise(shared, order, snapshot, consultation, terms, explain).await,
+            Self::Estimate(why) if explain.is_some() => {
+                bail!("no planner to show plans: {why}\n  next: {NEXT}")
+            }
+            Self::Estimate(why) => {
+                let began = Instant::now();
+                let consulted = estimate(snapshot, consultation);
+                let seconds = began.elapsed().as_secs_f64();
+                let terms = Terms { seconds, estimate: Some((*why).to_owned()), ..terms };
+                Ok((advised(&consulted, snapshot, &terms), None))
+            }
+        }
+    }
+}
+
+/// What would let a planner be asked.
+const NEXT: &str = "create extension hypopg; or name a copy of the database that has it with --what-if";
+
+fn advised(consulted: &Consulted, snapshot: &Snapshot, terms: &Terms<'_>) -> Advice {
+    let Consulted { workload, pool, found } = consulted;
+    advice(Evidence { workload, pool, found }, snapshot, terms, connection::tool())
+}
+
+impl Planner {
+    async fn advise(
+        &self,
+        shared: &Shared,
+        order: &Order,
+        snapshot: &Snapshot,
+        consultation: Consultation,
+        terms: Terms<'_>,
+        explain: Option<u32>,
+    ) -> Result<(Advice, Option<String>)> {
+        let reader = Reader::connect(&self.target, order.limits, "advise").await?;
         if reader.is_pooled().await? {
             bail!(
                 "a transaction pooler stands between, and hypothetical indexes live in one session\n  next: name the server's own address and port"
@@ -166,10 +225,6 @@ impl Planner {
         }
         let types = ColumnTypes::new(&snapshot.columns, &snapshot.target.database);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
-        #[allow(clippy::cast_precision_loss, reason = "seconds")]
-        let window = verdict.window.seconds() as f64;
-        let windows = Some(Windows { tables: window, statements: window });
-        let consultation = Consultation { windows, ..self.order.consultation };
         let began = Instant::now();
         let bar = Bar::new(shared, "asking the planner");
         bar.begin(1);
@@ -177,22 +232,12 @@ impl Planner {
         let consulted = consult(&reader, &self.asked, consultation, &column_type).await;
         bar.finished("search");
         bar.clear();
-        let Consulted { workload, pool, found } = consulted?;
-        let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
-        let terms = Terms {
-            weigh: consultation.weigh,
-            budget_bytes: consultation.bounds.budget_bytes,
-            max_indexes: consultation.bounds.max_per_table,
-            sessions: consultation.sessions,
-            seconds: began.elapsed().as_secs_f64(),
-            what_if: self.elsewhere.clone(),
-            window_seconds: verdict.window.seconds(),
-            wishes: &wishes,
-        };
-        let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
-        let advice = advice(evidence, snapshot, &terms, connection::tool());
+        let consulted = consulted?;
+        let seconds = began.elapsed().as_secs_f64();
+        let terms = Terms { sessions: consultation.sessions, seconds, what_if: self.elsewhere.clone(), ..terms };
+        let advice = advised(&consulted, snapshot, &terms);
         let Some(number) = explain else { return Ok((advice, None)) };
-        let shown = self.shown(&reader, number, &advice, &workload.queries, &column_type).await?;
+        let shown = self.shown(&reader, number, &advice, &consulted.workload.queries, &column_type).await?;
         Ok((advice, Some(shown)))
     }
 
@@ -216,7 +261,8 @@ impl Planner {
             text: &served.text,
             search_path: query.map_or("", |query| &query.search_path),
         };
-        let candidates: Vec<Candidate> = advice.proposals.iter().map(Candidate::from).collect();
+        let is_shown = |candidate: &Candidate| query.is_some_and(|query| candidate.is_shown(query));
+        let candidates: Vec<Candidate> = advice.proposals.iter().map(Candidate::from).filter(is_shown).collect();
         let extension = self.asked.extensions.iter().find(|row| row.name == "hypopg");
         let schema = extension.map_or("", |row| row.schema.as_str());
         let shown = show(reader, self.asked.server.major(), schema, question, &candidates, column_type).await;

@@ -39,7 +39,7 @@ Examples:
 pub(super) struct AdviseArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// Take the workload of this snapshot instead of a server; the planner is that of --what-if
+    /// Take the workload of this snapshot instead of a server; costs are estimated unless --what-if names a planner
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "replica", "sample", "plans", "top"])]
     pub(super) from: Option<PathBuf>,
     /// Ask the planner of this server instead: a copy of the database that has HypoPG

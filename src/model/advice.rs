@@ -87,7 +87,7 @@ pub struct Proposal {
     pub saved_ms_per_hour: f64,
     /// The statements whose plans use it.
     pub serves: Vec<Served>,
-    /// The costs are the planner's own, with the index as a hypothetical one.
+    /// The costs are the planner's own, with the index as a hypothetical one; else they are estimated by its formulas.
     pub planner_checked: bool,
     /// What the estimate does not hold for.
     pub caveats: Vec<Caveat>,
@@ -220,6 +220,9 @@ pub struct Account {
     pub max_indexes: usize,
     /// The server that was asked, where it is not the target.
     pub what_if: Option<String>,
+    /// Why no planner was asked, where the built-in estimate answered: costs are by the planner's formulas over
+    /// statistics, the budget counts in estimated sizes. Null: a planner was asked.
+    pub estimate: Option<String>,
 }
 
 /// The statements of a run. Those read are the planned, the unplannable, those without tables and those not asked about.

@@ -73,8 +73,10 @@ pub(super) fn outcome(advice: &Advice) -> String {
     if advice.proposals.is_empty() {
         return format!("{what} of the planned statements in {window}: {before}");
     }
+    let basis =
+        if advice.account.estimate.is_some() { "pgassay's own costs, no planner was asked" } else { "planner costs" };
     format!(
-        "{what} of the planned statements in {window}: {before} → about {after}, {} less, which is {} an hour; an estimate by planner costs",
+        "{what} of the planned statements in {window}: {before} → about {after}, {} less, which is {} an hour; an estimate by {basis}",
         share(workload.saved_share()),
         units::millis(workload.saved_ms_per_hour)
     )
@@ -96,7 +98,8 @@ fn told(proposal: &Proposal) -> Vec<String> {
 pub(super) fn saves(proposal: &Proposal) -> String {
     let (count, share) = (proposal.serves.len(), share(proposal.saved_share));
     let hourly = units::millis(proposal.saved_ms_per_hour);
-    format!("saves about {hourly} an hour, {share} of the workload, in {count} {}", noun(count, "statement"))
+    let unchecked = if proposal.planner_checked { "" } else { "; not checked by the planner" };
+    format!("saves about {hourly} an hour, {share} of the workload, in {count} {}{unchecked}", noun(count, "statement"))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]
@@ -189,15 +192,15 @@ pub(super) fn account(account: &Account) -> Vec<String> {
     let budget = account
         .budget_bytes
         .map_or("no budget".to_owned(), |bytes| format!("a budget of {}", units::bytes(bytes as f64)));
-    told.push(format!(
-        "{} candidates, {} questions to the planner in {} over {} {}; {budget}, {} indexes a table",
-        units::count(account.candidates as f64),
-        units::count(account.what_if_calls as f64),
-        units::millis(account.seconds * 1000.0),
-        account.sessions,
-        noun(account.sessions, "session"),
-        account.max_indexes
-    ));
+    let candidates = units::count(account.candidates as f64);
+    let time = units::millis(account.seconds * 1000.0);
+    let questions = units::count(account.what_if_calls as f64);
+    let sessions = format!("{} {}", account.sessions, noun(account.sessions, "session"));
+    let weighed = match &account.estimate {
+        Some(why) => format!("weighed by the built-in estimate in {time}, as {why}"),
+        None => format!("{questions} questions to the planner in {time} over {sessions}"),
+    };
+    told.push(format!("{candidates} candidates, {weighed}; {budget}, {} indexes a table", account.max_indexes));
     if account.below_threshold > 0 {
         told.push(format!(
             "{} left out that would save less than {} % of the workload and less than {} % of each statement",

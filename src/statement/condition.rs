@@ -130,7 +130,7 @@ fn compare(expression: &AExpr, found: &mut BTreeSet<Compared>) {
 }
 
 /// The fields of a row; what is no row is its only field.
-fn fields(node: Option<&Node>) -> Vec<Option<&Node>> {
+pub(super) fn fields(node: Option<&Node>) -> Vec<Option<&Node>> {
     match node.and_then(|node| node.node.as_ref()) {
         Some(NodeEnum::RowExpr(row)) => row.args.iter().map(Some).collect(),
         _ => vec![node],

@@ -4,6 +4,7 @@
 
 mod analyse;
 mod bound;
+mod clause;
 mod condition;
 mod custom;
 mod index;
@@ -13,6 +14,7 @@ mod repair;
 
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
+pub use clause::{Clause, Condition, Test, TestedBy, conditions};
 pub use condition::{
     Compared, Ordered, PlanColumn, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key,
 };

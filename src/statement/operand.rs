@@ -84,7 +84,7 @@ pub fn is_call(text: &str) -> bool {
     expression(text).is_some_and(|node| matches!(node.node, Some(NodeEnum::FuncCall(_))))
 }
 
-fn expression(text: &str) -> Option<Node> {
+pub(super) fn expression(text: &str) -> Option<Node> {
     let parsed = pg_query::parse(&format!("select {text}"), ParserOptions::DEFAULT).ok()?;
     let statement = parsed.protobuf.stmts.into_iter().next()?.stmt?.node?;
     let NodeEnum::SelectStmt(select) = statement else { return None };
@@ -122,7 +122,7 @@ fn parts(node: &Node, found: &mut BTreeSet<Operated>) {
 }
 
 /// Each side that the other does not depend on.
-fn sides(compared: &AExpr) -> Vec<Operated> {
+pub(super) fn sides(compared: &AExpr) -> Vec<Operated> {
     let kind = AExprKind::try_from(compared.kind);
     let is_plain = matches!(kind, Ok(AExprKind::AexprOp));
     if !is_plain && !matches!(kind, Ok(AExprKind::AexprOpAny | AExprKind::AexprIn)) {
@@ -194,18 +194,18 @@ fn without_alias(text: &str, alias: &str) -> String {
     plain
 }
 
-fn conjuncts(node: &Node, found: &mut BTreeSet<(String, String)>) {
-    if let Some(NodeEnum::BoolExpr(all)) = &node.node {
-        if all.boolop == BoolExprType::AndExpr as i32 {
-            all.args.iter().for_each(|part| conjuncts(part, found));
-            return;
-        }
+pub(super) fn conjuncts(node: &Node, found: &mut BTreeSet<(String, String)>) {
+    if let Some(NodeEnum::BoolExpr(all)) = &node.node
+        && all.boolop == BoolExprType::AndExpr as i32
+    {
+        all.args.iter().for_each(|part| conjuncts(part, found));
+        return;
     }
     let inside = inside(node);
-    if let ([alias], false) = (&inside.aliases.iter().collect::<Vec<_>>()[..], inside.has_parameter) {
-        if *alias != SUB_PLAN {
-            found.extend(deparsed(node).map(|text| ((*alias).clone(), without_alias(&text, alias))));
-        }
+    if let ([alias], false) = (&inside.aliases.iter().collect::<Vec<_>>()[..], inside.has_parameter)
+        && *alias != SUB_PLAN
+    {
+        found.extend(deparsed(node).map(|text| ((*alias).clone(), without_alias(&text, alias))));
     }
 }
 

@@ -1,13 +1,14 @@
-//! The search for indexes on a live server: its workload, its planner, and the choice.
+//! The search for indexes: the workload, who answers for the planner, and the choice.
 
-use super::{Hypopg, Probe, Question};
+use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
-    Bounds, Found, Pool, Price, Query, Task, Weigh, Windows, Workload, existing, prices, search, workload,
+    Bounds, Estimate, Found, Mixed, Pool, Price, Query, Task, Weigh, WhatIf, Windows, Workload, existing, prices,
+    search, workload,
 };
 use crate::ddl::Draftsman;
-use crate::model::snapshot::{Relation, RelationName, Snapshot, Statement};
+use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
-use crate::statement::{ColumnType, Repaired};
+use crate::statement::{ColumnType, Repaired, redact};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
@@ -65,33 +66,57 @@ pub async fn consult(
     let (snapshot, asked) = asked(reader, snapshot, column_type).await?;
     let mut workload = workload(&snapshot);
     of_indexable_tables(&mut workload, &snapshot);
-    let probes = probes(reader, &workload, asked, column_type).await?;
-    let mut oracle = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
-    let mut pool = Pool::new(existing(&snapshot));
-    let priced = consultation.windows.map(|windows| (snapshot, windows));
+    let (probes, tried) = probes(reader, &workload, asked, column_type).await?;
+    let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
-        let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
-        let task = Task {
-            queries: &workload.queries,
-            weights: &weights,
-            is_of_whole: consultation.weigh == Weigh::Time,
-            prices: &|pool| {
-                priced.as_ref().map_or_else(Vec::new, |(snapshot, windows)| {
-                    let hours = windows.statements / 3600.0;
-                    let in_window = |price: Price| match consultation.weigh {
-                        Weigh::Time => price.ms_per_hour * hours,
-                        Weigh::Calls => price.cost_per_hour * hours,
-                    };
-                    prices(snapshot, pool, *windows).into_iter().map(in_window).collect()
-                })
-            },
-            bounds: consultation.bounds,
-            max_calls: consultation.max_calls,
-        };
-        let found = search(task, &mut pool, &mut oracle);
+        let estimate = Estimate::new(&snapshot, &workload.queries);
+        let (pool, mut found) =
+            searched(&workload, &snapshot, consultation, &mut Mixed::new(planner, estimate, &workload.queries));
+        found.calls += tried;
         Consulted { workload, pool, found }
     });
     searched.await.map_err(|_| ConsultError::Ended)
+}
+
+/// Searches for indexes without a server: by the plans and statistics of the snapshot.
+#[must_use]
+pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
+    let mut workload = workload(snapshot);
+    of_indexable_tables(&mut workload, snapshot);
+    let mut oracle = Estimate::new(snapshot, &workload.queries);
+    let (pool, found) = searched(&workload, snapshot, consultation, &mut oracle);
+    Consulted { workload, pool, found }
+}
+
+/// The search, whoever answers.
+fn searched(
+    workload: &Workload,
+    snapshot: &Snapshot,
+    consultation: Consultation,
+    oracle: &mut dyn WhatIf,
+) -> (Pool, Found) {
+    let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
+    let priced = |pool: &Pool| {
+        consultation.windows.map_or_else(Vec::new, |windows| {
+            let hours = windows.statements / 3600.0;
+            let in_window = |price: Price| match consultation.weigh {
+                Weigh::Time => price.ms_per_hour * hours,
+                Weigh::Calls => price.cost_per_hour * hours,
+            };
+            prices(snapshot, pool, windows).into_iter().map(in_window).collect()
+        })
+    };
+    let task = Task {
+        queries: &workload.queries,
+        weights: &weights,
+        is_of_whole: consultation.weigh == Weigh::Time,
+        prices: &priced,
+        bounds: consultation.bounds,
+        max_calls: consultation.max_calls,
+    };
+    let mut pool = Pool::new(existing(snapshot));
+    let found = search(task, &mut pool, oracle);
+    (pool, found)
 }
 
 /// A statement as the server takes it, by its fingerprint.
@@ -117,8 +142,11 @@ async fn asked(
             search_path: &plan.search_path,
         };
         match Hypopg::repaired(reader, snapshot.server.major(), question, column_type).await {
-            Ok((probe, repaired, fresh)) => {
-                let probe = if names_views(statement, snapshot) { probe.without_partial() } else { probe };
+            Ok((probe, repaired, mut fresh)) => {
+                // A literal of the statement's own is one value of many.
+                if redact(&statement.text).is_none_or(|redacted| redacted != statement.text) {
+                    redact_plan(&mut fresh);
+                }
                 asked.insert(plan.fingerprint.clone(), (probe, repaired));
                 plan.plan = Some(fresh);
             }
@@ -126,16 +154,6 @@ async fn asked(
         }
     }
     Ok((Snapshot { plans, ..snapshot.clone() }, asked))
-}
-
-/// It names a relation that is no table: a view, for all that is known.
-fn names_views(statement: &Statement, snapshot: &Snapshot) -> bool {
-    let is_table = |name: &RelationName| {
-        let is_it =
-            |row: &Relation| row.name == name.name && name.schema.as_ref().is_none_or(|schema| *schema == row.schema);
-        snapshot.relations.iter().any(is_it)
-    };
-    !statement.relations.iter().all(is_table)
 }
 
 /// Without tables that no index can be made on, as partitions of theirs are elsewhere.
@@ -147,16 +165,17 @@ fn of_indexable_tables(workload: &mut Workload, snapshot: &Snapshot) {
     workload.queries.retain(|query| !query.tables.is_empty());
 }
 
-/// What is asked about each statement of the workload, in order.
+/// What is asked about each statement of the workload, in order, and how many EXPLAINs it took to find out.
 async fn probes(
     reader: &Reader,
     workload: &Workload,
     mut asked: Asked,
     column_type: &ColumnType<'_>,
-) -> Result<Vec<Probe>, ReadError> {
+) -> Result<(Vec<Probe>, usize), ReadError> {
     let of = |query: &Query| {
         let (probe, repaired) = asked.remove(&query.fingerprint)?;
-        Some((probe, repaired, query.tables.keys().cloned().collect()))
+        let tables = query.tables.keys().cloned().collect();
+        Some(Told { probe, repaired, tables, rows_per_call: query.rows_per_call })
     };
     Hypopg::typical(reader, workload.queries.iter().filter_map(of).collect(), column_type).await
 }

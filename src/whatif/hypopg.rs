@@ -1,13 +1,13 @@
 //! HypoPG: indexes that only the planner sees, in a session of ours and gone with it. Never creates the
 //! extension. Each session holds its own hypothetical indexes, so that several share the questions.
 
-use super::values::Values;
+use super::values::{MANNERS, Values};
 use super::{Question as Statement, message, planned};
 use crate::advise::{Answer, Candidate, Id, Pool, Question, UNKNOWN_BYTES, WhatIf};
 use crate::ddl::{literal, qualified, quoted};
 use crate::model::plan::Name;
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
-use crate::statement::{ColumnType, Repaired, parameters};
+use crate::statement::{ColumnType, Parameter, Repaired, parameters};
 use futures_util::future::join_all;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,17 +22,6 @@ pub struct Probe {
     explain: String,
     /// Its text, with typical values for its parameters.
     bound: Option<Bound>,
-    /// It may be asked about with partial indexes.
-    takes_partial: bool,
-}
-
-impl Probe {
-    /// The same, never asked about with partial indexes: where a view is read, those have brought servers down
-    /// (HypoPG #116).
-    #[must_use]
-    pub fn without_partial(self) -> Self {
-        Self { takes_partial: false, ..self }
-    }
 }
 
 /// A statement and values for its parameters.
@@ -42,7 +31,12 @@ struct Bound {
     values: Vec<Option<String>>,
     /// Parameters that the text lacks.
     gone: BTreeSet<i32>,
+    /// With these values the planner expects about as many rows as came.
+    is_fitting: bool,
 }
+
+/// Expected and measured rows that differ by less than this factor are about as many: its logarithm.
+const FITS: f64 = 1.1;
 
 /// The planner of a server with HypoPG.
 #[derive(Debug)]
@@ -106,48 +100,100 @@ impl Hypopg {
             search_path: statement.search_path.to_owned(),
             explain: message(&repaired, major, "format json"),
             bound: None,
-            takes_partial: true,
         };
         Ok((probe, repaired, plan))
     }
 
     /// The same statements with typical values for their parameters, where some are known and the planner takes
-    /// them: without any its estimates can be far off. `tables` are those of each statement.
+    /// them: without any its estimates can be far off. Also how many EXPLAINs that took.
     pub async fn typical(
         reader: &Reader,
-        probes: Vec<(Probe, Repaired, Vec<Name>)>,
+        told: Vec<Told>,
         column_type: &ColumnType<'_>,
-    ) -> Result<Vec<Probe>, ReadError> {
-        let mut told = Vec::new();
-        for (probe, repaired, tables) in probes {
-            let parameters = parameters(&repaired.sql, column_type).unwrap_or_default();
-            told.push((probe, repaired, tables, parameters));
-        }
-        let columns = told.iter().flat_map(|(_, _, tables, parameters)| {
+    ) -> Result<(Vec<Probe>, usize), ReadError> {
+        let typed = |told: Told| {
+            let parameters = parameters(&told.repaired.sql, column_type).unwrap_or_default();
+            (told, parameters)
+        };
+        let told: Vec<(Told, Vec<Parameter>)> = told.into_iter().map(typed).collect();
+        let columns = told.iter().flat_map(|(told, parameters)| {
             let meetings = parameters.iter().flat_map(|parameter| &parameter.meetings);
             meetings.flat_map(|one| {
-                let named = tables.iter().filter(|table| table.name == one.relation.name);
+                let named = told.tables.iter().filter(|table| table.name == one.relation.name);
                 named.map(|table| (table.clone(), one.column.clone()))
             })
         });
         let values = Values::read(reader, &columns.collect()).await?;
-        let mut all = Vec::new();
         let session = reader.pin().await?;
-        for (probe, repaired, tables, parameters) in told {
-            let bound = values.typical(&repaired, &parameters, &tables).filter(|values| !values.is_empty());
-            let explain = format!("explain {MARKER} (format json) {}", repaired.sql);
-            let bound = bound.map(|values| Bound { explain, values, gone: repaired.gone });
-            let path =
-                format!("select {MARKER} pg_catalog.set_config('search_path', {}, false)", literal(&probe.search_path));
+        let (mut probes, mut asked) = (Vec::new(), 0);
+        for (told, parameters) in told {
+            let path = literal(&told.probe.search_path);
+            let path = format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false)");
             session.ask(&path).await?;
-            let bound = match bound {
-                Some(bound) => bound.ask(&session).await.ok().flatten().map(|_| bound),
-                None => None,
-            };
-            all.push(Probe { bound, ..probe });
+            let bounds = bounds(&told, &parameters, &values);
+            asked += bounds.len();
+            probes.push(Probe { bound: fitting(bounds, told.rows_per_call, &session).await, ..told.probe });
         }
-        Ok(all)
+        Ok((probes, asked))
     }
+}
+
+/// A statement to be asked about, and what is known of it.
+#[derive(Debug)]
+pub struct Told {
+    /// As it is asked about without values.
+    pub probe: Probe,
+    /// Its text, as the server takes it.
+    pub repaired: Repaired,
+    /// Its tables.
+    pub tables: Vec<Name>,
+    /// Rows that a call returned or changed, on average.
+    pub rows_per_call: f64,
+}
+
+/// The statement with values taken in each manner, those that are the same left out.
+fn bounds(told: &Told, parameters: &[Parameter], values: &Values) -> Vec<Bound> {
+    let mut all: Vec<Bound> = Vec::new();
+    for manner in MANNERS {
+        let typical = values.typical(&told.repaired, parameters, &told.tables, manner);
+        let Some(values) = typical.filter(|values| !values.is_empty()) else { continue };
+        if !all.iter().any(|bound| bound.values == values) {
+            let explain = format!("explain {MARKER} (format json) {}", told.repaired.sql);
+            all.push(Bound { explain, values, gone: told.repaired.gone.clone(), is_fitting: false });
+        }
+    }
+    all
+}
+
+/// The values with which the planner expects about as many rows as came; else the first it takes at all.
+async fn fitting(bounds: Vec<Bound>, rows_per_call: f64, session: &Pinned) -> Option<Bound> {
+    let mut taken: Vec<(f64, Bound)> = Vec::new();
+    for bound in bounds {
+        if let Some(plan) = bound.ask(session).await.ok().flatten() {
+            let expected = plan.get(0).and_then(|plan| plan.get("Plan")).and_then(expected_rows);
+            let off = expected.map_or(f64::INFINITY, |rows| ((rows + 1.0) / (rows_per_call + 1.0)).ln().abs());
+            taken.push((off, bound));
+        }
+    }
+    let best = taken.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(at, _)| at)?;
+    let (off, bound) = taken.swap_remove(if taken[best].0.is_finite() { best } else { 0 });
+    Some(Bound { is_fitting: off <= FITS, ..bound })
+}
+
+/// Rows that the planner expects of a statement, where that says something of its values: not of groups, nor under
+/// a limit.
+fn expected_rows(node: &Value) -> Option<f64> {
+    const THROUGH: [&str; 4] = ["ModifyTable", "LockRows", "Result", "Subquery Scan"];
+    const SAYING_NOTHING: [&str; 5] = ["Limit", "Aggregate", "Group", "Unique", "SetOp"];
+    let kind = node.get("Node Type")?.as_str()?;
+    let child = node.get("Plans").and_then(|plans| plans.get(0));
+    if SAYING_NOTHING.contains(&kind) {
+        return None;
+    }
+    if THROUGH.contains(&kind) || kind.contains("Sort") || kind.starts_with("Gather") {
+        return expected_rows(child?);
+    }
+    node.get("Plan Rows")?.as_f64()
 }
 
 impl Bound {
@@ -167,7 +213,8 @@ impl WhatIf for Hypopg {
     }
 
     fn explains(&self, query: usize) -> usize {
-        1 + usize::from(self.probes.get(query).is_some_and(|probe| probe.bound.is_some()))
+        let bound = self.probes.get(query).and_then(|probe| probe.bound.as_ref());
+        1 + usize::from(bound.is_some_and(|bound| !bound.is_fitting))
     }
 
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
@@ -200,8 +247,7 @@ impl Session {
 
     /// One message: away with what is not asked about, in with what is, explain.
     async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<Answer> {
-        let is_sent = |id: &Id| probe.takes_partial || pool.get(*id).predicate.is_none();
-        let wanted: BTreeSet<Id> = alive.iter().copied().filter(is_sent).collect();
+        let wanted: BTreeSet<Id> = alive.iter().copied().collect();
         let gone: Vec<Id> = self.alive.keys().filter(|id| !wanted.contains(id)).copied().collect();
         let new: Vec<Id> = wanted.iter().filter(|id| !self.alive.contains_key(id)).copied().collect();
         let mut message = String::new();
@@ -218,11 +264,17 @@ impl Session {
             message.push_str(&format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false); "));
             self.search_path.clone_from(&probe.search_path);
         }
-        message.push_str(&probe.explain);
-        let results = self.pinned.ask(&message).await.ok()?;
+        let fitting = probe.bound.as_ref().filter(|bound| bound.is_fitting);
+        if fitting.is_none() {
+            message.push_str(&probe.explain);
+        }
+        let results = if message.is_empty() { Vec::new() } else { self.pinned.ask(&message).await.ok()? };
         let created = results.get(gone.len()..gone.len() + new.len())?;
         for (id, rows) in new.iter().zip(created) {
             self.alive.insert(*id, number(rows)?);
+        }
+        if let Some(bound) = fitting {
+            return answer(&bound.ask(&self.pinned).await.ok()??, &self.alive);
         }
         let generic = answer(&printed(results.iter().rev().find(|rows| !rows.is_empty())?)?, &self.alive)?;
         let Some(bound) = &probe.bound else { return Some(generic) };

@@ -9,8 +9,8 @@ mod hypopg;
 mod show;
 mod values;
 
-pub use consult::{ConsultError, Consultation, Consulted, consult};
-pub use hypopg::{Hypopg, Probe};
+pub use consult::{ConsultError, Consultation, Consulted, consult, estimate};
+pub use hypopg::{Hypopg, Probe, Told};
 pub use show::{Shown, show};
 
 use crate::model::snapshot::Plan;

@@ -8,9 +8,38 @@ use crate::statement::{Comparison, Meeting, Parameter, ParameterRole, Repaired};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where in the distribution a bound is taken that has no counterpart, and one that has.
+/// The middle of a distribution.
 const HALF: f64 = 0.5;
-const BETWEEN: (f64, f64) = (0.4, 0.6);
+
+/// Which of a column's values is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pick {
+    /// Neither among the rarest nor the most common.
+    Usual,
+    /// One of the rarest that are known.
+    Rare,
+    /// The most common.
+    Common,
+}
+
+/// A manner of taking values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Manner {
+    pick: Pick,
+    /// Share of the rows that a range with two ends covers, around the middle.
+    between: f64,
+    /// Share that one with a single end covers.
+    beyond: f64,
+}
+
+/// The first is taken where nothing is known; the others where a statement's rows tell one from the other.
+pub(super) const MANNERS: [Manner; 5] = [
+    Manner { pick: Pick::Usual, between: 0.2, beyond: HALF },
+    Manner { pick: Pick::Usual, between: 0.01, beyond: 0.01 },
+    Manner { pick: Pick::Rare, between: 0.2, beyond: HALF },
+    Manner { pick: Pick::Rare, between: 0.01, beyond: 0.01 },
+    Manner { pick: Pick::Common, between: 0.8, beyond: 0.9 },
+];
 
 /// What ANALYZE knows of a column's values: a row of `sql/whatif_values.sql`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -47,6 +76,7 @@ impl Values {
         Repaired { sql, params, .. }: &Repaired,
         parameters: &[Parameter],
         tables: &[Name],
+        manner: Manner,
     ) -> Option<Vec<Option<String>>> {
         let pairs = bounded_twice(parameters);
         let mut values = vec![None; usize::try_from(*params).ok()?];
@@ -59,30 +89,33 @@ impl Values {
                 meeting.role == ParameterRole::Value
                     || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
             });
-            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs));
+            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs, manner));
             *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter, sql))?);
         }
         Some(values)
     }
 
-    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>) -> Option<String> {
+    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>, manner: Manner) -> Option<String> {
         let table = tables.iter().find(|table| {
             table.name == meeting.relation.name
                 && meeting.relation.schema.as_ref().is_none_or(|schema| *schema == table.schema)
         })?;
         let known = self.0.get(&(table.clone(), meeting.column.clone()))?;
         let is_pair = pairs.contains(&meeting.column);
+        let low = HALF - manner.between / 2.0;
         match meeting.comparison {
             Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
                 // `at >= $1 and at < $2 + interval`: the sum begins where the range does.
-                let high = if meeting.role == ParameterRole::Summand { BETWEEN.0 } else { BETWEEN.1 };
-                known.at(if is_pair { high } else { HALF })
+                let high = if meeting.role == ParameterRole::Summand { low } else { HALF + manner.between / 2.0 };
+                known.at(if is_pair { high } else { manner.beyond })
             }
             Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
-                known.at(if is_pair { BETWEEN.0 } else { HALF })
+                known.at(if is_pair { low } else { 1.0 - manner.beyond })
             }
-            Comparison::Like => known.usual().map(|value| format!("{}%", value.chars().take(3).collect::<String>())),
-            _ => known.usual(),
+            Comparison::Like => {
+                known.one(manner.pick).map(|value| format!("{}%", value.chars().take(3).collect::<String>()))
+            }
+            _ => known.one(manner.pick),
         }
     }
 }
@@ -113,6 +146,16 @@ impl Known {
         bounds.get(at).cloned()
     }
 
+    fn one(&self, pick: Pick) -> Option<String> {
+        let common = self.common.as_deref().unwrap_or(&[]);
+        match pick {
+            Pick::Usual => self.usual(),
+            Pick::Rare if self.bounds.is_some() => self.at(HALF),
+            Pick::Rare => common.last().cloned(),
+            Pick::Common => common.first().cloned().or_else(|| self.at(HALF)),
+        }
+    }
+
     /// A value that is neither among the rarest nor the most common: of the common ones that in the middle of
     /// their rows, where they are most of the rows; else the middle of the others.
     fn usual(&self) -> Option<String> {
@@ -140,14 +183,19 @@ fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
         "float4" | "float8" | "numeric" if is_summand => "0",
         "float4" | "float8" | "numeric" => "1",
         "bool" => "true",
-        // `interval $2 year` takes a number of years.
-        "interval" if sql.contains(&format!("${}::interval ", parameter.number)) => "1",
-        "interval" => "1 month",
+        "interval" => return Some(format!("1 {}", unit(parameter.number, sql).unwrap_or("month"))),
         "text" | "varchar" | "bpchar" | "name" => "a",
         "date" | "timestamp" | "timestamptz" => "2000-01-01",
         _ => return None,
     };
     Some(value.to_owned())
+}
+
+/// The unit of `$2::interval year`, which cuts off what is less: an interval of seconds would be none.
+fn unit(number: i32, sql: &str) -> Option<&str> {
+    const UNITS: [&str; 6] = ["year", "month", "day", "hour", "minute", "second"];
+    let (_, rest) = sql.split_once(&format!("${number}::interval "))?;
+    UNITS.into_iter().find(|unit| rest.starts_with(unit))
 }
 
 #[cfg(test)]
@@ -166,6 +214,15 @@ mod tests {
     }
 
     #[test]
+    fn an_interval_has_the_unit_it_is_cut_to() {
+        let interval = Parameter { number: 2, type_name: Some("interval".to_owned()), meetings: Vec::new() };
+        let value = |sql: &str| neutral(&interval, sql);
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval year)").as_deref(), Some("1 year"));
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval day to second)").as_deref(), Some("1 day"));
+        assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval)").as_deref(), Some("1 month"));
+    }
+
+    #[test]
     fn a_usual_value_is_neither_the_rarest_nor_the_most_common() {
         let skewed = known(&[("common", 0.6), ("less", 0.3), ("rare", 0.05)], &[]);
         assert_eq!(skewed.usual().as_deref(), Some("common"), "most rows have it");
@@ -174,6 +231,9 @@ mod tests {
         let wide = known(&[("often", 0.02)], &["1", "2", "3", "4", "5"]);
         assert_eq!(wide.usual().as_deref(), Some("3"));
         assert_eq!(known(&[], &[]).usual(), None);
+        assert_eq!(skewed.one(Pick::Rare).as_deref(), Some("rare"));
+        assert_eq!(wide.one(Pick::Rare).as_deref(), Some("3"));
+        assert_eq!(wide.one(Pick::Common).as_deref(), Some("often"));
         assert_eq!(wide.at(0.0).as_deref(), Some("1"));
         assert_eq!(wide.at(1.0).as_deref(), Some("5"));
     }

@@ -3,12 +3,15 @@
 use super::{Desk, fixture};
 
 #[test]
-fn advice_needs_a_planner_and_a_workload() {
+fn what_cannot_be_done_is_told() {
     let desk = Desk::new();
     let shop = fixture("snapshots/shop.json.zst");
     let from = ["advise", "--from", shop.to_str().expect("UTF-8")];
     for (args, told) in [
-        (vec![], "a snapshot has no planner to be asked\n  next: name a copy of the database"),
+        (
+            vec!["--explain", "1"],
+            "no planner to show plans: a snapshot has no planner\n  next: create extension hypopg",
+        ),
         (vec!["--what-if", "host=/nowhere dbname=copy"], "no socket there"),
         (vec!["--what-if", "copy"], "`copy` is no URL and no key=value pair"),
         (vec!["--budget", "2 parsecs"], "budget: \"parsecs\" is not a unit of bytes"),
@@ -20,6 +23,38 @@ fn advice_needs_a_planner_and_a_workload() {
         let said = desk.run(&[&from[..], &args].concat());
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{args:?}");
         assert!(said.err.contains(told), "{args:?}\n  wanted: {told}\n  said: {}", said.err);
+    }
+}
+
+#[test]
+fn without_a_planner_the_estimate_answers() {
+    let desk = Desk::new();
+    let shop = fixture("snapshots/shop.json.zst");
+    let from = ["advise", "--from", shop.to_str().expect("UTF-8"), "--format", "json"];
+    let said = desk.run(&from);
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
+    let advice: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    let proposals = advice["proposals"].as_array().expect("proposals");
+    assert!(!proposals.is_empty(), "{advice:#}");
+    for proposal in proposals {
+        assert_eq!(
+            (&proposal["planner_checked"], &proposal["hypopg_bytes"]),
+            (&false.into(), &().into()),
+            "{proposal:#}"
+        );
+        let codes = proposal["caveats"].as_array().expect("caveats").iter().map(|one| &one["code"]);
+        assert!(codes.into_iter().any(|code| code == "not_planner_checked"), "{proposal:#}");
+    }
+    assert_eq!(advice["account"]["what_if_calls"], 0);
+    assert_eq!(advice["account"]["estimate"], "a snapshot has no planner");
+    let table = desk.run(&from[..3]);
+    for words in [
+        "no planner was asked",
+        "not checked by the planner",
+        "weighed by the built-in estimate",
+        "(not_planner_checked)",
+    ] {
+        assert!(table.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(words), "{words}: {}", table.out);
     }
 }
 

@@ -19,21 +19,21 @@ const CONSULTATION: Consultation = Consultation {
     max_calls: 2_000,
 };
 
-fn file(name: &str) -> String {
+pub(crate) fn file(name: &str) -> String {
     let path = root().join("fixtures/advice").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A database with the tables, and who works in it.
-struct Stage {
+pub(crate) struct Stage {
     cluster: Cluster,
     admin: Scratch,
-    reader: Reader,
+    pub(crate) reader: Reader,
     target: Target,
 }
 
 impl Stage {
-    async fn set(yard: &Yard) -> Option<Self> {
+    pub(crate) async fn set(yard: &Yard) -> Option<Self> {
         // All rows are sampled, so that statistics are the same each time.
         let settings = with_statements().with("autovacuum", "off").with("default_statistics_target", "500");
         let cluster = yard.start(&server(15)?, &settings);
@@ -57,22 +57,23 @@ impl Stage {
     }
 
     /// Runs the statements and reads the server.
-    async fn snapshot(&self, sql: &str) -> Snapshot {
+    pub(crate) async fn snapshot(&self, sql: &str) -> Snapshot {
         self.admin.execute("select pg_stat_statements_reset()").await.expect("reset");
         for _ in 0..3 {
             self.admin.execute(sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
         let access = Access { target: &self.target, name: "test", limits: Limits::default(), run: "test" };
         let scope = Scope { plans: 20, ..Scope::default() };
-        collect(access, &scope, Tool::default(), &Silent).await.expect("a snapshot")
-    }
-
-    async fn consult(&self, sql: &str) -> Consulted {
-        let mut snapshot = self.snapshot(sql).await;
+        let mut snapshot = collect(access, &scope, Tool::default(), &Silent).await.expect("a snapshot");
         // Our own reset is no workload.
         let reset = snapshot.statements.iter().find(|row| row.text.contains("pg_stat_statements_reset"));
         let reset = reset.map(|row| row.fingerprint.clone()).unwrap_or_default();
         snapshot.plans.retain(|plan| plan.fingerprint != reset);
+        snapshot
+    }
+
+    async fn consult(&self, sql: &str) -> Consulted {
+        let snapshot = self.snapshot(sql).await;
         let types = ColumnTypes::new(&snapshot.columns, CORNER);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
         consult(&self.reader, &snapshot, CONSULTATION, &column_type).await.expect("advice")

@@ -29,7 +29,9 @@ async fn what_is_advised_is_created_and_not_advised_again() {
     let shop = yard.shop(&binaries, &Shop::setup()).await;
     shop.work(&Silent).await.expect("the workload").release().await;
     let (auditor, owner) = (shop.dsn(), shop.cluster.dsn(SUPERUSER, "shop"));
-    yard.pgassay(&["advise", &auditor]).run().expect_unable(&["HypoPG is not installed", "create extension hypopg"]);
+    yard.pgassay(&["advise", &auditor, "--explain", "1"])
+        .run()
+        .expect_unable(&["HypoPG is not installed", "create extension hypopg"]);
     let admin = shop.cluster.session("shop", SUPERUSER, "setup").await.expect("a session");
     admin.execute("create extension hypopg").await.expect("HypoPG");
 
@@ -51,9 +53,51 @@ async fn what_is_advised_is_created_and_not_advised_again() {
     let offline = json(&yard.pgassay(&offline).run().expect(0).stdout);
     assert_eq!(definitions(&offline), definitions(&first));
     assert!(offline["account"]["what_if"].is_string(), "{offline:#}");
-    let alone = ["advise", "--from", "shop.json"];
-    yard.pgassay(&alone).run().expect_unable(&["a snapshot has no planner", "--what-if"]);
+    let alone = json(&yard.pgassay(&["advise", "--from", "shop.json", "--format", "json"]).run().expect(0).stdout);
+    assert_eq!(alone["account"]["estimate"], "a snapshot has no planner");
 
+    yard.pgassay(&["apply", "plan.json", &owner, "--state", "state", "--yes"]).run().expect(0);
+    let second = json(&yard.pgassay(&["advise", &auditor, "--format", "json"]).run().expect(0).stdout);
+    let again: Vec<&str> = served(&first).intersection(&served(&second)).copied().collect();
+    assert!(again.is_empty(), "{again:?}: {:?} after {:?}", definitions(&second), definitions(&first));
+}
+
+macro_rules! without_a_planner {
+    ($($test:ident $major:literal)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            what_is_estimated_is_created_and_not_advised_again($major).await;
+        }
+    )*};
+}
+
+without_a_planner! {
+    without_a_planner_on_13 13
+    without_a_planner_on_14 14
+    without_a_planner_on_15 15
+    without_a_planner_on_16 16
+    without_a_planner_on_17 17
+    without_a_planner_on_18 18
+}
+
+/// The server has no HypoPG: it is not asked to plan with what is not there.
+async fn what_is_estimated_is_created_and_not_advised_again(major: i32) {
+    let Some(binaries) = server(major) else { return };
+    let yard = Yard::open();
+    let shop = yard.shop(&binaries, &Shop::setup()).await;
+    // Else loading the tables would count as what writes to them.
+    let admin = shop.cluster.session("shop", SUPERUSER, "setup").await.expect("a session");
+    admin.execute("select pg_stat_reset()").await.expect("reset");
+    shop.work(&Silent).await.expect("the workload").release().await;
+    let (auditor, owner) = (shop.dsn(), shop.cluster.dsn(SUPERUSER, "shop"));
+    let ask = ["advise", &auditor, "--format", "json", "-o", "plan.json"];
+    let first = json(&yard.pgassay(&ask).run().expect(0).stdout);
+    assert!(!definitions(&first).is_empty(), "{first:#}");
+    for proposal in first["proposals"].as_array().expect("proposals") {
+        assert_eq!(proposal["planner_checked"], false, "{proposal:#}");
+    }
+    assert_eq!(first["account"]["estimate"], "HypoPG is not installed in this database");
+    assert_eq!(first["account"]["what_if_calls"], 0);
     yard.pgassay(&["apply", "plan.json", &owner, "--state", "state", "--yes"]).run().expect(0);
     let second = json(&yard.pgassay(&["advise", &auditor, "--format", "json"]).run().expect(0).stdout);
     let again: Vec<&str> = served(&first).intersection(&served(&second)).copied().collect();
@@ -69,11 +113,23 @@ async fn what_is_missing_is_told() {
     let advise = ["advise", dsn.as_str()];
     yard.pgassay(&advise).run().expect_unable(&["no workload to advise on", "create extension pg_stat_statements"]);
     admin.execute("create extension pg_stat_statements").await.expect("created");
-    yard.pgassay(&advise).run().expect_unable(&["HypoPG is not installed", "--what-if"]);
+    let explained = ["advise", dsn.as_str(), "--explain", "1"];
+    yard.pgassay(&explained).run().expect_unable(&["HypoPG is not installed", "--what-if"]);
     let none = ["advise", dsn.as_str(), "--plans", "0"];
     yard.pgassay(&none).run().expect_unable(&["no plans to advise on", "--plans"]);
+}
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pooler_has_no_room_for_hypothetical_indexes() {
+    let Some(binaries) = server(15) else { return };
+    let yard = Yard::open();
+    let cluster = yard.start(&binaries, &with_statements());
+    let admin = corner(&cluster).await;
+    admin.execute("create extension pg_stat_statements").await.expect("created");
     admin.execute("create role auditor login; grant pg_monitor, pg_read_all_data to auditor").await.expect("a role");
+    if admin.execute("create extension hypopg").await.is_err() {
+        return;
+    }
     ask(&cluster).await;
     let pooler = Pooler::start(&yard, &cluster);
     let pooled = format!("host={} port={} dbname={CORNER} user=auditor", pooler.folder.display(), pooler.port);

@@ -19,6 +19,7 @@ mod databases;
 mod ddl_locks;
 mod demo;
 mod encodings;
+mod estimate;
 mod extension;
 mod forks;
 mod healthy;

@@ -120,6 +120,7 @@ fn advice() -> Advice {
             budget_bytes: Some(2_147_483_648),
             max_indexes: 10,
             what_if: Some("shop at copy:5432".to_owned()),
+            estimate: None,
         },
     }
 }

@@ -45,7 +45,9 @@ pub(crate) fn advised(consulted: &Consulted) -> Vec<String> {
 
 fn words(candidate: &Candidate) -> String {
     let using = candidate.using();
-    let using = using.strip_prefix("btree ").unwrap_or(&using).replace(" NULLS", " nulls").replace(" LAST", " last");
+    let using = format!("using {using}");
+    let using =
+        using.strip_prefix("using btree ").unwrap_or(&using).replace(" NULLS", " nulls").replace(" LAST", " last");
     let using = using.replace(" FIRST", " first").replace(" DESC", " desc").replace("INCLUDE", "include");
     let rows = candidate.predicate.as_ref().map(|predicate| format!(" where {predicate}")).unwrap_or_default();
     format!("{} {using}{rows}", candidate.table.name)

@@ -16,6 +16,8 @@ fn query(fingerprint: &str, total_ms: f64) -> Query {
         calls: 10,
         total_ms,
         tables: BTreeMap::new(),
+        rows_per_call: 1.0,
+        names_views: false,
     }
 }
 
@@ -78,6 +80,7 @@ fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot
         sessions: 2,
         seconds: 1.0,
         what_if: None,
+        estimate: None,
         window_seconds: 3600,
         wishes,
     };

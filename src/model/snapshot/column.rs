@@ -35,4 +35,10 @@ pub struct Column {
     pub correlation: Option<f64>,
     /// Share of the most common value, 0 to 1. {fraction | pg_stats.most_common_freqs}
     pub most_common_fraction: Option<f64>,
+    /// Share of the value in the middle of the list of most common ones, 0 to 1. {fraction | pg_stats.most_common_freqs}
+    pub middle_common_fraction: Option<f64>,
+    /// Share of the last value in that list, 0 to 1. {fraction | pg_stats.most_common_freqs}
+    pub least_common_fraction: Option<f64>,
+    /// Values in that list. {values | pg_stats.most_common_freqs}
+    pub common_values: Option<i64>,
 }

@@ -52,6 +52,9 @@ pub struct Relation {
     pub bytes_are_estimated: bool,
     /// Bytes of the TOAST table, by its relpages. {bytes | pg_class.relpages}
     pub toast_bytes: i64,
+    /// Share of its pages that are marked visible to all transactions, 0 to 1: those an index-only scan need not
+    /// visit; none when never vacuumed or analyzed. {fraction | pg_class.relallvisible}
+    pub all_visible_fraction: Option<f64>,
     /// Columns. {columns | pg_attribute}
     pub column_count: i64,
     /// Storage options, `autovacuum_enabled=false`. {texts | pg_class.reloptions}
