@@ -42,6 +42,9 @@ const LEAST_STATEMENT_GAIN: f64 = 0.1;
 /// EXPLAINs at most.
 const MAX_CALLS: usize = 3_000;
 
+/// Questions to the built-in estimate at most: they cost a hundredth.
+const MAX_ESTIMATES: usize = 30_000;
+
 /// The rules on indexes that could go.
 const REMOVAL_RULES: [&str; 3] = ["duplicate_index", "redundant_index", "unused_index"];
 
@@ -80,7 +83,14 @@ impl Order {
             None | Some(WeighArg::Time) => Weigh::Time,
             Some(WeighArg::Calls) => Weigh::Calls,
         };
-        let consultation = Consultation { weigh, bounds, windows: None, sessions: limits.jobs, max_calls: MAX_CALLS };
+        let consultation = Consultation {
+            weigh,
+            bounds,
+            windows: None,
+            sessions: limits.jobs,
+            max_calls: MAX_CALLS,
+            with_curve: args.curve,
+        };
         Ok(Self { consultation, limits })
     }
 }
@@ -190,6 +200,7 @@ impl Oracle {
             }
             Self::Estimate(why) => {
                 let began = Instant::now();
+                let consultation = Consultation { max_calls: MAX_ESTIMATES, ..consultation };
                 let consulted = estimate(snapshot, consultation);
                 let seconds = began.elapsed().as_secs_f64();
                 let terms = Terms { seconds, estimate: Some((*why).to_owned()), ..terms };
