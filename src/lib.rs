@@ -20,6 +20,7 @@ pub mod model;
 #[cfg(test)]
 mod mutants;
 pub mod partition;
+pub mod pool;
 pub mod postgres;
 pub mod progress;
 pub mod report;

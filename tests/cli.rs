@@ -5,6 +5,8 @@
 mod advise;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/pool.rs"]
+mod pool;
 
 use assert_cmd::Command;
 use std::fs;
@@ -377,6 +379,7 @@ fn the_schemas_are_published() {
         ("--snapshot", "snapshot"),
         ("--plan", "plan"),
         ("--advice", "advice"),
+        ("--pool", "pool"),
         ("--config-file", "config"),
     ] {
         let mut args = vec!["rules", "schema"];

@@ -10,6 +10,8 @@ mod baseline;
 mod formats;
 #[path = "report/plans.rs"]
 mod plans;
+#[path = "report/saturation.rs"]
+mod saturation;
 #[path = "report/survey.rs"]
 mod survey;
 

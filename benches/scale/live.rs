@@ -12,6 +12,12 @@ use std::time::Duration;
 /// The audit ran: nothing critical, or something.
 const AUDITED: &[i32] = &[0, 1];
 
+/// Sessions that are watched.
+const SESSIONS: usize = 80;
+
+/// How long.
+const SAMPLE_SECONDS: f64 = 20.0;
+
 pub(crate) struct Live<'a> {
     pub(crate) cluster: &'a Cluster,
     /// For files of ours.
@@ -122,7 +128,7 @@ impl Live<'_> {
         Ok(Load { cpu_ms: children_ms(&process), blocks_hit, blocks_read, temp_mb, transactions })
     }
 
-    fn loaded(&self, work: impl Fn() -> Fallible<Run>) -> Fallible<(Run, Load)> {
+    fn loaded(&self, mut work: impl FnMut() -> Fallible<Run>) -> Fallible<(Run, Load)> {
         let before = self.counters()?;
         let run = work()?;
         let after = self.counters()?;
@@ -180,6 +186,33 @@ impl Live<'_> {
         let ratio = above(3).median() / above(1).median();
         let what = format!("{} ÷ {}, processor time above none; linear is 4", counts[3], counts[1]);
         table.row(&what, Unit::Ratio, &Series(vec![ratio]), Some(4.4));
+        Ok(())
+    }
+
+    /// What watching sessions costs the server while many are connected: processor time a second.
+    pub(crate) fn sampling(&self, table: &mut Table) -> Fallible<()> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let crowd: Result<Vec<_>, _> = runtime.block_on(async {
+            let come = (0..SESSIONS).map(|_| self.cluster.session(DATABASE, SUPERUSER, "crowd"));
+            futures_util::future::join_all(come).await.into_iter().collect()
+        });
+        let crowd: Vec<pgassay::postgres::Scratch> = crowd?;
+        let mut command = pgassay();
+        command.arg("pool").arg(self.cluster.dsn(AUDITOR, DATABASE));
+        command.args(["--format", "json", "--sample", &format!("{SAMPLE_SECONDS}s")]);
+        let mut loads = Vec::new();
+        for _ in 0..self.runs {
+            loads.push(self.loaded(|| run(&mut command, &[0]))?);
+        }
+        runtime.block_on(async {
+            for session in crowd {
+                session.close().await;
+            }
+        });
+        let second = |of: fn(&(Run, Load)) -> f64| Series(loads.iter().map(|one| of(one) / SAMPLE_SECONDS).collect());
+        table.section(&format!("pool, {SESSIONS} sessions watched for {SAMPLE_SECONDS} s; a second of it"));
+        table.row("processor time of the server", Unit::Millis, &second(|(_, load)| load.cpu_ms), Some(10.0));
+        table.row("processor time of pgassay itself", Unit::Millis, &second(|(run, _)| run.cpu_ms), None);
         Ok(())
     }
 

@@ -73,6 +73,7 @@ fn fill(cluster: &Cluster, folder: &Path, size: Size, runs: usize) -> Fallible<T
     live.audits(&mut table)?;
     let snapshot = live.snapshots(&mut table)?;
     judge::measure(&mut table, &snapshot, runs)?;
+    live.sampling(&mut table)?;
     live.partitions(&mut table, size)?;
     live.peers(&mut table)?;
     Ok(table)

@@ -2,8 +2,9 @@
 
 use crate::model::snapshot::{
     Checkpoints, Column, Constraint, Database, Extension, ForeignKey, Index, Io, Lock, Node, Observation, Partition,
-    Plan, PreparedTransaction, Progress, Relation, Replication, Role, Sequence, Session, SessionSamples, Setting, Slot,
-    Snapshot, Statement, StatementsInfo, Tool, Wal,
+    Plan, PoolCounts, PoolLook, PoolTotals, PooledDatabase, Pooler, PoolerSettings, PreparedTransaction, Progress,
+    Relation, Replication, Role, Sequence, Session, SessionGroup, SessionLook, SessionSamples, Setting, Slot, Snapshot,
+    Statement, StatementsInfo, Tool, Wal,
 };
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -53,6 +54,7 @@ pub(super) fn snapshot(pieces: &BTreeMap<String, Value>) -> Result<Snapshot, Str
             "statements_info" => json!([object_over(&value["statements_info"][0], piece)?]),
             "settings" => setting_rows(piece)?,
             "session_samples" => samples(piece)?,
+            "pools" => poolers(piece)?,
             own if own.ends_with(".sql") => {
                 let rows = custom_rows(own, piece)?;
                 value["custom"].as_array_mut().ok_or("custom should be a list")?.push(rows);
@@ -100,7 +102,26 @@ fn custom_rows(facet: &str, piece: &Value) -> Result<Value, String> {
 fn samples(piece: &Value) -> Result<Value, String> {
     let mut samples = object_over(&to_value(SessionSamples::default())?, piece)?;
     samples["seen"] = rows_over(&to_value(Observation::default())?, &samples["seen"])?;
+    samples["series"] = rows_over(&to_value(SessionLook::default())?, &samples["series"])?;
+    for look in samples["series"].as_array_mut().into_iter().flatten() {
+        look["groups"] = rows_over(&to_value(SessionGroup::default())?, &look["groups"])?;
+    }
     Ok(samples)
+}
+
+/// PgBouncers with their databases and looks.
+fn poolers(piece: &Value) -> Result<Value, String> {
+    let mut all = rows_over(&to_value(Pooler { state: Some("active".to_owned()), ..Pooler::default() })?, piece)?;
+    for pooler in all.as_array_mut().into_iter().flatten() {
+        pooler["settings"] = object_over(&to_value(PoolerSettings::default())?, &pooler["settings"])?;
+        pooler["databases"] = rows_over(&to_value(PooledDatabase::default())?, &pooler["databases"])?;
+        pooler["looks"] = rows_over(&to_value(PoolLook::default())?, &pooler["looks"])?;
+        for look in pooler["looks"].as_array_mut().into_iter().flatten() {
+            look["pools"] = rows_over(&to_value(PoolCounts::default())?, &look["pools"])?;
+            look["totals"] = rows_over(&to_value(PoolTotals::default())?, &look["totals"])?;
+        }
+    }
+    Ok(all)
 }
 
 fn to_value<T: serde::Serialize>(row: T) -> Result<Value, String> {

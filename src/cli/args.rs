@@ -3,6 +3,7 @@
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use super::partition_args::PartitionArgs;
+use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// See monthly partitions, make them and keep them
     Partition(PartitionArgs),
+    /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
+    Pool(Box<PoolArgs>),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -123,7 +126,7 @@ pub(super) struct LimitArgs {
     pub(super) sample: Option<String>,
 }
 
-/// Which databases of the server: of commands that read several in one run.
+/// Which databases of the server, and what is watched beside it: of commands that read all there is.
 #[derive(Debug, Default, Args)]
 pub(super) struct DatabaseArgs {
     /// Read this database of the server instead of the target's; repeatable
@@ -132,6 +135,9 @@ pub(super) struct DatabaseArgs {
     /// Read every database the role may connect to, templates left out
     #[arg(long, help_heading = "Scope")]
     pub(super) all_databases: bool,
+    /// Watch a PgBouncer's admin console too, and sessions with it, for --sample or 10 s; repeatable
+    #[arg(long, value_name = "DSN", help_heading = "Scope")]
+    pub(super) pgbouncer: Vec<String>,
 }
 
 pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
@@ -148,7 +154,7 @@ pub(super) struct AuditArgs {
     pub(super) target: Option<String>,
     /// Judge this snapshot instead of a server
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "target", "save", "database", "all_databases", "replica", "sample", "plans", "top", "jobs",
+        "target", "save", "database", "all_databases", "replica", "pgbouncer", "sample", "plans", "top", "jobs",
         "statement_timeout", "lock_timeout", "connect_timeout",
     ])]
     pub(super) from: Option<PathBuf>,
@@ -367,6 +373,9 @@ pub(super) enum RulesCommand {
         /// Of `partition list`
         #[arg(long, group = "what")]
         survey: bool,
+        /// Of what `pool` says
+        #[arg(long, group = "what")]
+        pool: bool,
     },
 }
 

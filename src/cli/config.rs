@@ -28,6 +28,8 @@ pub(super) struct Config {
     pub(super) rules: RulesConfig,
     /// What is shown, and when a run fails.
     pub(super) audit: AuditConfig,
+    /// How pools are sized.
+    pub(super) pool: PoolConfig,
     /// How indexes are advised.
     pub(super) advise: AdviseConfig,
     /// How changes are carried out.
@@ -50,6 +52,9 @@ pub(super) struct TargetConfig {
     /// Standbys of it, as `--replica`.
     #[serde(default)]
     pub(super) replicas: Vec<String>,
+    /// Consoles of the PgBouncers before it, as `--pgbouncer`.
+    #[serde(default)]
+    pub(super) pgbouncers: Vec<String>,
 }
 
 /// As the flags of the same names.
@@ -102,6 +107,15 @@ pub(super) struct AuditConfig {
     /// A JSON report, relative to the config
     pub(super) baseline: Option<PathBuf>,
     pub(super) fail_on_new: bool,
+}
+
+/// As the flags of `pool` of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PoolConfig {
+    pub(super) target_wait: Option<String>,
+    /// 1 or more
+    pub(super) cores: Option<u32>,
 }
 
 /// As the flags of `advise` of the same names.
@@ -182,7 +196,8 @@ impl Config {
             serde_yaml::from_str(text).map_err(|error| Problem::of_yaml(file, &error))?
         };
         for (name, target) in &config.targets {
-            if std::iter::once(&target.url).chain(&target.replicas).any(|url| holds_password(url)) {
+            let urls = std::iter::once(&target.url).chain(&target.replicas).chain(&target.pgbouncers);
+            if urls.into_iter().any(|url| holds_password(url)) {
                 let message = format!(
                     "target `{name}` holds a password: keep it in .pgpass, a service file or PGPASSWORD instead"
                 );
@@ -236,6 +251,9 @@ impl Config {
         }
         if own.top == Some(0) {
             return refuse(&["connection", "top"], "top should be at least 1");
+        }
+        if self.pool.cores == Some(0) {
+            return refuse(&["pool", "cores"], "cores should be at least 1");
         }
         if self.advise.max_indexes == Some(0) {
             return refuse(&["advise", "max_indexes"], "max_indexes should be at least 1");

@@ -7,7 +7,7 @@ use super::{interrupt, settings};
 use crate::collect::{Access, Scope, collect};
 use crate::model::snapshot::{CustomFacet, Snapshot, Tool};
 use crate::postgres::{Limits, Surroundings, Target};
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
 /// This program.
@@ -64,11 +64,27 @@ fn aim(config: &Config, typed: Option<&str>, replicas: &[String], databases: &Da
 
 /// The server to change: the typed target, with no standbys and no other databases.
 pub(super) fn target_of(config: &Config, typed: Option<&str>) -> Result<Target> {
-    let target = aim(config, typed, &[], &DatabaseArgs::default())?.target;
+    let (target, _) = named_target_of(config, typed)?;
     Ok(match settings::connect_timeout(config, &LimitArgs::default())? {
         Some(timeout) => target.with_connect_timeout(timeout),
         None => target,
     })
+}
+
+/// The typed target alone, and its name.
+pub(super) fn named_target_of(config: &Config, typed: Option<&str>) -> Result<(Target, String)> {
+    let Aim { target, name, .. } = aim(config, typed, &[], &DatabaseArgs::default())?;
+    Ok((target, name))
+}
+
+/// The consoles of the flag, else those that the config has for the target.
+pub(super) fn poolers_of(config: &Config, typed: Option<&str>, flags: &[String]) -> Result<Vec<Target>> {
+    let named = typed.and_then(|name| config.targets.get(name));
+    let listed = named.map_or(&[][..], |target| &target.pgbouncers);
+    let texts = if flags.is_empty() { listed } else { flags };
+    let around = surroundings();
+    let console = |text: &String| Target::console(text, &around).map_err(|error| anyhow!("--pgbouncer: {error}"));
+    texts.iter().map(console).collect()
 }
 
 /// Reads a snapshot with the limits and the scope of an audit that says nothing of them.
@@ -104,6 +120,7 @@ pub(super) fn snapshot_of(
     let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
     if let Some(databases) = databases {
         scope.databases = settings::databases(config, databases);
+        scope.poolers = poolers_of(config, typed, &databases.pgbouncer)?;
     }
     let patient = |target: Target| match connect_timeout {
         Some(timeout) => target.with_connect_timeout(timeout),
@@ -111,6 +128,7 @@ pub(super) fn snapshot_of(
     };
     let target = patient(target);
     scope.replicas = scope.replicas.into_iter().map(patient).collect();
+    scope.poolers = scope.poolers.into_iter().map(patient).collect();
     let run = std::process::id().to_string();
     interrupt::block_on(async {
         let bar = Bar::new(shared, "reading");

@@ -205,6 +205,7 @@ pub(super) fn limits(
         databases: Databases::Connected,
         custom,
         replicas,
+        poolers: Vec::new(),
         sample: time(&args.sample, &own.sample, "sample")?,
     };
     Ok((limits, scope, connect_timeout(config, args)?))

@@ -3,17 +3,21 @@
 //! that fails becomes a gap; only the first, `server`, must succeed, because the others depend on its
 //! version.
 
+mod console;
 mod custom;
 mod database;
 mod gap;
 mod instance;
 mod nodes;
 mod plans;
+mod pools;
 mod samples;
 mod sessions;
 mod statements;
+mod watch;
 
 pub use plans::ColumnTypes;
+pub use watch::{SAMPLE, Watched, watch};
 
 use crate::model::snapshot::{CustomFacet, Facet, Gap, Server, Snapshot, TargetInfo, Tool};
 use crate::postgres::{ConnectError, Limits, Load, ReadError, Reader, Target, pick};
@@ -49,7 +53,9 @@ pub struct Scope {
     pub custom: Vec<CustomFacet>,
     /// Standbys whose counters are read too.
     pub replicas: Vec<Target>,
-    /// How long to watch active sessions; not at all when none.
+    /// PgBouncers whose consoles are watched, beside the sessions and for as long.
+    pub poolers: Vec<Target>,
+    /// How long to watch active sessions; not at all when none and there is no pooler.
     pub sample: Option<Duration>,
 }
 
@@ -61,6 +67,7 @@ impl Default for Scope {
             databases: Databases::Connected,
             custom: Vec::new(),
             replicas: Vec::new(),
+            poolers: Vec::new(),
             sample: None,
         }
     }
@@ -140,7 +147,7 @@ pub async fn collect(
     custom::fill(&collector, &reader, &scope.custom, &mut snapshot).await;
     snapshot.server = collector.server.clone();
     nodes::fill(access, scope, &mut snapshot).await?;
-    samples::fill(&collector, &reader, scope.sample, &mut snapshot).await;
+    watch::fill(&collector, &reader, access.run, scope, &mut snapshot).await;
     tell_load(reader.load(), progress);
     snapshot.gaps = collector.gaps.into_inner();
     let hidden = visibility_gaps(&snapshot);

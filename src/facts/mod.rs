@@ -20,6 +20,7 @@ mod nodes;
 mod partitions;
 mod plain;
 mod plans;
+mod pools;
 mod relations;
 mod releases;
 mod roles;
@@ -77,6 +78,8 @@ fn facts<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Facts<
             roles::table(snapshot),
             plain::prepared_transactions(snapshot),
             waits::table(snapshot),
+            pools::pools(snapshot),
+            pools::poolers(snapshot),
             plans::table(lookup),
             waivers(&snapshot.target.database, &[]),
         ]

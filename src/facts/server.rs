@@ -95,19 +95,12 @@ pub(super) fn is_client(session: &Session) -> bool {
     }
 }
 
-fn usable_connections(snapshot: &Snapshot) -> Option<i64> {
-    #[allow(clippy::cast_possible_truncation, reason = "an integer setting")]
-    let number = |name: &str| snapshot.setting(name).and_then(|setting| setting.number()).map(|number| number as i64);
-    let max = number("max_connections")?;
-    Some(max - number("superuser_reserved_connections").unwrap_or(0) - number("reserved_connections").unwrap_or(0))
-}
-
 #[allow(clippy::cast_precision_loss, reason = "counts of backends")]
 pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     let server: &Server = &snapshot.server;
     let clients: Vec<&Session> = snapshot.sessions.iter().filter(|session| is_client(session)).collect();
     let in_state = |state: &str| clients.iter().filter(|session| session.state.as_deref() == Some(state)).count();
-    let usable = usable_connections(snapshot).filter(|slots| *slots > 0);
+    let usable = snapshot.usable_connections().filter(|slots| *slots > 0);
     let sessions_read = snapshot.gap(Facet::Sessions).is_none();
     let size = |name: &str| snapshot.setting(name).and_then(bytes);
     let (xmin_age, xmin_holder) = horizon(snapshot).unzip();

@@ -8,6 +8,7 @@ pub mod finding;
 pub mod object;
 pub mod partition;
 pub mod plan;
+pub mod saturation;
 pub mod snapshot;
 pub mod survey;
 pub mod table;

@@ -25,6 +25,7 @@ pub enum ObjectKind {
     Slot,
     Role,
     PreparedTransaction,
+    Pool,
     Custom,
     Waiver,
 }
@@ -50,6 +51,7 @@ impl ObjectKind {
             Self::Slot => "slot",
             Self::Role => "role",
             Self::PreparedTransaction => "prepared_transaction",
+            Self::Pool => "pool",
             Self::Custom => "custom",
             Self::Waiver => "waiver",
         }

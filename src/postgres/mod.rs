@@ -4,6 +4,8 @@
 //! variables and home come as an argument.
 
 mod conninfo;
+mod console;
+mod dial;
 mod error;
 mod files;
 mod pinned;
@@ -16,6 +18,7 @@ mod tls;
 mod writer;
 
 pub use conninfo::{Params, parse as parse_params};
+pub use console::{Console, Shown};
 pub use error::{ConnectError, ReadError, TargetError};
 pub use files::Surroundings;
 pub use pinned::{Pinned, TextRow};

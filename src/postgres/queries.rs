@@ -49,6 +49,8 @@ queries! {
     "checkpoints" Base, "checkpoints.sql";
     "columns" Base, "columns.sql";
     "constraints" Base, "constraints.sql";
+    "database_times" Major(14), "database_times.14.sql";
+    "database_times" Base, "database_times.sql";
     "databases" Major(14), "databases.14.sql";
     "databases" Base, "databases.sql";
     "extensions" Base, "extensions.sql";

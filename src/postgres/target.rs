@@ -43,6 +43,23 @@ const REFUSED: &[&str] = &[
     "PGSSLMINPROTOCOLVERSION",
 ];
 
+/// The database that is PgBouncer's admin console.
+const CONSOLE: &str = "pgbouncer";
+
+/// Variables that are about who connects and how, and not about where to.
+const OF_CONSOLES: &[&str] = &[
+    "PGCHANNELBINDING",
+    "PGCONNECT_TIMEOUT",
+    "PGPASSFILE",
+    "PGPASSWORD",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGSSLMODE",
+    "PGSSLNEGOTIATION",
+    "PGSSLROOTCERT",
+    "PGUSER",
+];
+
 /// How the channel is protected: libpq's `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protection {
@@ -99,10 +116,35 @@ impl Target {
                 params.entry((*keyword).to_owned()).or_insert_with(|| value.to_owned());
             }
         }
-        // Security that is asked for and not implemented is refused, wherever it is asked for.
-        if let Some(variable) = REFUSED.iter().find(|variable| surroundings.variable(variable).is_some()) {
-            return Err(TargetError(format!("{variable} is set and not supported; unset it")));
+        refuse(surroundings)?;
+        build(&params, surroundings)
+    }
+
+    /// Reads where the admin console of a PgBouncer is: as a target, but at port 6432 and database `pgbouncer`, and
+    /// of the environment only credentials, TLS and time-outs, as the rest is about the server.
+    pub fn console(text: &str, surroundings: &Surroundings) -> Result<Self, TargetError> {
+        let mut params = parse(text)?;
+        if params.contains_key("service") {
+            return Err(TargetError("a service names a server; give the console's host and port".to_owned()));
         }
+        if params.get("dbname").is_some_and(|name| name != CONSOLE) {
+            return Err(TargetError(format!("the console is the database `{CONSOLE}` of PgBouncer, and no other")));
+        }
+        if ["host", "port"].iter().any(|keyword| params.get(*keyword).is_some_and(|value| value.contains(','))) {
+            return Err(TargetError("several hosts are several consoles: name each by itself".to_owned()));
+        }
+        // It takes no start-up options, and is neither primary nor standby.
+        for keyword in ["options", "target_session_attrs", "load_balance_hosts"] {
+            params.remove(keyword);
+        }
+        for (variable, keyword) in VARIABLES.iter().filter(|(variable, _)| OF_CONSOLES.contains(variable)) {
+            if let Some(value) = surroundings.variable(variable) {
+                params.entry((*keyword).to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
+        refuse(surroundings)?;
+        params.entry("port".to_owned()).or_insert_with(|| "6432".to_owned());
+        params.insert("dbname".to_owned(), CONSOLE.to_owned());
         build(&params, surroundings)
     }
 
@@ -125,6 +167,14 @@ impl Target {
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
+    }
+}
+
+/// Security that is asked for and not implemented is refused, wherever it is asked for.
+fn refuse(surroundings: &Surroundings) -> Result<(), TargetError> {
+    match REFUSED.iter().find(|variable| surroundings.variable(variable).is_some()) {
+        Some(variable) => Err(TargetError(format!("{variable} is set and not supported; unset it"))),
+        None => Ok(()),
     }
 }
 
@@ -353,6 +403,25 @@ mod tests {
     fn a_target_does_not_print_its_password() {
         let target = Target::resolve("postgres://u:S3cret@db1/shop", &surroundings(&[])).expect("a target");
         assert!(!format!("{target:?}").contains("S3cret"));
+    }
+
+    #[test]
+    fn a_console_has_a_place_of_its_own() {
+        let around = surroundings(&[
+            ("PGHOST", "envhost"),
+            ("PGPORT", "5433"),
+            ("PGDATABASE", "envdb"),
+            ("PGUSER", "envuser"),
+            ("PGOPTIONS", "-c x=1"),
+        ]);
+        let of = |text: &str| Target::console(text, &around);
+        let console = of("postgres://db1").expect("a console");
+        assert_eq!(console.place(), "db1:6432/pgbouncer");
+        assert_eq!((console.config.get_user(), console.config.get_options()), (Some("envuser"), None));
+        assert_eq!(of("host=/run port=6000 user=stats").expect("a console").place(), "/run:6000/pgbouncer");
+        for text in ["postgres://db1/shop", "host=a,b", "service=shop", "host=a sslmode=maybe"] {
+            assert!(of(text).is_err(), "{text}");
+        }
     }
 
     #[test]

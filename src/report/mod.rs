@@ -12,7 +12,9 @@ mod markdown;
 mod measured;
 mod page;
 mod plan;
+mod prometheus;
 mod sarif;
+mod saturation;
 mod survey;
 mod table;
 mod words;
@@ -23,6 +25,8 @@ pub use advice_markdown::write_advice_markdown;
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;
+pub use prometheus::write_saturation_prometheus;
+pub use saturation::{write_saturation, write_saturation_json};
 pub use survey::{write_survey, write_survey_json};
 
 use crate::model::verdict::Verdict;

@@ -24,7 +24,20 @@ const BY_RELEASE: &[&str] = &["major_end_of_life server", "minor_version_behind 
 const YOUNG: &str = "stats_reset_recently clinic";
 
 /// Rules that judge what was not asked for, by the facet they need, or what the server has not.
-const UNASKED: &[&str] = &["io_wait_share", "lock_wait_share", "lwlock_wait_share"];
+const UNASKED: &[&str] = &[
+    "client_limit_near",
+    "io_wait_share",
+    "lock_wait_share",
+    "lwlock_wait_share",
+    "pool_database_slow",
+    "pool_limit_near",
+    "pool_limited_elsewhere",
+    "pool_nearly_full",
+    "pool_oversized",
+    "pool_paused",
+    "pool_too_small",
+    "pool_transactions_held",
+];
 
 macro_rules! on_every_major {
     ($($test:ident $major:literal)*) => {$(
@@ -70,7 +83,8 @@ async fn nothing_is_found(major: i32) {
 fn assert_complete(audit: &Audit) {
     let major = audit.snapshot.server.major();
     let gaps: Vec<&str> = audit.snapshot.gaps.iter().map(|gap| gap.facet.name()).collect();
-    let standing: &[&str] = if major < 16 { &["io", "session_samples"] } else { &["session_samples"] };
+    let standing: &[&str] =
+        if major < 16 { &["io", "session_samples", "pools"] } else { &["session_samples", "pools"] };
     assert_eq!(gaps, standing, "{:?}", audit.snapshot.gaps);
     assert_eq!(audit.verdict.statements.unparsed, 0);
     let scanned = |name: &str| audit.snapshot.indexes.iter().any(|index| index.name == name && index.scans > 0);
@@ -120,7 +134,7 @@ fn aged(snapshot: &Snapshot) -> Snapshot {
 
 /// Rules about what the server counts from 14 on.
 fn since_14(rule: &str) -> bool {
-    matches!(rule, "statements_evicting" | "wal_buffers_full")
+    matches!(rule, "sessions_lost" | "statements_evicting" | "wal_buffers_full")
 }
 
 fn young(major: i32) -> &'static [&'static str] {

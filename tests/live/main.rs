@@ -32,6 +32,8 @@ mod months_keys;
 mod months_load;
 mod names;
 mod packs;
+mod pool;
+mod pool_access;
 mod pooler;
 mod queries;
 mod readme;

@@ -100,8 +100,11 @@ fn assert_planted(audit: &Audit) {
     assert_workload(&audit.found("query", STATEMENTS));
     // Sampling was not asked for, and I/O statistics come with 16: all else the auditor may read.
     let gaps: Vec<&str> = audit.snapshot.gaps.iter().map(|gap| gap.facet.name()).collect();
-    let standing: &[&str] =
-        if audit.snapshot.server.major() < 16 { &["io", "session_samples"] } else { &["session_samples"] };
+    let standing: &[&str] = if audit.snapshot.server.major() < 16 {
+        &["io", "session_samples", "pools"]
+    } else {
+        &["session_samples", "pools"]
+    };
     assert_eq!(gaps, standing, "{:?}", audit.snapshot.gaps);
     assert_eq!(audit.verdict.rules_that("failed"), 0, "{:?}", audit.verdict.rules);
     assert_eq!(audit.verdict.statements.unparsed, 0);

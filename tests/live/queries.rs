@@ -122,7 +122,12 @@ fn wanted(query: &str) -> BTreeSet<String> {
             &(&fields("statements_info") - &named(&counted)) - &named(&["database"])
         }
         "session_samples" => {
-            named(&["database", "user", "application", "state", "wait_event_type", "wait_event", "is_blocked"])
+            let who = named(&["database", "user", "state", "wait_event_type", "wait_event", "sessions"]);
+            &who | &named(&["in_transaction", "transaction_seconds", "oldest_transaction_seconds"])
+        }
+        "database_times" => {
+            let times = named(&["session_ms", "active_ms", "idle_in_transaction_ms", "sessions"]);
+            &times | &named(&["database", "connection_limit", "read_at", "transactions"])
         }
         "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
         "change_blockers" | "change_waits" => properties::<Holder>(),

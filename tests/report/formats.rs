@@ -97,7 +97,7 @@ fn sarif_in_part() {
     let run = &mut log["runs"][0];
     let keep = |list: &mut Value, most| list.as_array_mut().expect("a list").truncate(most);
     keep(&mut run["tool"]["driver"]["rules"], 1);
-    keep(&mut run["invocations"][0]["toolExecutionNotifications"], 3);
+    keep(&mut run["invocations"][0]["toolExecutionNotifications"], 4);
     let results = run["results"].as_array_mut().expect("a list");
     results.retain({
         let mut seen = Vec::new();

@@ -14,8 +14,12 @@ pub(crate) struct Gap {
 #[derive(Debug)]
 pub(crate) struct Report(pub(crate) Value);
 
-/// Gaps that stand whoever asks: sampling takes a flag, and I/O statistics a server of 16.
-const STANDING: &[(&str, &str)] = &[("session_samples", "--sample 10s"), ("io", "it comes with a later major")];
+/// Gaps that stand whoever asks: sampling and poolers take flags, and I/O statistics a server of 16.
+const STANDING: &[(&str, &str)] = &[
+    ("session_samples", "--sample 10s"),
+    ("pools", "--pgbouncer DSN of its console, where there is one"),
+    ("io", "it comes with a later major"),
+];
 
 impl Report {
     /// What was not read and might have been.

@@ -31,6 +31,7 @@ pub enum Facet {
     Roles,
     PreparedTransactions,
     SessionSamples,
+    Pools,
     Plans,
     Nodes,
     Custom,
@@ -38,7 +39,7 @@ pub enum Facet {
 
 impl Facet {
     /// All facets, in the order they are reported.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Server,
         Self::Settings,
         Self::Extensions,
@@ -62,6 +63,7 @@ impl Facet {
         Self::Roles,
         Self::PreparedTransactions,
         Self::SessionSamples,
+        Self::Pools,
         Self::Plans,
         Self::Nodes,
         Self::Custom,
@@ -112,6 +114,7 @@ impl Facet {
             Self::Roles => "roles",
             Self::PreparedTransactions => "prepared_transactions",
             Self::SessionSamples => "session_samples",
+            Self::Pools => "pools",
             Self::Plans => "plans",
             Self::Nodes => "nodes",
             Self::Custom => "custom",

@@ -17,6 +17,7 @@ mod lock;
 mod node;
 mod partition;
 mod plan;
+mod pool;
 mod prepared;
 mod progress;
 mod relation;
@@ -45,12 +46,13 @@ pub use lock::Lock;
 pub use node::{IndexUse, Node, RelationUse};
 pub use partition::Partition;
 pub use plan::Plan;
+pub use pool::{PoolCounts, PoolLook, PoolTotals, PooledDatabase, PooledUser, Pooler, PoolerSettings, SocketCount};
 pub use prepared::PreparedTransaction;
 pub use progress::Progress;
 pub use relation::{Relation, RelationKind};
 pub use replication::Replication;
 pub use role::Role;
-pub use sample::{Observation, SessionSamples};
+pub use sample::{DatabaseInterval, Observation, SessionGroup, SessionLook, SessionSamples};
 pub use sequence::Sequence;
 pub use server::{Server, TargetInfo, Tool};
 pub use session::Session;
@@ -131,6 +133,9 @@ pub struct Snapshot {
     pub prepared_transactions: Vec<PreparedTransaction>,
     /// What active sessions waited for; none unless asked for.
     pub session_samples: Option<SessionSamples>,
+    /// PgBouncers that were watched; none unless asked for.
+    #[serde(default)]
+    pub pools: Vec<Pooler>,
     /// Plans of the statements with the largest totals.
     pub plans: Vec<Plan>,
     /// Rows of facets that rule packs brought along.
@@ -175,6 +180,7 @@ impl Snapshot {
             roles: Vec::new(),
             prepared_transactions: Vec::new(),
             session_samples: None,
+            pools: Vec::new(),
             plans: Vec::new(),
             custom: Vec::new(),
             nodes: Vec::new(),
@@ -220,6 +226,15 @@ impl Snapshot {
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.name == name)
+    }
+
+    /// Slots that ordinary roles can use; none where the settings were not read.
+    #[must_use]
+    pub fn usable_connections(&self) -> Option<i64> {
+        #[allow(clippy::cast_possible_truncation, reason = "an integer setting")]
+        let number = |name: &str| self.setting(name).and_then(Setting::number).map(|number| number as i64);
+        let max = number("max_connections")?;
+        Some(max - number("superuser_reserved_connections").unwrap_or(0) - number("reserved_connections").unwrap_or(0))
     }
 
     /// The statistics row of the audited database.

@@ -1,0 +1,152 @@
+//! `pgassay pool`.
+
+use super::args::{LimitArgs, Shared};
+use super::config::Config;
+use super::pool_args::{PoolArgs, PoolFormat};
+use super::progress_bar::Bar;
+use super::{connection, exit, interrupt, output, settings};
+use crate::collect::{Access, SAMPLE, Watched, watch};
+use crate::model::saturation::Saturation;
+use crate::model::snapshot::{Facet, Gap};
+use crate::model::units::parse_quantity;
+use crate::pool::{Evidence, TARGET_WAIT_MS, Terms, assess};
+use crate::postgres::{Limits, Target};
+use crate::report::{write_saturation, write_saturation_json, write_saturation_prometheus};
+use crate::store::read_snapshot;
+use anyhow::{Result, anyhow, bail};
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// Clears the screen and goes to its top (ECMA-48 §8.3.39, §8.3.21).
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+/// Variables by which libpq would know a server; without any of them a console is watched alone.
+const NAMES_SERVER: [&str; 5] = ["DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"];
+
+pub(super) fn run(shared: &Shared, args: &PoolArgs) -> Result<u8> {
+    let config = Config::load(shared.config.as_deref())?;
+    let target_wait_ms = args.target_wait.as_ref().or(config.pool.target_wait.as_ref());
+    let target_wait_ms = target_wait_ms.map_or(Ok(TARGET_WAIT_MS), |text| wait(text))?;
+    let terms = Terms { target_wait_ms, cores: args.cores.or(config.pool.cores) };
+    if let Some(path) = &args.from {
+        let snapshot = read_snapshot(path)?;
+        if snapshot.session_samples.is_none() && snapshot.pools.is_empty() {
+            bail!(
+                "{}: no sessions and no PgBouncer were watched for this snapshot\n  next: take one with --sample 10s, or --pgbouncer DSN",
+                path.display()
+            );
+        }
+        let gaps: Vec<Gap> = snapshot.gaps.iter().filter(|gap| is_ours(gap)).cloned().collect();
+        let evidence = Evidence { server: Some(&snapshot), poolers: &snapshot.pools, gaps: &gaps };
+        return finish(shared, args.format, &assess(evidence, &terms, connection::tool()));
+    }
+    let order = Order::of(&config, args, terms)?;
+    loop {
+        let seen = order.sample(shared)?;
+        // What was not seen must not pass for what is not there.
+        let is_whole = !seen.gaps.iter().any(|gap| gap.is_failure);
+        if args.until_saturated && is_whole && !seen.is_saturated() {
+            continue;
+        }
+        if args.watch && args.format == PoolFormat::Table && io::stdout().is_terminal() {
+            super::print(CLEAR)?;
+        }
+        let code = finish(shared, args.format, &seen)?;
+        if args.until_saturated && seen.is_saturated() {
+            return Ok(exit::FOUND);
+        }
+        if !args.watch {
+            return Ok(code);
+        }
+    }
+}
+
+/// A gap in what this command reads.
+fn is_ours(gap: &Gap) -> bool {
+    matches!(
+        gap.facet,
+        Facet::Sessions | Facet::SessionSamples | Facet::Pools | Facet::Locks | Facet::Roles | Facet::Settings
+    )
+}
+
+/// A mean wait, in milliseconds.
+fn wait(text: &str) -> Result<f64> {
+    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("target-wait: {error}"))?;
+    if !(0.01..=60_000.0).contains(&millis) {
+        bail!("target-wait: `{text}` should be between 10us and 1min");
+    }
+    Ok(millis)
+}
+
+/// What was asked for: flags laid over the config.
+struct Order {
+    server: Option<(Target, String)>,
+    poolers: Vec<Target>,
+    limits: Limits,
+    time: Duration,
+    terms: Terms,
+}
+
+impl Order {
+    fn of(config: &Config, args: &PoolArgs, terms: Terms) -> Result<Self> {
+        let limit_args = LimitArgs {
+            sample: args.sample.clone(),
+            statement_timeout: args.statement_timeout.clone(),
+            connect_timeout: args.connect_timeout.clone(),
+            ..LimitArgs::default()
+        };
+        let (limits, scope, connect_timeout) = settings::limits(config, &limit_args, Vec::new(), Vec::new())?;
+        let patient = |target: Target| match connect_timeout {
+            Some(timeout) => target.with_connect_timeout(timeout),
+            None => target,
+        };
+        let is_named = args.target.is_some() || NAMES_SERVER.iter().any(|name| std::env::var_os(name).is_some());
+        let poolers = connection::poolers_of(config, args.target.as_deref(), &args.pgbouncer)?;
+        let server = if is_named || poolers.is_empty() {
+            let (target, name) = connection::named_target_of(config, args.target.as_deref())?;
+            Some((patient(target), name))
+        } else {
+            None
+        };
+        let is_local = server.as_ref().is_some_and(|(target, _)| target.host.starts_with('/'));
+        let own = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+        Ok(Self {
+            server,
+            poolers: poolers.into_iter().map(patient).collect(),
+            // One session is enough, and is one of those that are counted.
+            limits: Limits { jobs: 1, ..limits },
+            time: scope.sample.unwrap_or(SAMPLE),
+            terms: Terms { cores: terms.cores.or(own.filter(|_| is_local)), ..terms },
+        })
+    }
+
+    /// Watches once and judges.
+    fn sample(&self, shared: &Shared) -> Result<Saturation> {
+        let run = std::process::id().to_string();
+        let Watched { server, poolers, gaps } = interrupt::block_on(async {
+            let bar = Bar::new(shared, "watching");
+            let access =
+                self.server.as_ref().map(|(target, name)| Access { target, name, limits: self.limits, run: &run });
+            let watched = watch(access, &self.poolers, self.time, &run, connection::tool(), &bar).await;
+            bar.clear();
+            Ok(watched?)
+        })?;
+        if server.is_none() && poolers.is_empty() {
+            let told: Vec<String> = gaps.iter().map(|gap| format!("{}\n  next: {}", gap.reason, gap.remedy)).collect();
+            bail!("{}", told.join("\n"));
+        }
+        let evidence = Evidence { server: server.as_ref(), poolers: &poolers, gaps: &gaps };
+        Ok(assess(evidence, &self.terms, connection::tool()))
+    }
+}
+
+fn finish(shared: &Shared, format: PoolFormat, seen: &Saturation) -> Result<u8> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match format {
+        PoolFormat::Table => write_saturation(seen, output::style(shared), &mut out)?,
+        PoolFormat::Json => write_saturation_json(seen, &mut out)?,
+        PoolFormat::Prometheus => write_saturation_prometheus(seen, &mut out)?,
+    }
+    out.flush()?;
+    Ok(if seen.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK })
+}
