@@ -73,7 +73,7 @@ async fn measure(dsn: &str, folder: &Path) -> Fallible<()> {
         for (name, snapshot) in [("normalised", &normalised), ("constants", &literal), (UNASKED, &normalised)] {
             let began = Instant::now();
             let advice = match name {
-                UNASKED => estimate(snapshot, consultation(budget)),
+                UNASKED => estimate(snapshot, Consultation { max_calls: 30_000, ..consultation(budget) }),
                 _ => advise(&reader, snapshot, budget).await?,
             };
             let seconds = began.elapsed().as_secs_f64();
@@ -101,6 +101,7 @@ fn consultation(budget: Option<i64>) -> Consultation {
         windows: None,
         sessions: 2,
         max_calls: 3_000,
+        with_curve: false,
     }
 }
 

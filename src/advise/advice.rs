@@ -4,12 +4,12 @@
 use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
 use super::key::Key;
 use super::removals::removals;
-use super::search::Found;
+use super::search::{Found, Point};
 use super::workload::{Query, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, target};
 use crate::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Proposal, Served, StatementsAccount, WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Proposal, Served, StatementsAccount, WorkloadCost,
 };
 use crate::model::plan::Name;
 use crate::model::snapshot::{Relation, Snapshot, Tool};
@@ -101,9 +101,7 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
     let total = sum(effects.iter().map(|effect| effect.figure));
     let kept = worthwhile(&evidence.found.chosen, &effects, total);
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
-    #[allow(clippy::cast_precision_loss, reason = "seconds")]
-    let window = terms.window_seconds as f64;
-    let prices = prices(snapshot, evidence.pool, Windows { tables: window, statements: window });
+    let prices = prices(snapshot, evidence.pool, Windows::of(snapshot));
     let proposals = Drafting { evidence, snapshot, terms, served: &served, prices, total }.proposals(&kept);
     let saved = sum(served.iter().map(|effect| effect.saved()));
     let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
@@ -119,10 +117,15 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
             window_seconds: terms.window_seconds,
             saved_ms_per_hour: per_hour(saved_ms, terms.window_seconds),
         },
+        curve: evidence.found.curve.iter().map(curve_point).collect(),
         removals: removals(&proposals, terms.wishes, snapshot),
         account: account(&evidence, &effects, snapshot, terms, evidence.found.chosen.len() - kept.len()),
         proposals,
     }
+}
+
+fn curve_point(point: &Point) -> CurvePoint {
+    CurvePoint { indexes: point.indexes, bytes: point.bytes, saved_share: point.saved_share }
 }
 
 /// Of none it is 0, where `Iterator::sum` says -0.

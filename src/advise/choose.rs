@@ -13,6 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Prices that are tried to meet a budget.
 const PRICES: usize = 12;
 
+/// Prices of a byte along the curve of cost against room, each half of the one before.
+const CURVE: i32 = 24;
+
 /// Moves of one search at most.
 const MOVES: usize = 300;
 
@@ -122,8 +125,28 @@ impl Chooser {
         };
         let improved = starts.into_iter().map(|start| self.improve(start, 0.0, self.bounds.budget_bytes));
         let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| self.empty());
-        let best = self.pruned(self.shaken(best));
-        self.items.iter().zip(&best.has).filter(|(_, has)| **has).map(|(item, _)| item.id).collect()
+        self.ids(&self.pruned(self.shaken(best)))
+    }
+
+    /// Sets by the price of a byte, from the dearest to the cheapest: no set of the same size is known to save more
+    /// (but for what single moves miss).
+    pub(super) fn by_price(&self) -> Vec<BTreeSet<Id>> {
+        let bytes: i64 = self.items.iter().map(|item| item.bytes).max().unwrap_or(0);
+        #[allow(clippy::cast_precision_loss, reason = "a price")]
+        let dearest = self.base / bytes.max(1) as f64;
+        let mut sets: Vec<BTreeSet<Id>> = Vec::new();
+        for step in 0..CURVE {
+            let choice = self.improve(self.empty(), dearest * 0.5_f64.powi(step), None);
+            let set = self.ids(&choice);
+            if !set.is_empty() && sets.last() != Some(&set) {
+                sets.push(set);
+            }
+        }
+        sets
+    }
+
+    fn ids(&self, choice: &Choice) -> BTreeSet<Id> {
+        self.items.iter().zip(&choice.has).filter(|(_, has)| **has).map(|(item, _)| item.id).collect()
     }
 
     /// Sets about as large as the budget: the price of a byte is found by halving.

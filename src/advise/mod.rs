@@ -30,6 +30,6 @@ pub use key::Key;
 pub use mixed::Mixed;
 pub use oracle::{Answer, Question, WhatIf};
 pub use plan::plan;
-pub use search::{Found, Task, search};
+pub use search::{Found, Point, Task, search};
 pub use workload::{Query, Uses, Weigh, Workload, workload};
 pub use writes::{Price, Windows, prices};

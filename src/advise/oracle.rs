@@ -47,6 +47,8 @@ pub(super) struct Memory<'a> {
     exact: HashMap<Question, Option<Answer>>,
     /// EXPLAINs so far.
     pub(super) calls: usize,
+    /// Questions so far.
+    questions: usize,
 }
 
 pub(super) fn is_subset(small: &[Id], large: &[Id]) -> bool {
@@ -56,7 +58,12 @@ pub(super) fn is_subset(small: &[Id], large: &[Id]) -> bool {
 
 impl<'a> Memory<'a> {
     pub(super) fn new(oracle: &'a mut dyn WhatIf, queries: usize) -> Self {
-        Self { oracle, records: vec![Vec::new(); queries], exact: HashMap::new(), calls: 0 }
+        Self { oracle, records: vec![Vec::new(); queries], exact: HashMap::new(), calls: 0, questions: 0 }
+    }
+
+    /// What bounds the search: EXPLAINs, or questions where none are made.
+    pub(super) fn effort(&self) -> usize {
+        self.calls.max(self.questions)
     }
 
     /// Answers of one statement.
@@ -87,6 +94,7 @@ impl<'a> Memory<'a> {
                 new.push(question.clone());
             }
         }
+        self.questions += new.len();
         self.calls += new.iter().map(|question| self.oracle.explains(question.query)).sum::<usize>();
         let answers = self.oracle.ask(pool, &new);
         for (question, answer) in new.into_iter().zip(answers) {

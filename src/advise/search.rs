@@ -31,8 +31,21 @@ pub struct Task<'a> {
     pub prices: &'a dyn Fn(&Pool) -> Vec<f64>,
     /// Bounds of the choice.
     pub bounds: Bounds,
-    /// EXPLAINs at most.
+    /// EXPLAINs at most, or questions where nobody is asked for any.
     pub max_calls: usize,
+    /// Find what other sizes would save, too.
+    pub with_curve: bool,
+}
+
+/// What a set of some size would save.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// Indexes.
+    pub indexes: usize,
+    /// Bytes of all of them.
+    pub bytes: i64,
+    /// Share of the workload's cost that they save, what writes pay taken off.
+    pub saved_share: f64,
 }
 
 /// What a search found.
@@ -45,6 +58,8 @@ pub struct Found {
     pub costs: Vec<Option<(f64, f64, Vec<Id>)>>,
     /// EXPLAINs that the planner was asked for.
     pub calls: usize,
+    /// What sets of other sizes would save, the smallest first; empty where it was not asked for.
+    pub curve: Vec<Point>,
 }
 
 /// Searches. The pool holds all candidates afterwards.
@@ -66,15 +81,39 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
         }
         seen.push(next.clone());
         chosen = next;
-        if memory.calls >= task.max_calls {
+        if memory.effort() >= task.max_calls {
             break;
         }
         look_around(&task, &chosen, pool, &mut memory);
     }
+    let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
     let costs =
         bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
-    Found { chosen, costs, calls: memory.calls }
+    Found { chosen, costs, calls: memory.calls, curve }
+}
+
+/// What sets of several sizes save, by the planner's answer about each.
+fn curve(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_>) -> Vec<Point> {
+    memory.learn_sizes(pool);
+    let prices = (task.prices)(pool);
+    let sets = Chooser::new(pool, task.bounds, task.weights, bases, &prices, memory).by_price();
+    let before: f64 = task.weights.iter().zip(bases).map(|(weight, base)| weight * base).sum();
+    let mut points: Vec<Point> = Vec::new();
+    for set in sets {
+        let answers = ask_all(task, &set, pool, memory);
+        let costs = answers.iter().zip(bases).map(|(answer, base)| answer.as_ref().map_or(*base, |(cost, _)| *cost));
+        let after: f64 = task.weights.iter().zip(costs).map(|(weight, cost)| weight * cost).sum();
+        let written: f64 = set.iter().filter_map(|id| prices.get(*id as usize)).sum();
+        let bytes = set.iter().map(|id| pool.bytes(*id)).sum();
+        let saved_share = if before > 0.0 { 1.0 - (after + written) / before } else { 0.0 };
+        points.push(Point { indexes: set.len(), bytes, saved_share });
+    }
+    points.sort_by_key(|point| point.bytes);
+    // Room that saves nothing is not worth a line.
+    let mut best = 0.0;
+    points.retain(|point| point.saved_share > best && (best = point.saved_share, true).1);
+    points
 }
 
 /// Chooses, asks for the true costs of the choice, and betters it while they change it.
@@ -138,7 +177,7 @@ fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: 
             }
         }
     }
-    let room = task.max_calls.saturating_sub(memory.calls);
+    let room = task.max_calls.saturating_sub(memory.effort());
     let questions: Vec<Question> =
         questions.into_iter().take(room).map(|(query, alive)| Question { query, alive }).collect();
     memory.ask(pool, &questions);

@@ -42,6 +42,9 @@ const LEAST_STATEMENT_GAIN: f64 = 0.1;
 /// EXPLAINs at most.
 const MAX_CALLS: usize = 3_000;
 
+/// Questions to the built-in estimate at most: they cost a hundredth.
+const MAX_ESTIMATES: usize = 30_000;
+
 /// The rules on indexes that could go.
 const REMOVAL_RULES: [&str; 3] = ["duplicate_index", "redundant_index", "unused_index"];
 
@@ -80,7 +83,14 @@ impl Order {
             None | Some(WeighArg::Time) => Weigh::Time,
             Some(WeighArg::Calls) => Weigh::Calls,
         };
-        let consultation = Consultation { weigh, bounds, windows: None, sessions: limits.jobs, max_calls: MAX_CALLS };
+        let consultation = Consultation {
+            weigh,
+            bounds,
+            windows: None,
+            sessions: limits.jobs,
+            max_calls: MAX_CALLS,
+            with_curve: args.curve,
+        };
         Ok(Self { consultation, limits })
     }
 }
@@ -168,9 +178,7 @@ impl Oracle {
         verdict: &Verdict,
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
-        #[allow(clippy::cast_precision_loss, reason = "seconds")]
-        let window = verdict.window.seconds() as f64;
-        let windows = Some(Windows { tables: window, statements: window });
+        let windows = Some(Windows::of(snapshot));
         let consultation = Consultation { windows, ..order.consultation };
         let terms = Terms {
             weigh: consultation.weigh,
@@ -190,6 +198,7 @@ impl Oracle {
             }
             Self::Estimate(why) => {
                 let began = Instant::now();
+                let consultation = Consultation { max_calls: MAX_ESTIMATES, ..consultation };
                 let consulted = estimate(snapshot, consultation);
                 let seconds = began.elapsed().as_secs_f64();
                 let terms = Terms { seconds, estimate: Some((*why).to_owned()), ..terms };

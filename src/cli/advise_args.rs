@@ -54,6 +54,9 @@ pub(super) struct AdviseArgs {
     /// What makes a statement important [default: time]
     #[arg(long, value_name = "WHAT", help_heading = "Advice")]
     pub(super) weigh_by: Option<WeighArg>,
+    /// Show what sets of other sizes would save: where more room stops paying
+    #[arg(long, help_heading = "Advice")]
+    pub(super) curve: bool,
     /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Report")]
     pub(super) format: AdviceFormat,

@@ -26,10 +26,23 @@ pub struct Advice {
     pub workload: WorkloadCost,
     /// Indexes to create, those that save most first.
     pub proposals: Vec<Proposal>,
+    /// What sets of other sizes would save, the smallest first: where more room stops paying. Empty unless asked for.
+    pub curve: Vec<CurvePoint>,
     /// Indexes that could go: candidates, to be dropped once the new ones are in use.
     pub removals: Vec<Removal>,
     /// What was looked at, and what was not.
     pub account: Account,
+}
+
+/// What a set of indexes of some size would save.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct CurvePoint {
+    /// Indexes in it.
+    pub indexes: usize,
+    /// Room that they take together, in bytes as the budget is counted.
+    pub bytes: i64,
+    /// Share of the workload that they save, from 0 to 1, what writes pay taken off: an estimate by costs.
+    pub saved_share: f64,
 }
 
 /// What the workload costs before and after, in one unit.

@@ -4,7 +4,7 @@
 use super::page::{bold, lines};
 use super::words::{flat, noun};
 use super::{Style, escape};
-use crate::model::advice::{Account, Advice, Caveat, Proposal, Removal, Served};
+use crate::model::advice::{Account, Advice, Caveat, CurvePoint, Proposal, Removal, Served};
 use crate::model::units;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -26,6 +26,7 @@ pub fn write_advice(advice: &Advice, style: Style, out: &mut dyn Write) -> io::R
         writeln!(out, "{}  {}", bold(&name, style), escape(&object))?;
         lines(&told(proposal), style, out)?;
     }
+    section("CURVE", &advice.curve.iter().map(point).collect::<Vec<_>>(), style, out)?;
     section("COULD GO", &advice.removals.iter().map(removal).collect::<Vec<_>>(), style, out)?;
     section(
         "NOT IF",
@@ -84,6 +85,18 @@ pub(super) fn outcome(advice: &Advice) -> String {
 
 pub(super) fn share(share: f64) -> String {
     format!("{} %", units::short(100.0 * share))
+}
+
+/// `12 MiB, 3 indexes: saves 45.2 %`
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+pub(super) fn point(point: &CurvePoint) -> String {
+    format!(
+        "{}, {} {}: saves {} by estimate",
+        units::bytes(point.bytes as f64),
+        point.indexes,
+        if point.indexes == 1 { "index" } else { "indexes" },
+        share(point.saved_share)
+    )
 }
 
 fn told(proposal: &Proposal) -> Vec<String> {

@@ -25,6 +25,8 @@ pub struct Consultation {
     pub sessions: usize,
     /// EXPLAINs at most.
     pub max_calls: usize,
+    /// Find what other sizes would save, too.
+    pub with_curve: bool,
 }
 
 /// What came of it.
@@ -113,6 +115,7 @@ fn searched(
         prices: &priced,
         bounds: consultation.bounds,
         max_calls: consultation.max_calls,
+        with_curve: consultation.with_curve,
     };
     let mut pool = Pool::new(existing(snapshot));
     let found = search(task, &mut pool, oracle);

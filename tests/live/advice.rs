@@ -11,12 +11,13 @@ use pgassay::progress::Silent;
 use pgassay::whatif::{Consultation, Consulted, consult};
 
 /// No budget; an index must save a hundredth of the workload.
-const CONSULTATION: Consultation = Consultation {
+pub(crate) const CONSULTATION: Consultation = Consultation {
     weigh: Weigh::Calls,
     bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
     windows: None,
     sessions: 2,
     max_calls: 2_000,
+    with_curve: false,
 };
 
 pub(crate) fn file(name: &str) -> String {

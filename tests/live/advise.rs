@@ -105,6 +105,37 @@ async fn what_is_estimated_is_created_and_not_advised_again(major: i32) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hypopg_cannot_simulate_is_estimated_beside_it() {
+    let Some(binaries) = server(15) else { return };
+    let yard = Yard::open();
+    let cluster = yard.start(&binaries, &with_statements());
+    let admin = corner(&cluster).await;
+    admin.execute("create extension pg_stat_statements").await.expect("created");
+    if admin.execute("create extension hypopg").await.is_err() {
+        return;
+    }
+    let papers =
+        "create table papers as select i as id, i % 2000 as owner, array['t' || i % 3000, 'u' || i % 700] as tags,
+        repeat('p', 200) as pad from generate_series(1, 20000) i; analyze papers";
+    admin.execute(papers).await.expect("a table");
+    for _ in 0..3 {
+        admin.execute("select pad from papers where owner = 7").await.expect("run");
+        admin.execute("select pad from papers where tags @> array['t5']").await.expect("run");
+    }
+    let dsn = cluster.dsn(SUPERUSER, CORNER);
+    let ask = ["advise", &dsn, "--weigh-by", "calls", "--format", "json", "-o", "papers.json"];
+    let first = json(&yard.pgassay(&ask).run().expect(0).stdout);
+    let checked: BTreeSet<(String, bool)> = (first["proposals"].as_array().expect("proposals").iter())
+        .map(|one| (one["using"].as_str().expect("a form").to_owned(), one["planner_checked"] == true))
+        .collect();
+    assert_eq!(checked, BTreeSet::from([("btree (owner)".to_owned(), true), ("gin (tags)".to_owned(), false)]));
+    assert_eq!(first["account"]["estimate"], Value::Null);
+    yard.pgassay(&["apply", "papers.json", &dsn, "--state", "state", "--yes"]).run().expect(0);
+    let second = json(&yard.pgassay(&ask[..6]).run().expect(0).stdout);
+    assert_eq!(definitions(&second), Vec::<&str>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_missing_is_told() {
     let yard = Yard::open();
     let cluster = yard.start(&newest(), &with_statements());

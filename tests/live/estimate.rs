@@ -1,16 +1,25 @@
 //! The built-in estimate beside the planner: every question that the search asks of HypoPG for the table of cases
-//! is asked of both.
+//! is asked of both; and by itself it finds what each case wants.
 
-use crate::advice::{Stage, file};
-use crate::support::{CORNER, Yard, cases};
+use crate::advice::{CONSULTATION, Stage, file};
+use crate::support::{CORNER, Yard, advised, cases, matches};
 use pgassay::advise::{
     Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, existing, search, workload,
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
-use pgassay::whatif::{Hypopg, Question as Statement, Told};
+use pgassay::whatif::{Hypopg, Question as Statement, Told, estimate};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
+
+/// Cases whose advice the estimate does not find, and why.
+const NOT_FOUND: [(&str, &str); 2] = [
+    ("a rare value of a skewed column, which the rows that came tell", "it does not look at the rows that came"),
+    (
+        "a field of jsonb, whose name a view tells",
+        "plans of snapshots have no literals, nor has what indexes are made of",
+    ),
+];
 
 /// What both said of one question, and what the planner says of the statement without any index.
 struct Pair {
@@ -29,8 +38,8 @@ impl Pair {
     /// An index that saves a fifth by the one saves a tenth by the other.
     fn agrees(&self) -> bool {
         let saves = |cost: f64, share: f64| cost < (1.0 - share) * self.base;
-        !(saves(self.planned, 0.2) && !saves(self.estimated, 0.1)
-            || saves(self.estimated, 0.2) && !saves(self.planned, 0.1))
+        let follows = |one: f64, other: f64| !saves(one, 0.2) || saves(other, 0.1);
+        follows(self.planned, self.estimated) && follows(self.estimated, self.planned)
     }
 }
 
@@ -101,6 +110,7 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         prices: &|_| Vec::new(),
         bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
         max_calls: 2_000,
+        with_curve: false,
     };
     let mut pool = Pool::new(existing(snapshot));
     tokio::task::block_in_place(|| search(task, &mut pool, &mut both));
@@ -112,8 +122,14 @@ async fn the_estimate_is_near_the_planner() {
     let yard = Yard::open();
     let Some(stage) = Stage::set(&yard).await else { return };
     let (mut all, mut near, mut agree) = (0, 0, 0);
+    let mut differs = Vec::new();
     for case in cases(&file("cases.sql")) {
         let snapshot = stage.snapshot(&case.sql).await;
+        let estimated = advised(&estimate(&snapshot, CONSULTATION));
+        let is_known = NOT_FOUND.iter().any(|(name, _)| *name == case.name);
+        if case.is_wanted && matches(&case.wants, &estimated) == is_known {
+            differs.push(format!("{}: {estimated:?}, wanted {}", case.name, case.words));
+        }
         for pair in pairs(&stage, &snapshot).await {
             all += 1;
             let is_near = (0.5..=2.0).contains(&pair.ratio());
@@ -126,5 +142,6 @@ async fn the_estimate_is_near_the_planner() {
         }
     }
     println!("{all} questions, {near} within a factor 2, {agree} decided alike");
-    assert!(all > 250 && near * 100 >= all * 98 && agree * 100 >= all * 98, "{all} {near} {agree}");
+    assert!(all > 250 && near * 100 >= all * 95 && agree * 100 >= all * 95, "{all} {near} {agree}");
+    assert!(differs.is_empty(), "{differs:?}");
 }

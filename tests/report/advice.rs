@@ -4,8 +4,8 @@ use super::shop;
 use pgassay::advise::{Key, plan};
 use pgassay::ddl::{script, sound};
 use pgassay::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, Method, Proposal, Removal, Served, StatementsAccount,
-    WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Method, Proposal, Removal, Served,
+    StatementsAccount, WorkloadCost,
 };
 use pgassay::model::plan::{Estimate, Name, PlanTarget};
 use pgassay::model::snapshot::Tool;
@@ -89,6 +89,10 @@ fn advice() -> Advice {
                 vec![served("aaaa", visits, 5.0, &[1]), served("bbbb", both, 8.0, &[1, 2])],
             ),
             second,
+        ],
+        curve: vec![
+            CurvePoint { indexes: 1, bytes: 31_142_000, saved_share: 0.4 },
+            CurvePoint { indexes: 2, bytes: 62_284_000, saved_share: 0.6 },
         ],
         removals: vec![Removal {
             name: Name::new("shop", "events_visitor_id"),

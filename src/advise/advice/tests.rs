@@ -98,6 +98,7 @@ fn what_a_plan_saves_is_split_among_the_indexes_it_uses() {
         chosen: [0, 2].into(),
         costs: vec![Some((100.0, 20.0, vec![0, 2])), Some((100.0, 50.0, vec![0])), None, Some((10.0, 10.0, vec![]))],
         calls: 7,
+        curve: Vec::new(),
     };
     let advice = made(&found, &workload(&[1000.0, 800.0, 5000.0, 200.0]), &snapshot(), &[]);
     let told: Vec<(&str, f64, f64)> =
@@ -129,6 +130,7 @@ fn an_index_that_saves_too_little_is_none() {
         // Half a percent of the workload, and 5 % of its statement; nothing; 50 % of a small statement.
         costs: vec![Some((100.0, 95.0, vec![0])), Some((9.0, 9.0, vec![])), Some((100.0, 50.0, vec![2]))],
         calls: 7,
+        curve: Vec::new(),
     };
     let advice = made(&found, &workload(&[100.0, 890.0, 1.0]), &snapshot(), &[]);
     assert_eq!(advice.proposals.len(), 1);
@@ -152,7 +154,7 @@ fn unused(index: &Index) -> Wish {
 
 #[test]
 fn what_a_proposal_makes_redundant_could_go_and_never_two_of_a_pair() {
-    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1 };
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, curve: Vec::new() };
     let mut snapshot = snapshot();
     let a = index("orders_a", "orders", &["a"]);
     let unique = Index { is_unique: true, ..index("orders_a_key", "orders", &["a"]) };
@@ -178,7 +180,7 @@ fn what_a_proposal_makes_redundant_could_go_and_never_two_of_a_pair() {
 
 #[test]
 fn no_advice_has_its_account() {
-    let found = Found { chosen: [].into(), costs: vec![], calls: 0 };
+    let found = Found { chosen: [].into(), costs: vec![], calls: 0, curve: Vec::new() };
     let mut snapshot = snapshot();
     snapshot.plans = vec![Plan::default(); 3];
     let advice = made(&found, &workload(&[]), &snapshot, &[]);
@@ -188,7 +190,7 @@ fn no_advice_has_its_account() {
 
 #[test]
 fn by_calls_a_copy_without_times_can_be_advised_on() {
-    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1 };
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, curve: Vec::new() };
     let advice = weighed(Weigh::Calls, &found, &workload(&[0.0]), &snapshot(), &[]);
     assert_eq!((advice.workload.before, advice.workload.after), (1000.0, 200.0));
     assert_eq!((advice.proposals[0].saved_share, advice.proposals[0].saved_ms_per_hour), (0.8, 0.0));

@@ -83,7 +83,7 @@ impl Bitmap {
     /// Its rows fetched, all conditions looked at again.
     pub(super) fn path(&self, ask: &Question<'_>, table: &Table, per_row: f64, loops: f64, workers: f64) -> Path {
         let heap = ask.heap(table);
-        let rows = (self.found * heap.rows).round().max(1.0);
+        let rows = (self.found * heap.rows).round_ties_even().max(1.0);
         let fetch = ask.costs.fetch_sorted(heap, self.tree, rows, loops);
         let total = self.cost + fetch + rows * (ask.costs.tuple / workers + per_row);
         Path { cost: Cost { startup: self.cost, total }, order: 0, used: self.used.clone() }
@@ -93,7 +93,7 @@ impl Bitmap {
 /// Searching a GIN index: down to each element's list, and along it (`gincostestimate`, with a guess at the number
 /// of elements).
 fn gin(ask: &Question<'_>, tree: Tree, search: Search) -> f64 {
-    let down = tree.pages.powf(0.15).round() * ELEMENTS;
+    let down = tree.pages.powf(0.15).round_ties_even() * ELEMENTS;
     let along = (search.found * tree.pages).ceil();
     let entries = search.found * tree.entries * ELEMENTS;
     (down + along) * ask.costs.random_page + entries * (ask.costs.index_tuple + ask.costs.operator)

@@ -117,10 +117,12 @@ impl Catalog {
 
 /// Columns that are unique by themselves, with schema and table.
 fn unique_columns(snapshot: &Snapshot) -> BTreeSet<(&str, &str, &str)> {
-    let unique = |index: &&Index| index.is_unique && index.is_valid && index.predicate.is_none();
-    let alone = |index: &'_ Index| index.key_columns.len() == 1;
-    let indexes = snapshot.indexes.iter().filter(unique).filter(|index| alone(index));
-    indexes.map(|index| (index.schema.as_str(), index.table.as_str(), index.key_columns[0].as_str())).collect()
+    let unique = snapshot.indexes.iter().filter(|index| index.is_unique && index.is_valid && index.predicate.is_none());
+    let found = unique.filter_map(|index| match index.key_columns.as_slice() {
+        [column] => Some((index.schema.as_str(), index.table.as_str(), column.as_str())),
+        _ => None,
+    });
+    found.collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "rows and bytes")]

@@ -133,7 +133,7 @@ impl Costs {
 
     /// Reading the entries of a B-tree (`btcostestimate`, `genericcostestimate`). The cost of one repetition.
     pub(super) fn tree_scan(&self, tree: Tree, search: Search) -> Cost {
-        let entries = (search.read * tree.entries / search.descents).round().max(1.0);
+        let entries = (search.read * tree.entries / search.descents).round_ties_even().max(1.0);
         let leaves =
             if tree.pages > 1.0 && tree.entries > 1.0 { (entries * tree.pages / tree.entries).ceil() } else { 1.0 };
         let scans = search.descents * search.loops;
@@ -154,7 +154,7 @@ impl Costs {
     /// rows side by side, by the square of the correlation.
     pub(super) fn fetch(&self, heap: Heap, tree: Tree, search: Search, correlation: f64, is_only: bool) -> f64 {
         let hidden = if is_only { 1.0 - heap.visible } else { 1.0 };
-        let rows = (search.found * heap.rows).round().max(1.0);
+        let rows = (search.found * heap.rows).round_ties_even().max(1.0);
         let together = (search.found * heap.pages).ceil();
         let (most, least) = if search.loops > 1.0 {
             let repeated = |rows: f64| {

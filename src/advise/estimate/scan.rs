@@ -112,7 +112,7 @@ impl Scan {
         let heap = ask.heap(&self.table);
         let scan = ask.costs.tree_scan(index.tree, matched.search);
         let fetch = ask.costs.fetch(heap, index.tree, matched.search, index.correlation, is_only);
-        let rows = (matched.search.found * heap.rows).round().max(1.0);
+        let rows = (matched.search.found * heap.rows).round_ties_even().max(1.0);
         let rest = (per_row - matched.operators * ask.costs.operator).max(0.0);
         let total = scan.total + fetch + rows * (ask.costs.tuple + rest) / workers;
         let used: Vec<Id> = index.id.into_iter().collect();
