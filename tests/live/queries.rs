@@ -3,7 +3,10 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
-use pgassay::model::catalog::{Behind, Holder, Leftover, SeenIndex, SeenRelation, SeenServer, SeenStatistics};
+use pgassay::model::catalog::{
+    Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
+};
+use pgassay::model::partition::Likeness;
 use pgassay::model::snapshot::{Snapshot, StatementCounters};
 use pgassay::postgres::{Limits, QUERIES, Query, Reader, Surroundings, Target, pick};
 use schemars::{JsonSchema, schema_for};
@@ -16,6 +19,7 @@ const READABLE: &[&str] = &[
     "int2",
     "int4",
     "int8",
+    "json",
     "oid",
     "float4",
     "float8",
@@ -133,6 +137,8 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_blockers" | "change_waits" => properties::<Holder>(),
         "change_indexes" => properties::<SeenIndex>(),
         "change_leftovers" => properties::<Leftover>(),
+        "change_likeness" => properties::<Likeness>(),
+        "change_partitioned" => properties::<SeenPartitioned>(),
         "change_orphans" => named(&["pid", "application", "seconds"]),
         "change_relations" => properties::<SeenRelation>(),
         "change_replication" => properties::<Behind>(),
