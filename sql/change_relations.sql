@@ -24,9 +24,14 @@ with recursive named as (
 select
   n.nspname::text as schema,
   c.relname::text as name,
+  c.oid::int8 as oid,
   c.relkind::text as kind,
   pn.nspname::text as parent_schema,
   p.relname::text as parent_name,
+  -- a bound names no column, so it is written without the table, whose lock it then need not wait for
+  pg_catalog.pg_get_expr(c.relpartbound, 0) as bound,
+  -- the column came with 14
+  coalesce(pg_catalog.to_jsonb(h) ->> 'inhdetachpending', 'false') = 'true' as is_detach_pending,
   pg_catalog.pg_has_role(c.relowner, 'USAGE') as is_owner,
   pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
   pg_catalog.has_schema_privilege(n.oid, 'CREATE') as may_create,

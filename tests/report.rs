@@ -12,6 +12,8 @@ mod formats;
 mod plans;
 #[path = "report/saturation.rs"]
 mod saturation;
+#[path = "report/survey.rs"]
+mod survey;
 
 use pgassay::audit::{Settings, field_index, judge};
 use pgassay::model::finding::Severity;

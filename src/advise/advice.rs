@@ -101,9 +101,7 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
     let total = sum(effects.iter().map(|effect| effect.figure));
     let kept = worthwhile(&evidence.found.chosen, &effects, total);
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
-    #[allow(clippy::cast_precision_loss, reason = "seconds")]
-    let window = terms.window_seconds as f64;
-    let prices = prices(snapshot, evidence.pool, Windows { tables: window, statements: window });
+    let prices = prices(snapshot, evidence.pool, Windows::of(snapshot));
     let proposals = Drafting { evidence, snapshot, terms, served: &served, prices, total }.proposals(&kept);
     let saved = sum(served.iter().map(|effect| effect.saved()));
     let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));

@@ -4,7 +4,7 @@
 use crate::ddl::{Wanted, creations};
 use crate::model::advice::{Advice, Caveat, Proposal, Removal};
 use crate::model::finding::fingerprint;
-use crate::model::plan::{FindingRef, IndexForm, Left, Plan};
+use crate::model::plan::{Change, FindingRef, IndexForm, Left, Plan};
 use crate::model::snapshot::Snapshot;
 use crate::model::units;
 
@@ -28,13 +28,13 @@ fn wanted(proposal: &Proposal) -> Wanted {
     let plural = if statements == 1 { "" } else { "s" };
     let costs = if proposal.planner_checked { "planner costs" } else { "pgassay's own costs, no planner was asked" };
     Wanted {
-        form: IndexForm {
+        change: Change::CreateIndex(IndexForm {
             name: proposal.name.clone(),
             table: proposal.table.clone(),
             using: proposal.using.clone(),
             predicate: proposal.predicate.clone(),
             ..IndexForm::default()
-        },
+        }),
         estimate: proposal.estimate.clone(),
         why: format!(
             "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by {costs}: an estimate",

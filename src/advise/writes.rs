@@ -15,6 +15,7 @@ use super::candidate::{Candidate, Id, Pool};
 use super::catalog::root;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Index, Relation, Snapshot, Statement, StatementKind};
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Time of a block touched by a write, in ms, where no INSERT says: a B-tree insert in memory takes 5 to
@@ -48,6 +49,24 @@ pub struct Windows {
     pub tables: f64,
     /// Counters of statements.
     pub statements: f64,
+}
+
+impl Windows {
+    /// Since the resets that the server recorded, else since its start: then the counters may be of longer, and writes
+    /// are taken for more than they are.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let since = |reset: Option<DateTime<Utc>>| {
+            let from = reset.unwrap_or(snapshot.server.started_at);
+            #[allow(clippy::cast_precision_loss, reason = "seconds")]
+            let seconds = (snapshot.captured_at - from).num_seconds() as f64;
+            seconds
+        };
+        Self {
+            tables: since(snapshot.current_database().and_then(|database| database.stats_reset)),
+            statements: since(snapshot.statements_info().and_then(|info| info.stats_reset)),
+        }
+    }
 }
 
 /// What an index would cost writes.
@@ -180,7 +199,8 @@ impl<'a> Table<'a> {
         let able: f64 = self.updates.iter().map(|statement| rows(&statement)).sum();
         // Those that cannot be HOT lower the share of all, not that of these.
         let all: f64 = able.max(1.0) / (self.updated as f64).max(able).max(1.0);
-        let lost: f64 = self.updates.iter().filter(sets).map(|statement| rows(&statement)).sum();
+        // Of none it is 0, where `Iterator::sum` says -0.
+        let lost = self.updates.iter().filter(sets).fold(0.0, |sum, statement| sum + rows(&statement));
         lost * (share / all).min(1.0)
     }
 

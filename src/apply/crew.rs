@@ -1,9 +1,11 @@
 //! The sessions of a run: one that changes, one that holds the lock of the database, and a reader that
 //! looks on. And what is seen of the server before anything is begun.
 
-use crate::ddl::Site;
-use crate::model::catalog::{Behind, Catalog, Holder, SeenServer};
+use crate::ddl::{Site, strayed};
+use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
+use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
+use crate::model::survey::Manager;
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -114,8 +116,9 @@ impl Scout {
         let is_table = |kind: &str| matches!(kind, "r" | "p" | "m");
         let own = relations.iter().filter(|row| is_table(&row.kind));
         let own = own.map(|row| (Name::new(&row.schema, &row.name), row.parent_name.is_some()));
-        let tables: BTreeSet<Name> =
-            own.filter(|(name, is_partition)| *is_partition || indexed.contains(name)).map(|(name, _)| name).collect();
+        let wanted =
+            |(name, is_partition): &(Name, bool)| indexed.contains(name) || (*is_partition && !indexed.is_empty());
+        let tables: BTreeSet<Name> = own.filter(wanted).map(|(name, _)| name).collect();
         Ok(Catalog {
             indexes: self.named("change_indexes", &tables).await?,
             statistics: self.named("change_statistics", &names).await?,
@@ -136,6 +139,40 @@ impl Scout {
             behind: self.behind().await?,
             leftovers: self.ask("change_leftovers", &[]).await?,
         })
+    }
+
+    /// What a table is beyond its columns; none where it is gone.
+    pub async fn likeness(&self, table: &Name) -> Result<Option<Likeness>, ReadError> {
+        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
+        Ok(self.ask("change_likeness", &name).await?.pop())
+    }
+
+    /// What decides how a partition of a table is made; none where it is gone.
+    pub async fn partitioned(&self, table: &Name) -> Result<Option<SeenPartitioned>, ReadError> {
+        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
+        Ok(self.ask("change_partitioned", &name).await?.pop())
+    }
+
+    /// The relations of these names, and all partitions below them.
+    pub async fn relations(&self, names: &[Name]) -> Result<Vec<SeenRelation>, ReadError> {
+        self.named("change_relations", &names.iter().cloned().collect()).await
+    }
+
+    /// The tables that pg_partman keeps, of the extension in this schema, which is quoted.
+    pub async fn managed(&self, schema: &str) -> Result<Vec<Manager>, ReadError> {
+        let sql = format!(
+            "select 'pg_partman' as name, c.parent_table::text as \"table\", c.premake::int4 as premake, c.retention::text as retention \
+             from {schema}.part_config c order by c.parent_table"
+        );
+        self.reader.read(&sql, &[]).await
+    }
+
+    /// Rows of a DEFAULT partition that are of one of these ranges.
+    pub async fn strayed(&self, default: &Name, key: &str, ranges: &[&Range]) -> Result<Vec<Strayed>, ReadError> {
+        match strayed(default, key, ranges) {
+            Some(sql) => self.reader.read(&sql, &[]).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Standbys and slots.

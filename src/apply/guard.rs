@@ -50,9 +50,9 @@ pub(super) async fn run(
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<(), Broken> {
-    progress.note(&format!("{};", statement.sql));
+    statement.commands().for_each(|sql| progress.note(&format!("{sql};")));
     let result = match statement.class {
-        LockClass::Blocking => blocking(crew, &statement.sql, settings, progress).await,
+        LockClass::Blocking => blocking(crew, statement, settings, progress).await,
         LockClass::Waiting => waiting(crew, &statement.sql, settings, progress).await,
     };
     remarks(crew, progress);
@@ -70,12 +70,17 @@ fn remarks(crew: &Crew, progress: &dyn Progress) {
 }
 
 /// In a transaction of its own with a lock time-out that grows, at most [`TRIES`] times and `max_wait`.
-async fn blocking(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Progress) -> Result<(), Broken> {
+async fn blocking(
+    crew: &Crew,
+    statement: &Statement,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<(), Broken> {
     let began = Instant::now();
     for attempt in 1..=TRIES {
         let (least, most) = LOCK_TIMEOUTS_MS;
         let timeout = least + (most - least) * (attempt - 1) / (TRIES - 1);
-        let who = match attempt_once(crew, sql, timeout).await {
+        let who = match attempt_once(crew, statement, timeout).await {
             Ok(()) => return Ok(()),
             Err((error, who)) if TRY_AGAIN.contains(&error.sqlstate.as_deref().unwrap_or_default()) => {
                 if error.sqlstate.as_deref() == Some("40P01") {
@@ -101,11 +106,16 @@ async fn blocking(crew: &Crew, sql: &str, settings: &Settings, progress: &dyn Pr
 }
 
 /// One try. With the error comes who was in the way.
-async fn attempt_once(crew: &Crew, sql: &str, timeout_ms: u32) -> Result<(), (ReadError, String)> {
+async fn attempt_once(crew: &Crew, statement: &Statement, timeout_ms: u32) -> Result<(), (ReadError, String)> {
     let nobody = |error| (error, String::new());
     crew.worker.execute(&format!("begin; set local lock_timeout = {timeout_ms}")).await.map_err(nobody)?;
     let mut who = "another session".to_owned();
-    let mut statement = std::pin::pin!(crew.worker.execute(sql));
+    let mut statement = std::pin::pin!(async {
+        for sql in statement.commands() {
+            crew.worker.execute(sql).await?;
+        }
+        Ok(())
+    });
     let looking = async {
         loop {
             tokio::time::sleep(Duration::from_millis(u64::from(timeout_ms) / 3)).await;

@@ -8,6 +8,7 @@ mod crew;
 mod guard;
 mod index;
 mod journal;
+mod partition;
 mod run;
 mod undo;
 

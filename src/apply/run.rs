@@ -4,6 +4,7 @@ use super::crew::{Crew, Orphan};
 use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
+use super::partition;
 use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, literal, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
 use crate::model::plan::{Change, IndexForm, Name, Plan, Step};
@@ -227,6 +228,9 @@ impl Work<'_> {
             (Change::DropIndex(form), _) if form.is_partitioned => index::drop_partitioned(self, change, form).await,
             (Change::DropIndex(form), _) => index::drop(self, change, form).await,
             (Change::ReindexIndex { index, .. }, _) => index::reindex(self, change, index, bystanders).await,
+            (Change::CreatePartition(_) | Change::DropPartition(_), _) => partition::carry_out(self, change).await,
+            (Change::DetachPartition(form), _) => partition::detach(self, change, form).await,
+            (Change::AttachPartition(form), _) => partition::attach(self, change, form).await,
             (change, _) => {
                 for statement in statements(change) {
                     self.run(&statement).await?;

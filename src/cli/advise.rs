@@ -178,9 +178,7 @@ impl Oracle {
         verdict: &Verdict,
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
-        #[allow(clippy::cast_precision_loss, reason = "seconds")]
-        let window = verdict.window.seconds() as f64;
-        let windows = Some(Windows { tables: window, statements: window });
+        let windows = Some(Windows::of(snapshot));
         let consultation = Consultation { windows, ..order.consultation };
         let terms = Terms {
             weigh: consultation.weigh,

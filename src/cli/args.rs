@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::partition_args::PartitionArgs;
 use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use schemars::JsonSchema;
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
     Pool(Box<PoolArgs>),
+    /// See monthly partitions, make them and keep them
+    Partition(PartitionArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -370,6 +373,9 @@ pub(super) enum RulesCommand {
         /// Of what `pool` says
         #[arg(long, group = "what")]
         pool: bool,
+        /// Of `partition list`
+        #[arg(long, group = "what")]
+        survey: bool,
     },
 }
 

@@ -6,11 +6,11 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::{connection, exit, interrupt, output, settings, verify};
 use crate::apply::{self, Crew, Header, Journal, Run, Scout, Settings, StepEnd};
-use crate::ddl::{Limits, Preflight, Site, State, preflight, state};
+use crate::ddl::{Limits, Preflight, Site, State, preflight, script, state};
 use crate::model::plan::{Plan, Step};
 use crate::postgres::Target;
 use crate::report::{escape, write_plan};
-use crate::store::write_snapshot;
+use crate::store::{self, write_snapshot, write_text};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,44 @@ pub(super) struct Job<'a> {
     pub(super) undoes: Option<&'a str>,
     /// The plan was printed already.
     pub(super) is_shown: bool,
+}
+
+/// Where a plan is written besides.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    /// The plan, for `pgassay apply`.
+    pub(super) plan: Option<&'a Path>,
+    /// The plan as a script for psql.
+    pub(super) script: Option<&'a Path>,
+}
+
+impl Files<'_> {
+    fn are_asked_for(self) -> bool {
+        self.plan.is_some() || self.script.is_some()
+    }
+}
+
+/// Writes a plan to the files that were asked for, and shows it.
+pub(super) fn write(plan: &Plan, files: Files<'_>, shared: &Shared) -> Result<()> {
+    if let Some(path) = files.plan {
+        store::write_plan(path, plan)?;
+    }
+    if let Some(path) = files.script {
+        write_text(path, &script(plan))?;
+    }
+    if !(files.are_asked_for() && shared.quiet) {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        write_plan(plan, output::style(shared), &mut out)?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// A written plan is to be carried out, or looked at, at once: not where files alone were asked for, or nobody
+/// is there to be asked.
+pub(super) fn goes_on(args: &ChangeArgs, files: Files<'_>, is_live: bool) -> bool {
+    let may_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
+    args.yes || args.dry_run || (may_ask && !files.are_asked_for() && is_live)
 }
 
 /// The folder of the journals.
@@ -242,8 +280,11 @@ async fn rehearse(job: &Job<'_>, steps: &[&Step], limits: &Limits) -> Result<u8>
             continue;
         }
         for statement in &step.statements {
-            let line = format!("{};  -- {}, {}", statement.sql, statement.lock, statement.class.name());
-            text.push_str(&format!("   {}\n", escape(&line)));
+            let said = format!("-- {} on {}, {}", statement.lock, statement.on, statement.class.name());
+            for (at, sql) in statement.commands().enumerate() {
+                let line = if at == 0 { format!("{sql};  {said}") } else { format!("{sql};") };
+                text.push_str(&format!("   {}\n", escape(&line)));
+            }
         }
     }
     super::print(&text)?;

@@ -2,7 +2,9 @@
 
 use super::advise_args::WeighArg;
 use super::args::Profile;
+use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
+use crate::partition::{Keep, Zone};
 use crate::rules::{ParamValue, Problem, Waiver};
 use crate::store::read_text;
 use anyhow::{Result, anyhow, bail};
@@ -32,6 +34,8 @@ pub(super) struct Config {
     pub(super) advise: AdviseConfig,
     /// How changes are carried out.
     pub(super) change: ChangeConfig,
+    /// Which tables are kept in months, and how.
+    pub(super) partition: PartitionConfig,
     /// Accepted findings.
     pub(super) waivers: Vec<Waiver>,
     /// Where it was read from, for messages.
@@ -141,6 +145,34 @@ pub(super) struct ChangeConfig {
     pub(super) parallel_workers: Option<u16>,
 }
 
+/// Tables that `partition maintain` keeps.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct PartitionConfig {
+    /// Months that are to be there beyond the current one, 0 to 120; 3 without it
+    pub(super) premake: Option<u16>,
+    /// As `--window`
+    pub(super) window: Option<String>,
+    pub(super) tables: Vec<PartitionTableConfig>,
+}
+
+/// A table that is cut by months.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartitionTableConfig {
+    /// As in public.events
+    pub(super) table: String,
+    /// As above, for this table
+    #[serde(default)]
+    pub(super) premake: Option<u16>,
+    /// The IANA time zone whose months they are; without it that of its bounds
+    #[serde(default)]
+    pub(super) zone: Option<String>,
+    /// What `partition retire` keeps, as in 24 months
+    #[serde(default)]
+    pub(super) keep: Option<String>,
+}
+
 impl Config {
     /// Reads the named file, or the default one when it is there.
     pub(super) fn load(named: Option<&Path>) -> Result<Self> {
@@ -183,8 +215,31 @@ impl Config {
             }
         }
         config.check_numbers(file, text)?;
+        config.check_partitions(file, text)?;
         config.origin = Some((file.to_owned(), text.to_owned()));
         Ok(config)
+    }
+
+    /// Zones and months are held to what the flags allow.
+    fn check_partitions(&self, file: &str, text: &str) -> Result<(), Problem> {
+        let own = &self.partition;
+        let refuse = |word: &str, message: String| {
+            let path = ["partition", "tables", word];
+            Err(Problem::at(file, text, if word == "premake" { &path[..1] } else { &path }, None, message))
+        };
+        let counts = own.tables.iter().filter_map(|table| table.premake).chain(own.premake);
+        if let Some(months) = counts.into_iter().find(|months| *months > MAX_MONTHS) {
+            return refuse("premake", format!("premake: {months} should be at most {MAX_MONTHS}"));
+        }
+        let zones = own.tables.iter().filter_map(|table| table.zone.as_deref());
+        if let Some(zone) = zones.into_iter().find(|name| Zone::named(name).is_none()) {
+            return refuse("zone", format!("zone: `{zone}` is no time zone of the IANA database"));
+        }
+        let keeps = own.tables.iter().filter_map(|table| table.keep.as_deref());
+        if let Some(why) = keeps.into_iter().find_map(|text| text.parse::<Keep>().err()) {
+            return refuse("keep", format!("keep: {why}"));
+        }
+        Ok(())
     }
 
     /// Numbers are held to what the flags allow.
@@ -256,6 +311,7 @@ rules:
   schemas: ['app_*']
   params: {slow_query.min_mean_ms: 500, unused_index.min_bytes: 1GiB}
   severity: {deep_offset: info}
+partition: {premake: 4, window: 2s, tables: [{table: public.events, premake: 6, zone: Europe/Berlin, keep: 24 months}]}
 audit: {format: json, min_severity: info, fail_on: warning, baseline: b.json, fail_on_new: true}
 waivers:
   - {rule: unused_index, object: 'public.*', reason: year-end, until: 2027-01-31, owner: data}

@@ -13,11 +13,15 @@ mod config;
 mod connection;
 mod demo;
 mod interrupt;
+mod months;
 mod output;
+mod partition;
+mod partition_args;
 mod plan;
 mod pool;
 mod pool_args;
 mod progress_bar;
+mod retire;
 mod rules;
 mod runs;
 mod settings;
@@ -76,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),
         Command::Pool(args) => pool::run(&cli.shared, &args),
+        Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -1,19 +1,18 @@
 //! `pgassay plan`.
 
 use super::args::Shared;
-use super::change::{self, Job};
+use super::change::{self, Files, Job};
 use super::change_args::PlanArgs;
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, exit, output, settings};
+use super::{connection, exit, settings};
 use crate::audit::judge;
-use crate::ddl::{Wish, propose, script};
+use crate::ddl::{Wish, propose};
 use crate::model::plan::Plan;
 use crate::model::verdict::RuleStatus;
-use crate::report::{escape, write_plan as write_report};
-use crate::store::{Wishes, read_snapshot, read_wishes, write_plan, write_text};
+use crate::report::escape;
+use crate::store::{Wishes, read_snapshot, read_wishes};
 use anyhow::{Result, bail};
-use std::io::{self, IsTerminal, Write};
 
 pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
@@ -21,22 +20,9 @@ pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     for what in &failed {
         eprintln!("warning: {}: what it would have shown is not in this plan", escape(what));
     }
-    if let Some(path) = &args.output {
-        write_plan(path, &plan)?;
-    }
-    if let Some(path) = &args.sql {
-        write_text(path, &script(&plan))?;
-    }
-    let writes_only = args.output.is_some() || args.sql.is_some();
-    if !(writes_only && shared.quiet) {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        write_report(&plan, output::style(shared), &mut out)?;
-        out.flush()?;
-    }
-    // Files alone were asked for, or nobody is there to be asked.
-    let may_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let carries_out = args.change.yes || args.change.dry_run || (may_ask && !writes_only && args.from.is_none());
-    if !carries_out || plan.steps.is_empty() {
+    let files = Files { plan: args.output.as_deref(), script: args.sql.as_deref() };
+    change::write(&plan, files, shared)?;
+    if !change::goes_on(&args.change, files, args.from.is_none()) || plan.steps.is_empty() {
         return Ok(if failed.is_empty() { exit::OK } else { exit::INCOMPLETE });
     }
     let target = connection::target_of(&config, args.target.as_deref())?;

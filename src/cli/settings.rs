@@ -246,3 +246,12 @@ pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
     }
     Ok(Duration::from_secs_f64(millis / 1000.0))
 }
+
+/// A time of days rather than of seconds, of at most a hundred years.
+pub(super) fn long_duration(name: &str, text: &str) -> Result<Duration> {
+    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    if !(1.0..=3.2e12).contains(&millis) {
+        bail!("{name}: `{text}` should be a time as in 7d");
+    }
+    Ok(Duration::from_secs_f64(millis / 1000.0))
+}

@@ -2,8 +2,9 @@
 //! since, whether the planner uses it, and what writes pay for it.
 
 use super::window::{Moved, PerCall, moved};
+use crate::model::partition::PartitionForm;
 use crate::model::plan::{Change, IndexForm, Name, Step};
-use crate::model::snapshot::{Index, Relation, Snapshot, Statement, StatementKind};
+use crate::model::snapshot::{Index, Partition, Relation, Snapshot, Statement, StatementKind};
 use crate::model::units;
 use serde::Serialize;
 use serde_json::Value;
@@ -110,7 +111,14 @@ impl Bench<'_> {
             Change::DropIndex(form) => self.dropped(form),
             Change::ReindexIndex { index, .. } => self.rebuilt(index),
             Change::SetReloption { table, .. } => self.vacuumed(table),
-            Change::Analyze { .. } | Change::CreateStatistics(_) | Change::DropStatistics(_) => (None, Vec::new()),
+            Change::CreatePartition(form) => self.attached(form),
+            Change::Analyze { .. }
+            | Change::CreateStatistics(_)
+            | Change::DropStatistics(_)
+            | Change::DropPartition(_)
+            | Change::DetachPartition(_)
+            | Change::AttachPartition(_)
+            | Change::DropDetached(_) => (None, Vec::new()),
         };
         facts.extend(hot_updates(self.before, self.after, step.change.table()));
         let effect = match seen {
@@ -142,6 +150,20 @@ impl Bench<'_> {
 
     fn index<'s>(&self, snapshot: &'s Snapshot, name: &Name) -> Option<&'s Index> {
         snapshot.indexes.iter().find(|index| index.schema == name.schema && index.name == name.name)
+    }
+
+    /// A partition does no statement good by itself: it is there, or it is not.
+    fn attached(&self, form: &PartitionForm) -> (Option<Effect>, Vec<String>) {
+        let is_it = |row: &&Partition| {
+            row.schema.as_ref() == Some(&form.name.schema)
+                && row.name.as_ref() == Some(&form.name.name)
+                && row.parent_schema == form.table.schema
+                && row.parent_name == form.table.name
+        };
+        if self.after.partitions.iter().any(|row| is_it(&row)) {
+            return (None, vec![format!("{} is a partition of {}", form.name, form.table)]);
+        }
+        (Some(Effect::Missing), vec![format!("{} is no partition of {}", form.name, form.table)])
     }
 
     /// What is known of the index itself: its effect, where that is all, and facts.
@@ -314,8 +336,13 @@ mod tests {
 
     fn step(change: Change) -> Step {
         let on = change.table().clone();
-        let sql =
-            crate::model::plan::Statement { sql: String::new(), class: LockClass::Waiting, lock: String::new(), on };
+        let sql = crate::model::plan::Statement {
+            sql: String::new(),
+            then: Vec::new(),
+            class: LockClass::Waiting,
+            lock: String::new(),
+            on,
+        };
         Step {
             id: 1,
             change,

@@ -6,9 +6,11 @@
 
 mod estimate;
 mod naming;
+mod partition;
 mod preflight;
 mod propose;
 mod quote;
+mod retire;
 mod script;
 mod sound;
 mod sql;
@@ -16,9 +18,11 @@ mod state;
 mod wanted;
 
 pub use naming::MAX_NAME_BYTES;
+pub use partition::strayed;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
 pub use propose::{Wish, propose};
 pub use quote::{literal, qualified, quoted};
+pub use retire::finalize;
 pub use script::script;
 pub use sound::sound;
 pub use sql::{

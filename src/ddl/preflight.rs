@@ -135,15 +135,35 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
             );
             refusals.push(text);
         }
-        let creates = matches!(step.change, Change::CreateIndex(_) | Change::CreateStatistics(_));
-        if creates && !table.may_create {
-            refusals.push(format!("{} may not create in schema {}", site.server.role, table.schema));
+        if let Some(schema) = created_in(&step.change) {
+            let known = site.catalog.relations.iter().find(|row| row.schema == *schema);
+            if known.is_some_and(|row| !row.may_create) {
+                refusals.push(format!("{} may not create in schema {schema}", site.server.role));
+            }
         }
+    }
+    if half == Some(Half::Detaching) && ours.is_none() {
+        refusals.push(format!(
+            "{} is half detached already: finish it with ALTER TABLE {} DETACH PARTITION {} FINALIZE",
+            step.change.object(),
+            step.change.table(),
+            step.change.object()
+        ));
     }
     refusals.extend(builds(step, half, site, ours));
     refusals.extend(names(step));
     refusals.extend(leaves(plan, step, site, ours));
     refusals
+}
+
+/// The schema that a change makes something in.
+fn created_in(change: &Change) -> Option<&String> {
+    match change {
+        Change::CreateIndex(form) => Some(&form.table.schema),
+        Change::CreateStatistics(form) => Some(&form.table.schema),
+        Change::CreatePartition(form) => Some(&form.name.schema),
+        _ => None,
+    }
 }
 
 /// Builds of strangers on the tables of a step.
@@ -164,6 +184,7 @@ fn names(step: &Step) -> Vec<String> {
     let creates = match &step.change {
         Change::CreateIndex(form) => vec![&form.name],
         Change::CreateStatistics(form) => vec![&form.name],
+        Change::CreatePartition(form) => vec![&form.name],
         _ => Vec::new(),
     };
     let long = creates.into_iter().filter(|name| name.name.len() > MAX_NAME_BYTES);

@@ -317,6 +317,12 @@ fn order(change: &Change) -> u8 {
         Change::SetReloption { .. } => 3,
         Change::CreateStatistics(_) | Change::DropStatistics(_) => 4,
         Change::Analyze { .. } => 5,
+        // Months are planned by themselves.
+        Change::CreatePartition(_)
+        | Change::DropPartition(_)
+        | Change::DetachPartition(_)
+        | Change::AttachPartition(_)
+        | Change::DropDetached(_) => 6,
     }
 }
 
@@ -385,7 +391,9 @@ fn leads_with(index: &Index, key: &ForeignKey) -> bool {
 fn undecided(action: &str) -> &'static str {
     match action {
         "create_index" => "which columns to index, its statements must tell",
-        "create_partition" => "partitions are not planned yet",
+        "create_partition" => {
+            "`pgassay partition create` plans months: which ones, and in which zone, no finding tells"
+        }
         "alter_sequence" => "to widen a key writes its table anew: that is a project of its own",
         _ => "a person must decide what to change",
     }

@@ -53,8 +53,8 @@ fn step(step: &Step, text: &mut String) {
     for statement in &step.statements {
         run(statement, text);
     }
-    for statement in &step.undo {
-        comment(text, &format!("undo: {};", statement.sql));
+    for sql in step.undo.iter().flat_map(Statement::commands) {
+        comment(text, &format!("undo: {sql};"));
     }
 }
 
@@ -64,7 +64,16 @@ fn run(statement: &Statement, text: &mut String) {
         LockClass::Blocking => LOCK_TIMEOUT,
         LockClass::Waiting => "0",
     };
-    let _ = writeln!(text, "SET lock_timeout = '{timeout}';\n{};", statement.sql);
+    let _ = writeln!(text, "SET lock_timeout = '{timeout}';");
+    if !statement.then.is_empty() {
+        text.push_str("BEGIN;\n");
+    }
+    statement.commands().for_each(|sql| {
+        let _ = writeln!(text, "{sql};");
+    });
+    if !statement.then.is_empty() {
+        text.push_str("COMMIT;\n");
+    }
 }
 
 fn comment(text: &mut String, line: &str) {

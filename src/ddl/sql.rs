@@ -2,7 +2,9 @@
 //!
 //! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/ddl_locks.rs` asserts them.
 
+use super::partition;
 use super::quote::{literal, qualified, quoted};
+use super::retire;
 use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm, Trimmings};
 
 /// Conflicts with itself, VACUUM and other DDL; not with reading or writing rows.
@@ -13,11 +15,17 @@ const SHARE: &str = "SHARE";
 const ACCESS_EXCLUSIVE: &str = "ACCESS EXCLUSIVE";
 
 fn waiting(sql: String, on: &Name) -> Statement {
-    Statement { sql, class: LockClass::Waiting, lock: SHARE_UPDATE_EXCLUSIVE.to_owned(), on: on.clone() }
+    Statement {
+        sql,
+        then: Vec::new(),
+        class: LockClass::Waiting,
+        lock: SHARE_UPDATE_EXCLUSIVE.to_owned(),
+        on: on.clone(),
+    }
 }
 
 fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
-    Statement { sql, class: LockClass::Blocking, lock: lock.to_owned(), on: on.clone() }
+    Statement { sql, then: Vec::new(), class: LockClass::Blocking, lock: lock.to_owned(), on: on.clone() }
 }
 
 /// All statements of a change, in order.
@@ -39,6 +47,11 @@ pub fn statements(change: &Change) -> Vec<Statement> {
             vec![blocking(format!("DROP STATISTICS {}", qualified(&form.name)), SHARE_UPDATE_EXCLUSIVE, &form.table)]
         }
         Change::SetReloption { table, option, to, .. } => vec![set_reloption(table, option, to.as_deref())],
+        Change::CreatePartition(form) => vec![partition::create(form)],
+        Change::DropPartition(form) => vec![partition::drop(form)],
+        Change::DetachPartition(form) => vec![retire::detach(form)],
+        Change::AttachPartition(form) => vec![retire::attach(form)],
+        Change::DropDetached(form) => retire::drop(form),
     }
 }
 
@@ -48,9 +61,13 @@ pub fn inverse(change: &Change) -> Option<Change> {
     match change.clone() {
         Change::CreateIndex(index) => Some(Change::DropIndex(index)),
         Change::DropIndex(index) => Some(Change::CreateIndex(IndexForm { is_by_name: true, ..index })),
-        Change::ReindexIndex { .. } | Change::Analyze { .. } => None,
+        Change::ReindexIndex { .. } | Change::Analyze { .. } | Change::DropDetached(_) => None,
         Change::CreateStatistics(form) => Some(Change::DropStatistics(form)),
         Change::DropStatistics(form) => Some(Change::CreateStatistics(form)),
+        Change::CreatePartition(form) => Some(Change::DropPartition(form)),
+        Change::DropPartition(form) => Some(Change::CreatePartition(form)),
+        Change::DetachPartition(form) => Some(Change::AttachPartition(form)),
+        Change::AttachPartition(form) => Some(Change::DetachPartition(form)),
         Change::SetReloption { table, option, from, to } => {
             Some(Change::SetReloption { table, option, from: to, to: from })
         }

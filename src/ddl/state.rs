@@ -1,5 +1,7 @@
 //! A change against the catalog: the catalog is the truth about what was done, whatever a journal says.
 
+use super::partition;
+use super::retire;
 use super::sql::{create_concurrently, leaf_form};
 use crate::model::catalog::{Catalog, SeenIndex, SeenStatistics};
 use crate::model::plan::{Change, IndexForm, Leaf, Name, StatisticsForm, Trimmings};
@@ -38,12 +40,15 @@ pub enum Half {
     Bare,
     /// Of a partitioned index, something is there and something is not.
     Incomplete,
+    /// The partition is hidden, and not detached yet.
+    Detaching,
 }
 
 /// Judges one change. `planned_at` is when the server was read for the plan.
 #[must_use]
 pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> State {
-    if catalog.relation(change.table()).is_none() {
+    let is_to_go = matches!(change, Change::DropDetached(_));
+    if catalog.relation(change.table()).is_none() && !is_to_go {
         return State::Foreign(format!("table {} is gone", change.table()));
     }
     match change {
@@ -53,6 +58,11 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
         Change::Analyze { table } => analyzed(table, catalog, planned_at),
         Change::CreateStatistics(form) => created_statistics(form, catalog),
         Change::DropStatistics(form) => dropped_statistics(form, catalog),
+        Change::CreatePartition(form) => partition::created(form, catalog),
+        Change::DropPartition(form) => partition::dropped(form, catalog),
+        Change::DetachPartition(form) => retire::detached(form, catalog),
+        Change::AttachPartition(form) => retire::attached(form, catalog),
+        Change::DropDetached(form) => retire::dropped(form, catalog),
         Change::SetReloption { table, option, from, to } => set(table, option, from.as_deref(), to.as_deref(), catalog),
     }
 }
@@ -220,7 +230,7 @@ fn set(table: &Name, option: &str, from: Option<&str>, to: Option<&str>, catalog
 }
 
 /// `pg_class.relkind` in words.
-fn kind(relkind: &str) -> &'static str {
+pub(super) fn kind(relkind: &str) -> &'static str {
     match relkind {
         "r" | "p" => "a table",
         "v" => "a view",

@@ -1,4 +1,5 @@
-//! Indexes that are wanted by their keys, not by a finding: their names, forms and prices, and the plan that makes them.
+//! What is wanted for other reasons than a finding: names, forms and prices of indexes that are wanted by their keys, and the
+//! plan that makes what is wanted.
 
 use super::estimate::Sizes;
 use super::naming::NameBook;
@@ -89,11 +90,11 @@ pub struct Drawing {
     pub predicate: Option<String>,
 }
 
-/// Why an index is wanted.
+/// A change, and why it is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wanted {
-    /// The index.
-    pub form: IndexForm,
+    /// The change.
+    pub change: Change,
     /// What it takes.
     pub estimate: Estimate,
     /// What it is good for.
@@ -104,7 +105,7 @@ pub struct Wanted {
     pub finding: FindingRef,
 }
 
-/// The plan that creates them, in this order.
+/// The plan that makes them, in this order.
 #[must_use]
 pub fn creations(wanted: Vec<Wanted>, left: Vec<Left>, snapshot: &Snapshot, tool: Tool) -> Plan {
     Plan {
@@ -129,16 +130,15 @@ pub fn target(snapshot: &Snapshot) -> PlanTarget {
 }
 
 fn step(id: u32, wanted: Wanted) -> Step {
-    let change = Change::CreateIndex(wanted.form);
     Step {
         id,
-        statements: statements(&change),
-        undo: inverse(&change).map(|change| statements(&change)).unwrap_or_default(),
+        statements: statements(&wanted.change),
+        undo: inverse(&wanted.change).map(|change| statements(&change)).unwrap_or_default(),
         depends_on: Vec::new(),
         why: wanted.why,
         caveats: wanted.caveats,
         findings: vec![wanted.finding],
         estimate: wanted.estimate,
-        change,
+        change: wanted.change,
     }
 }

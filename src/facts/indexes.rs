@@ -8,7 +8,7 @@ use super::lookup::{Key, Lookup};
 use super::nodes::Elsewhere;
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{ForeignKey, Index};
+use crate::model::snapshot::{ForeignKey, Index, Partition};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,6 +21,8 @@ struct IndexRow<'a> {
     index: Cow<'a, Index>,
     /// Indexes of partitions whose counters and sizes are summed in this row. {indexes | pg_inherits}
     leaf_count: usize,
+    /// Partitions that have no part of this index of a partitioned table. {objects | pg_inherits}
+    partitions_without: Vec<String>,
     /// Scans on each node that was read; empty when only this server was. {texts | pg_stat_all_indexes.idx_scan}
     scans_by_node: Vec<String>,
     /// Size of the duplicate or wider index that stays. {bytes | pg_relation_size()}
@@ -153,6 +155,7 @@ struct Judge<'a> {
     lookup: &'a Lookup<'a>,
     tables: HashMap<Key<'a>, &'a RelationRow<'a>>,
     children: Children<'a>,
+    partitions: Partitions<'a>,
     elsewhere: Elsewhere<'a>,
 }
 
@@ -163,6 +166,21 @@ impl<'a> Judge<'a> {
             (object.of_table(place.1), self.row(place, whole))
         };
         wholes(self.lookup.indexes(place), &self.children).into_iter().map(row).collect()
+    }
+
+    /// Of an index that is not valid: a valid one has a part everywhere.
+    fn partitions_without(&self, index: &Index) -> Vec<String> {
+        if !index.is_partitioned || index.is_valid {
+            return Vec::new();
+        }
+        let parts = self.children.get(&(index.schema.as_str(), index.name.as_str())).map_or(&[][..], Vec::as_slice);
+        let served: BTreeSet<Key<'_>> = parts.iter().map(|part| (part.schema.as_str(), part.table.as_str())).collect();
+        let all = self.partitions.get(&(index.schema.as_str(), index.table.as_str())).into_iter().flatten();
+        let places = all.filter_map(|row| Some((row.schema.as_deref()?, row.name.as_deref()?)));
+        places
+            .filter(|place| !served.contains(place))
+            .map(|(schema, name)| Object::in_schema(ObjectKind::Table, &index.database, schema, name).path())
+            .collect()
     }
 
     fn row(&self, place: Key<'a>, whole: Whole<'a>) -> IndexRow<'a> {
@@ -184,6 +202,7 @@ impl<'a> Judge<'a> {
             estimated_bloat_bytes,
             estimated_bloat_pct,
             leaf_count,
+            partitions_without: self.partitions_without(&index),
             scans_by_node: self.elsewhere.scans_by_node((&index.schema, &index.name), index.scans),
             kept_bytes: kept.map(|kept| kept.bytes),
             backs_constraint: index.is_primary || index.is_exclusion || index.constraint_name.is_some(),
@@ -200,12 +219,24 @@ impl<'a> Judge<'a> {
     }
 }
 
+/// The partitions right below each table.
+type Partitions<'a> = HashMap<Key<'a>, Vec<&'a Partition>>;
+
+fn partitions(rows: &[Partition]) -> Partitions<'_> {
+    let mut partitions: Partitions<'_> = HashMap::new();
+    for row in rows.iter().filter(|row| row.name.is_some()) {
+        partitions.entry((&row.parent_schema, &row.parent_name)).or_default().push(row);
+    }
+    partitions
+}
+
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
     let indexes = &lookup.snapshot.indexes;
     let judge = Judge {
         lookup,
         tables: relations.iter().map(|row| (row.key(), row)).collect(),
         children: children(indexes),
+        partitions: partitions(&lookup.snapshot.partitions),
         elsewhere: Elsewhere::of(lookup.snapshot),
     };
     let places: BTreeSet<Key<'_>> = indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();

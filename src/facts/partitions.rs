@@ -5,11 +5,10 @@ use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::Partition;
 use crate::model::table::Table;
-use crate::partition::{Runway, Slice, runway, slice};
+use crate::partition::{Layout, Runway, Slice, Zone, by_table, runway, session_zone};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 #[derive(Serialize, JsonSchema)]
 struct PartitionedTableRow {
@@ -33,30 +32,95 @@ struct PartitionedTableRow {
     months_ahead: Option<usize>,
     /// Where the unbroken row of partitions ends; none unless cut by time, current and with an end. {time | pg_class.relpartbound}
     covered_until: Option<DateTime<Utc>>,
+    /// The time zone whose months the partitions are; none where they are no months, or of no one zone. {name | pg_class.relpartbound}
+    zone: Option<String>,
+    /// The first partition that is cut by another zone than those before it. {object | pg_class.relpartbound}
+    stray_partition: Option<String>,
+    /// The zone of those before it. {name | pg_class.relpartbound}
+    stray_zone: Option<String>,
+    /// Stretches of time between partitions that none holds. {stretches | pg_class.relpartbound}
+    gap_count: usize,
+    /// Begin of the first of them that is not over, else of the last; none without one. {time | pg_class.relpartbound}
+    gap_from: Option<DateTime<Utc>>,
+    /// End of that stretch. {time | pg_class.relpartbound}
+    gap_to: Option<DateTime<Utc>>,
+    /// That stretch is over. {bool | pg_class.relpartbound}
+    gap_is_past: bool,
+    /// Partitions whose name says another month than they hold, each with that month. {texts | pg_class.relname, relpartbound}
+    misnamed: Vec<String>,
+    /// Partition of which DETACH CONCURRENTLY was begun and not finished. {object | pg_inherits.inhdetachpending}
+    detaching: Option<String>,
+    /// The DEFAULT partition; none without one. {object | pg_partitioned_table.partdefid}
+    default_partition: Option<String>,
+    /// Rows in it, an estimate. {tuples | pg_stat_all_tables.n_live_tup, pg_class.reltuples}
+    default_rows: i64,
     /// Rows inserted in all partitions. {tuples | pg_stat_all_tables.n_tup_ins}
     inserted: i64,
     /// Bytes of all partitions, indexes left out. {bytes | pg_relation_size()}
     bytes: i64,
 }
 
-fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, partitions: &[&Partition]) -> (Object, PartitionedTableRow) {
+fn path(row: &Partition) -> String {
+    let (schema, name) = (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default());
+    Object::in_schema(ObjectKind::Table, &row.database, schema, name).path()
+}
+
+/// The gap that matters: the first that is not over, else the last.
+fn gap(gaps: &[Slice], now: DateTime<Utc>) -> Option<Slice> {
+    gaps.iter().find(|gap| gap.to > now).or(gaps.last()).copied()
+}
+
+/// Live rows as counted or estimated, whichever is more.
+fn rows(lookup: &Lookup<'_>, row: &Partition) -> i64 {
+    let place = (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default());
+    let own = lookup.exact(place.0, place.1).into_iter().filter(|_| row.is_leaf);
+    own.chain(lookup.leaves(place).iter().copied())
+        .map(|leaf| leaf.live_tuples.max(leaf.estimated_rows.unwrap_or(0)))
+        .sum()
+}
+
+fn row<'a>(
+    lookup: &Lookup<'a>,
+    place: Key<'a>,
+    partitions: &[&Partition],
+    session: Option<Zone>,
+) -> (Object, PartitionedTableRow) {
     let first = partitions[0];
-    let present: Vec<&&Partition> = partitions.iter().filter(|partition| partition.name.is_some()).collect();
-    let slices: Vec<Slice> =
-        present.iter().filter_map(|partition| slice(partition.bound.as_deref()?, &first.key_types)).collect();
-    let Runway { is_monthly, covers_now, covered_until, months_ahead } = runway(&slices, lookup.snapshot.captured_at);
+    let now = lookup.snapshot.captured_at;
+    let present = || partitions.iter().filter(|partition| partition.name.is_some());
+    let layout = Layout::of(partitions);
+    let slices: Vec<Slice> = layout.as_ref().map(Layout::slices).unwrap_or_default();
+    let gaps = layout.as_ref().map(Layout::gaps).unwrap_or_default();
+    let Runway { is_monthly, covers_now, covered_until, months_ahead } = runway(&slices, now);
+    let monthly = layout.as_ref().filter(|_| is_monthly);
+    let zone = monthly.and_then(|layout| layout.zone(session));
+    let stray = monthly.filter(|_| zone.is_none()).and_then(Layout::stray);
+    let misnamed = monthly.zip(zone).map(|(layout, zone)| layout.misnamed(zone)).unwrap_or_default();
+    let default = present().find(|partition| partition.is_default);
+    let gap = gap(&gaps, now);
     let leaves = lookup.leaves(place);
     let fact = PartitionedTableRow {
         schema: first.parent_schema.clone(),
         name: first.parent_name.clone(),
         strategy: first.strategy.clone(),
         key_definition: first.key_definition.clone(),
-        partition_count: present.len(),
-        has_default: present.iter().any(|partition| partition.is_default),
+        partition_count: present().count(),
+        has_default: default.is_some(),
         is_monthly,
         covers_now,
         months_ahead,
         covered_until,
+        zone: zone.map(|zone| zone.name().to_owned()),
+        stray_partition: stray.map(|(_, partition)| path(partition)),
+        stray_zone: stray.map(|(zone, _)| zone.name().to_owned()),
+        gap_count: gaps.len(),
+        gap_from: gap.map(|gap| gap.from),
+        gap_to: gap.map(|gap| gap.to),
+        gap_is_past: gap.is_some_and(|gap| gap.to <= now),
+        misnamed: misnamed.into_iter().map(|(row, _, held)| format!("{} holds {held}", path(row))).collect(),
+        detaching: present().find(|partition| partition.is_detach_pending).map(|partition| path(partition)),
+        default_partition: default.map(|partition| path(partition)),
+        default_rows: default.map_or(0, |partition| rows(lookup, partition)),
         inserted: leaves.iter().map(|leaf| leaf.inserted).sum(),
         bytes: leaves.iter().map(|leaf| leaf.bytes).sum(),
     };
@@ -64,9 +128,7 @@ fn row<'a>(lookup: &Lookup<'a>, place: Key<'a>, partitions: &[&Partition]) -> (O
 }
 
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
-    let mut parents: BTreeMap<Key<'_>, Vec<&Partition>> = BTreeMap::new();
-    for partition in &lookup.snapshot.partitions {
-        parents.entry((&partition.parent_schema, &partition.parent_name)).or_default().push(partition);
-    }
-    build::table("partitions", parents.into_iter().map(|(place, partitions)| row(lookup, place, &partitions)))
+    let session = session_zone(lookup.snapshot);
+    let tables = by_table(lookup.snapshot).into_iter();
+    build::table("partitions", tables.map(move |(place, partitions)| row(lookup, place, &partitions, session)))
 }

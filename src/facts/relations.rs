@@ -45,6 +45,8 @@ pub(super) struct RelationRow<'a> {
     vacuum_threshold: f64,
     /// Autovacuum may work on it, on all its leaves. {bool | autovacuum, autovacuum_enabled}
     is_autovacuumed: bool,
+    /// Its first NOT NULL column of a date or timestamp type; none without one. {name | pg_attribute.atttypid}
+    time_column: Option<String>,
     /// It has a primary key. {bool | pg_constraint}
     has_primary_key: bool,
     /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
@@ -134,6 +136,12 @@ fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
     })
 }
 
+fn time_column(lookup: &Lookup<'_>, table: Key<'_>) -> Option<String> {
+    let is_time = |type_name: &str| type_name == "date" || type_name.starts_with("timestamp");
+    let columns = lookup.columns(table).iter().filter(|column| column.is_not_null && is_time(&column.type_name));
+    columns.min_by_key(|column| column.position).map(|column| column.name.clone())
+}
+
 #[allow(clippy::cast_precision_loss, reason = "counts of rows")]
 fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> RelationRow<'a> {
     let snapshot = lookup.snapshot;
@@ -169,6 +177,7 @@ fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> R
         analyze_threshold: workers.iter().map(|leaf| autovacuum.analyzes_at(leaf)).sum(),
         vacuum_threshold: workers.iter().map(|leaf| autovacuum.vacuums_at(leaf)).sum(),
         is_autovacuumed: workers.iter().all(|leaf| autovacuum.works_on(leaf)),
+        time_column: time_column(lookup, key),
         has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
         has_other_key: has_other_key(lookup, own),
         has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),

@@ -44,12 +44,18 @@ pub struct SeenRelation {
     pub schema: String,
     /// Name.
     pub name: String,
+    /// `pg_class.oid`
+    pub oid: i64,
     /// `pg_class.relkind`
     pub kind: String,
     /// Schema of the table it is a partition of.
     pub parent_schema: Option<String>,
     /// Name of the table it is a partition of.
     pub parent_name: Option<String>,
+    /// Its bound as a partition, as written in UTC and ISO.
+    pub bound: Option<String>,
+    /// DETACH CONCURRENTLY was begun and not finished.
+    pub is_detach_pending: bool,
     /// We may do what its owner may.
     pub is_owner: bool,
     /// Its owner.
@@ -64,6 +70,36 @@ pub struct SeenRelation {
     pub builder_pid: Option<i32>,
     /// That session's application.
     pub builder_application: Option<String>,
+}
+
+/// A partitioned table that is to get a partition: the row of `sql/change_partitioned.sql`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+pub struct SeenPartitioned {
+    /// Tables that it refers to and that we may lock.
+    pub references: Vec<Name>,
+    /// Foreign keys refer to it.
+    pub is_referenced: bool,
+    /// `pg_class.relkind` of its DEFAULT partition; none without one.
+    pub default_kind: Option<String>,
+    /// Size of that by the last VACUUM or ANALYZE, in bytes.
+    pub default_bytes: i64,
+    /// A DELETE there calls a trigger.
+    pub default_has_triggers: bool,
+    /// Columns that are not generated.
+    pub columns: Vec<String>,
+}
+
+/// Rows of the DEFAULT partition that are of one range.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Strayed {
+    /// Number of the range.
+    pub nr: i32,
+    /// Rows.
+    pub rows: i64,
+    /// The least key.
+    pub first: String,
+    /// The greatest key.
+    pub last: String,
 }
 
 /// An index: columns of `sql/change_indexes.sql`.

@@ -2,6 +2,7 @@
 //! and how it is taken back. Version 1 of `plan.json`.
 
 use crate::model::object::identifier;
+use crate::model::partition::{DetachForm, DetachedForm, PartitionForm};
 use crate::model::snapshot::Tool;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
@@ -156,12 +157,22 @@ impl LockClass {
 pub struct Statement {
     /// The statement, without a semicolon.
     pub sql: String,
+    /// What follows in the same transaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<String>,
     /// How it is run.
     pub class: LockClass,
     /// Strongest lock, `SHARE UPDATE EXCLUSIVE`.
     pub lock: String,
     /// On which relation.
     pub on: Name,
+}
+
+impl Statement {
+    /// It, and what follows in the same transaction.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.sql.as_str()).chain(self.then.iter().map(String::as_str))
+    }
 }
 
 /// A change, by what it makes of the catalog.
@@ -202,6 +213,16 @@ pub enum Change {
         /// Its value afterwards; none: not set.
         to: Option<String>,
     },
+    /// The partition will be there, attached.
+    CreatePartition(PartitionForm),
+    /// The partition, which holds no rows, will be gone.
+    DropPartition(PartitionForm),
+    /// The partition will be a table of its own.
+    DetachPartition(DetachForm),
+    /// The table will be a partition again.
+    AttachPartition(DetachForm),
+    /// The table that was a partition will be gone, with its rows.
+    DropDetached(DetachedForm),
 }
 
 impl Change {
@@ -216,6 +237,11 @@ impl Change {
             Self::CreateStatistics(_) => "create_statistics",
             Self::DropStatistics(_) => "drop_statistics",
             Self::SetReloption { .. } => "set_reloption",
+            Self::CreatePartition(_) => "create_partition",
+            Self::DropPartition(_) => "drop_partition",
+            Self::DetachPartition(_) => "detach_partition",
+            Self::AttachPartition(_) => "attach_partition",
+            Self::DropDetached(_) => "drop_detached",
         }
     }
 
@@ -226,6 +252,9 @@ impl Change {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => &index.name,
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.name,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
+            Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.name,
+            Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.name,
+            Self::DropDetached(table) => &table.name,
         }
     }
 
@@ -236,6 +265,10 @@ impl Change {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => &index.table,
             Self::CreateStatistics(statistics) | Self::DropStatistics(statistics) => &statistics.table,
             Self::Analyze { table } | Self::SetReloption { table, .. } => table,
+            Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.table,
+            Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.table,
+            // It belongs to none any more.
+            Self::DropDetached(table) => &table.name,
         }
     }
 

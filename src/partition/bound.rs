@@ -1,7 +1,9 @@
-//! Reads the bound of a range partition by time, as PostgreSQL prints it in UTC and ISO.
+//! The stretch of time that a range partition holds, by its bound as PostgreSQL prints it in UTC and ISO.
 
+use super::key::Key;
+use crate::model::partition::{Edge, Range};
 use crate::statement::range_bound;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
 /// The stretch of time one partition holds: from `from` on, `to` left out.
 /// A bound of MINVALUE or MAXVALUE is the end of time.
@@ -13,28 +15,53 @@ pub struct Slice {
     pub to: DateTime<Utc>,
 }
 
-/// The slice a partition holds, where its leading key column is a date or timestamp and its bound
-/// is a range; none for lists, hashes, DEFAULT and other types.
-#[must_use]
-pub fn slice(bound: &str, key_types: &[String]) -> Option<Slice> {
-    if !key_types.first()?.starts_with("timestamp") && key_types.first()? != "date" {
-        return None;
+impl Slice {
+    /// Both ends are in time.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        self.from > DateTime::<Utc>::MIN_UTC && self.to < DateTime::<Utc>::MAX_UTC
     }
-    let (from, to) = range_bound(bound)?;
-    Some(Slice { from: moment(&from)?, to: moment(&to)? })
+
+    /// It holds all that is to come.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.to == DateTime::<Utc>::MAX_UTC
+    }
+
+    /// They share a moment.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.from < other.to && other.from < self.to
+    }
 }
 
-/// A date, timestamp or timestamptz in ISO; without an offset it is taken as UTC.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
-    match text {
-        "MINVALUE" | "-infinity" => return Some(DateTime::<Utc>::MIN_UTC),
-        "MAXVALUE" | "infinity" => return Some(DateTime::<Utc>::MAX_UTC),
-        _ => {}
+/// The slice of a bound, by its leading column; none where that is no instant.
+#[must_use]
+pub fn slice(bound: &Range, key: Key) -> Option<Slice> {
+    Some(Slice { from: moment(bound.from.first()?, key)?, to: moment(bound.to.first()?, key)? })
+}
+
+fn moment(edge: &Edge, key: Key) -> Option<DateTime<Utc>> {
+    match edge {
+        Edge::Minvalue => Some(DateTime::<Utc>::MIN_UTC),
+        Edge::Maxvalue => Some(DateTime::<Utc>::MAX_UTC),
+        Edge::Value(value) if value == "-infinity" => Some(DateTime::<Utc>::MIN_UTC),
+        Edge::Value(value) if value == "infinity" => Some(DateTime::<Utc>::MAX_UTC),
+        Edge::Value(value) => key.instant(value),
     }
-    let zoned = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f%#z").map(|time| time.with_timezone(&Utc));
-    let naive = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|time| time.and_utc());
-    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc());
-    zoned.or_else(|_| naive()).ok().or_else(date)
+}
+
+/// The bounds of a table's partitions, in their order, and the key that they cut; a bound that is no range has
+/// none. No key where the leading column tells no time.
+#[must_use]
+pub fn bounds<'a>(key_type: &str, bounds: impl IntoIterator<Item = &'a str>) -> Option<(Key, Vec<Option<Range>>)> {
+    let bounds: Vec<Option<Range>> = bounds.into_iter().map(range_bound).collect();
+    let leading = bounds.iter().flatten().flat_map(|bound| bound.from.first().into_iter().chain(bound.to.first()));
+    let values = leading.filter_map(|edge| match edge {
+        Edge::Value(value) => Some(value.as_str()),
+        _ => None,
+    });
+    Some((Key::of(key_type, values)?, bounds))
 }
 
 #[cfg(test)]
@@ -50,38 +77,39 @@ mod tests {
     ];
 
     fn ends(bound: &str, key_type: &str) -> Option<(String, String)> {
-        slice(bound, &[key_type.to_owned()]).map(|slice| (slice.from.to_rfc3339(), slice.to.to_rfc3339()))
+        let (key, bounds) = bounds(key_type, [bound])?;
+        let slice = slice(bounds.first()?.as_ref()?, key)?;
+        Some((slice.from.to_rfc3339(), slice.to.to_rfc3339()))
     }
 
     #[test]
     fn reads_what_the_server_prints() {
         let month = Some(("2026-01-01T00:00:00+00:00".to_owned(), "2026-02-01T00:00:00+00:00".to_owned()));
-        let zoned = "FOR VALUES FROM ('2026-01-01 00:00:00+00') TO ('2026-02-01 00:00:00+00')";
-        assert_eq!(ends(zoned, "timestamp with time zone"), month);
-        assert_eq!(
-            ends("FOR VALUES FROM ('2026-01-01 00:00:00') TO ('2026-02-01 00:00:00')", "timestamp without time zone"),
-            month
-        );
-        assert_eq!(ends("FOR VALUES FROM ('2026-01-01') TO ('2026-02-01')", "date"), month);
-    }
-
-    #[test]
-    fn reads_the_leading_column_of_several() {
-        let bound = "FOR VALUES FROM ('2026-01-01', 5) TO ('2026-02-01', MINVALUE)";
-        assert!(ends(bound, "date").is_some());
+        for (bound, key_type) in [
+            ("FROM ('2026-01-01 00:00:00+00') TO ('2026-02-01 00:00:00+00')", "timestamp with time zone"),
+            ("FROM ('2026-01-01 00:00:00') TO ('2026-02-01 00:00:00')", "timestamp without time zone"),
+            ("FROM ('2026-01-01') TO ('2026-02-01')", "date"),
+            ("FROM ('2026-01-01', 5) TO ('2026-02-01', MINVALUE)", "date"),
+            ("FROM (1767225600) TO (1769904000)", "integer"),
+            ("FROM ('1767225600000') TO ('1769904000000')", "bigint"),
+            ("FROM ('019b76da-a800-0000-0000-000000000000') TO ('019c167f-cc00-0000-0000-000000000000')", "uuid"),
+        ] {
+            assert_eq!(ends(&format!("FOR VALUES {bound}"), key_type), month, "{bound}");
+        }
     }
 
     proptest! {
         #[test]
         fn no_bound_makes_it_panic(bound in ".{0,120}", from in "[-0-9:.+ TZa-z]{0,30}") {
-            let types = ["date".to_owned()];
-            let _ = slice(&bound, &types);
-            let _ = slice(&format!("FOR VALUES FROM ('{from}') TO (MAXVALUE)"), &types);
+            let _ = ends(&bound, "date");
+            let _ = ends(&format!("FOR VALUES FROM ('{from}') TO (MAXVALUE)"), "date");
         }
 
         #[test]
         fn no_damage_to_a_bound_makes_it_panic(bound in mutants(BOUNDS.map(str::to_owned).to_vec())) {
-            let _ = slice(&bound, &["timestamp with time zone".to_owned()]);
+            for key_type in ["timestamp with time zone", "bigint", "uuid"] {
+                let _ = ends(&bound, key_type);
+            }
         }
     }
 

@@ -1,9 +1,26 @@
-//! Partitions cut by time: bounds, months and how far they reach.
+//! Partitions cut by time: keys and zones, months and their bounds, what a row of partitions holds and
+//! lacks, and how far it reaches.
 //!
 //! Bounds are truth, names are labels. Pure: the clock is an argument.
 
 mod bound;
+mod creation;
+mod key;
+mod layout;
+mod month;
+mod naming;
+mod retirement;
 mod runway;
+mod survey;
+mod zone;
 
-pub use bound::{Slice, slice};
+pub use bound::{Slice, bounds, slice};
+pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
+pub use key::{Key, Unit};
+pub use layout::{Layout, Part};
+pub use month::Month;
+pub use naming::Naming;
+pub use retirement::{Keep, Leaving, Overdue, Quarantined, overdue, retirement};
 pub use runway::{Runway, runway};
+pub use survey::{by_table, session_zone, survey};
+pub use zone::{Zone, zones};

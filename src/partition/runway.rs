@@ -18,7 +18,7 @@ pub struct Runway {
 }
 
 /// A month in any zone: 28 to 31 days, give or take an hour of daylight saving.
-fn is_month(slice: &Slice) -> bool {
+pub(super) fn is_month(slice: &Slice) -> bool {
     let length = slice.to - slice.from;
     (TimeDelta::hours(28 * 24 - 1)..=TimeDelta::hours(31 * 24 + 1)).contains(&length)
 }
@@ -28,8 +28,7 @@ fn is_month(slice: &Slice) -> bool {
 pub fn runway(slices: &[Slice], now: DateTime<Utc>) -> Runway {
     let mut slices = slices.to_vec();
     slices.sort_by_key(|slice| slice.from);
-    let is_bounded = |slice: &&Slice| slice.from > DateTime::<Utc>::MIN_UTC && slice.to < DateTime::<Utc>::MAX_UTC;
-    let is_monthly = slices.iter().rfind(is_bounded).is_some_and(is_month);
+    let is_monthly = slices.iter().rfind(|slice| slice.is_bounded()).is_some_and(is_month);
     let Some(current) = slices.iter().position(|slice| slice.from <= now && now < slice.to) else {
         return Runway { is_monthly, ..Runway::default() };
     };

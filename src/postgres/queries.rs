@@ -36,7 +36,9 @@ queries! {
     "change_blockers" Base, "change_blockers.sql";
     "change_indexes" Base, "change_indexes.sql";
     "change_leftovers" Base, "change_leftovers.sql";
+    "change_likeness" Base, "change_likeness.sql";
     "change_orphans" Base, "change_orphans.sql";
+    "change_partitioned" Base, "change_partitioned.sql";
     "change_relations" Base, "change_relations.sql";
     "change_replication" Base, "change_replication.sql";
     "change_server" Base, "change_server.sql";

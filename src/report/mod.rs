@@ -15,6 +15,7 @@ mod plan;
 mod prometheus;
 mod sarif;
 mod saturation;
+mod survey;
 mod table;
 mod words;
 
@@ -26,6 +27,7 @@ pub use measured::{write_measured, write_measured_json};
 pub use plan::write_plan;
 pub use prometheus::write_saturation_prometheus;
 pub use saturation::{write_saturation, write_saturation_json};
+pub use survey::{write_survey, write_survey_json};
 
 use crate::model::verdict::Verdict;
 use std::io::{self, Write};

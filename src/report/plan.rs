@@ -45,8 +45,8 @@ fn words(step: &Step) -> Vec<String> {
 }
 
 fn sql(statements: &[Statement], prefix: &str) -> Vec<String> {
-    let mut shown: Vec<String> =
-        statements.iter().take(SHOWN).map(|statement| format!("{prefix}{};", statement.sql)).collect();
+    let commands = statements.iter().take(SHOWN).flat_map(Statement::commands);
+    let mut shown: Vec<String> = commands.map(|sql| format!("{prefix}{sql};")).collect();
     if statements.len() > SHOWN {
         shown.push(format!("{prefix}… and {} more statements", statements.len() - SHOWN));
     }

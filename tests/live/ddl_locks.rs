@@ -2,12 +2,19 @@
 
 use crate::support::{Site, index, server};
 use pgassay::ddl::{attach, create_parent, drop_parent, statements, trimmings};
+use pgassay::model::partition::{DefaultPartition, DetachForm, Edge, PartitionForm, Range};
 use pgassay::model::plan::{Change, IndexForm, LockClass, Name, Statement, StatisticsForm, Trimmings};
 use pgassay::postgres::Scratch;
 
 const TABLES: &str = "
     create table shop.events (id bigint, note text) partition by range (id);
     create table shop.events_1 partition of shop.events for values from (0) to (1000);
+    create table shop.events_by_day (at date) partition by range (at);
+    create table shop.walks (at date) partition by range (at);
+    create table shop.walks_1 partition of shop.walks for values from ('2027-01-01') to ('2027-02-01');
+    create table shop.days (at date not null, user_id bigint references shop.users (id)) partition by range (at);
+    create table shop.nights (at date) partition by range (at);
+    create table shop.nights_rest partition of shop.nights default;
     insert into shop.events select i, 'note' from generate_series(0, 999) i;
     create index events_1_note_idx on shop.events_1 (note);
     create index orders_lower_idx on shop.orders (lower(note))";
@@ -43,7 +50,9 @@ async fn strongest(site: &Site, pid: &str) -> (String, String) {
 /// Runs a short one in a transaction, looks, and commits.
 async fn in_transaction(site: &Site, session: &Scratch, pid: &str, statement: &Statement) -> (String, String) {
     session.execute("begin").await.expect("begun");
-    session.execute(&statement.sql).await.unwrap_or_else(|error| panic!("{}: {error}", statement.sql));
+    for sql in statement.commands() {
+        session.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
     let locks = strongest(site, pid).await;
     session.execute("commit").await.expect("committed");
     locks
@@ -76,6 +85,20 @@ fn trimmed() -> IndexForm {
         ..Trimmings::default()
     };
     IndexForm { trimmings, ..index("orders_lower_idx", "orders", "btree (lower(note))") }
+}
+
+/// A month of a table, made and taken back.
+fn month(table: &str, references: Vec<Name>, default: Option<DefaultPartition>) -> Vec<Statement> {
+    let edge = |day: &str| vec![Edge::Value(day.to_owned())];
+    let form = PartitionForm {
+        name: Name::new("shop", &format!("{table}_2027_01")),
+        table: Name::new("shop", table),
+        range: Range { from: edge("2027-01-01"), to: edge("2027-02-01") },
+        references,
+        default,
+        ..PartitionForm::default()
+    };
+    [Change::CreatePartition(form.clone()), Change::DropPartition(form)].iter().flat_map(statements).collect()
 }
 
 /// All that can be in a plan, in an order in which each can be run.
@@ -113,6 +136,25 @@ fn all() -> Vec<Statement> {
     all.push(create_parent(&parent));
     all.push(attach(&parent.name, &child, &Name::new("shop", "events_1")));
     all.push(drop_parent(&parent));
+    all.extend(month("events_by_day", Vec::new(), None));
+    all.extend(month("days", vec![Name::new("shop", "users")], None));
+    let rest = DefaultPartition { name: Name::new("shop", "nights_rest"), window_ms: 1_000, drain: None };
+    all.extend(month("nights", Vec::new(), Some(rest)));
+    let leaving = |references| DetachForm {
+        name: Name::new("shop", "walks_1"),
+        table: Name::new("shop", "walks"),
+        range: Range {
+            from: vec![Edge::Value("2027-01-01".to_owned())],
+            to: vec![Edge::Value("2027-02-01".to_owned())],
+        },
+        oid: 0,
+        is_concurrent: false,
+        references,
+    };
+    for references in [Vec::new(), vec![Name::new("shop", "users")]] {
+        all.extend(statements(&Change::DetachPartition(leaving(references.clone()))));
+        all.extend(statements(&Change::AttachPartition(leaving(references))));
+    }
     all
 }
 

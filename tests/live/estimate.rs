@@ -12,6 +12,15 @@ use pgassay::whatif::{Hypopg, Question as Statement, Told, estimate};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 
+/// Cases whose advice the estimate does not find, and why.
+const NOT_FOUND: [(&str, &str); 2] = [
+    ("a rare value of a skewed column, which the rows that came tell", "it does not look at the rows that came"),
+    (
+        "a field of jsonb, whose name a view tells",
+        "plans of snapshots have no literals, nor has what indexes are made of",
+    ),
+];
+
 /// What both said of one question, and what the planner says of the statement without any index.
 struct Pair {
     index: String,
@@ -117,7 +126,8 @@ async fn the_estimate_is_near_the_planner() {
     for case in cases(&file("cases.sql")) {
         let snapshot = stage.snapshot(&case.sql).await;
         let estimated = advised(&estimate(&snapshot, CONSULTATION));
-        if case.is_wanted && !matches(&case.wants, &estimated) {
+        let is_known = NOT_FOUND.iter().any(|(name, _)| *name == case.name);
+        if case.is_wanted && matches(&case.wants, &estimated) == is_known {
             differs.push(format!("{}: {estimated:?}, wanted {}", case.name, case.words));
         }
         for pair in pairs(&stage, &snapshot).await {

@@ -1,0 +1,191 @@
+//! Twelve months made and twelve retired under a constant load, with and without somebody who reads the table for three
+//! seconds: by pgassay, and by pg_partman's own functions where a server has it. Printed, never a test.
+//!
+//! Each contestant has a database of its own on one throwaway server, with a table of 25 months and 300,000 rows.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a table for people")]
+#![allow(missing_docs, reason = "a program, and no library")]
+
+#[path = "../../tests/support/load.rs"]
+#[allow(dead_code, reason = "the tests take more of it")]
+mod load;
+
+use load::Load;
+use pgassay::demo::{Binaries, Cluster, SUPERUSER, Setup, find_binaries};
+use pgassay::postgres::Scratch;
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+
+/// Months back from the current one, and rows of each.
+const MONTHS: u32 = 24;
+const ROWS: u32 = 12_000;
+
+/// Somebody who reads for a while.
+const READER: &str = "begin; select count(*) from load.calls; select pg_sleep(3); commit";
+
+/// Strongest lock on the table of a session that is none of the load's, as seen every few milliseconds.
+const LOCKS: &str =
+    "select coalesce(string_agg(distinct l.mode, ' '), '') from pg_locks l join pg_stat_activity a on a.pid = l.pid
+    where l.relation = 'load.calls'::regclass and l.granted and a.application_name not in ('load', 'reader', 'watch')
+      and l.mode not in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')";
+
+fn main() -> ExitCode {
+    if !std::env::args().any(|word| word == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let measured = tokio::runtime::Runtime::new().map_err(Into::into);
+    match measured.and_then(|runtime| runtime.block_on(all())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn all() -> Fallible<()> {
+    let folder = tempfile::Builder::new().prefix("assay-bench-").tempdir()?;
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
+    println!("{:<14} {:<10} {:<40} {:>8} {:>9}  locks on the table", "server", "by", "what", "wall ms", "worst ms");
+    let all = find_binaries(&[], &[], Path::new(env!("CARGO_MANIFEST_DIR")));
+    for binaries in all.iter().filter(|one| one.major >= 14) {
+        server(binaries, folder.path()).await?;
+    }
+    Ok(())
+}
+
+async fn server(binaries: &Binaries, folder: &Path) -> Fallible<()> {
+    let cluster = Cluster::start(binaries, folder, &Setup::default())?;
+    let admin = cluster.session("postgres", SUPERUSER, "setup").await?;
+    let has_partman = "select count(*) from pg_available_extensions where name = 'pg_partman'";
+    let has_partman = admin.value(has_partman).await?.as_deref() == Some("1");
+    for by in ["pgassay", "pg_partman"].into_iter().filter(|by| has_partman || *by == "pgassay") {
+        let bench = Bench { cluster: &cluster, folder, by, major: binaries.major };
+        admin.execute(&format!("create database {by}")).await?;
+        bench.measure().await?;
+    }
+    Ok(())
+}
+
+struct Bench<'a> {
+    cluster: &'a Cluster,
+    folder: &'a Path,
+    by: &'a str,
+    major: i32,
+}
+
+impl Bench<'_> {
+    async fn measure(&self) -> Fallible<()> {
+        let session = self.cluster.session(self.by, SUPERUSER, "maintenance").await?;
+        session.execute(&load::table(MONTHS, ROWS)).await?;
+        if self.by == "pg_partman" {
+            // The table is handed over as it is; its months are named as pg_partman names them by itself.
+            let adopt = "create schema partman; create extension pg_partman schema partman;
+                do $$ declare p name; begin
+                  for p in select relname from pg_class where relispartition and relname like 'calls_p%' and relkind = 'r' loop
+                    execute format('alter table load.%I rename to %I', p, overlay(left(p, 13) placing '_' from 12 for 0));
+                  end loop; end $$;
+                select partman.create_parent('load.calls', 'at', 'native', 'monthly', p_premake := 1)";
+            session.execute(adopt).await?;
+        }
+        self.row(&session, "load alone", None, false).await?;
+        for (what, reads) in [("", false), (", beside a reader of 3 s", true)] {
+            let (ahead, keep) = if reads { (24, 6) } else { (12, 12) };
+            self.row(&session, &format!("12 months made{what}"), Some(Job::Create(ahead)), reads).await?;
+            self.row(&session, &format!("months retired{what}"), Some(Job::Retire(keep)), reads).await?;
+        }
+        Ok(())
+    }
+
+    /// One job under load.
+    async fn row(&self, session: &Scratch, what: &str, job: Option<Job>, reads: bool) -> Fallible<()> {
+        let load = Load::start(self.cluster, self.by, 2).await;
+        let watch = self.cluster.session(self.by, SUPERUSER, "watch").await?;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let reader = self.cluster.session(self.by, SUPERUSER, "reader").await?;
+        let reading = tokio::spawn(async move {
+            if reads {
+                let _ = reader.execute(READER).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        load.worst_ms();
+        let began = Instant::now();
+        let mut seen = BTreeSet::new();
+        let working = self.work(session, job);
+        let mut working = std::pin::pin!(working);
+        loop {
+            tokio::select! {
+                result = &mut working => { result?; break }
+                () = tokio::time::sleep(Duration::from_millis(3)) => {
+                    seen.extend(watch.value(LOCKS).await?.unwrap_or_default().split(' ').map(str::to_owned));
+                }
+            }
+        }
+        let (wall, worst) = (began.elapsed().as_secs_f64() * 1000.0, load.worst_ms());
+        reading.await?;
+        let account = load.end().await;
+        if let Some(failure) = account.failures.first() {
+            println!("   a statement of the load failed: {failure}");
+        }
+        seen.remove("");
+        let locks: Vec<String> = seen.into_iter().collect();
+        println!(
+            "{:<14} {:<10} {what:<40} {wall:>8.0} {worst:>9.1}  {}",
+            format!("PostgreSQL {}", self.major),
+            self.by,
+            if locks.is_empty() { "none seen".to_owned() } else { locks.join(" ") }
+        );
+        Ok(())
+    }
+
+    async fn work(&self, session: &Scratch, job: Option<Job>) -> Fallible<()> {
+        let Some(job) = job else {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            return Ok(());
+        };
+        if self.by == "pg_partman" {
+            let set = match job {
+                Job::Create(ahead) => format!("premake = {ahead}, infinite_time_partitions = true"),
+                Job::Retire(keep) => format!("retention = '{keep} months', retention_keep_table = true"),
+            };
+            session
+                .execute(&format!("update partman.part_config set {set}; select partman.run_maintenance('load.calls')"))
+                .await?;
+            return Ok(());
+        }
+        let (ahead, keep) = (format!("{}", job.months()), format!("{} months", job.months()));
+        let words: &[&str] = match job {
+            Job::Create(_) => &["create", "--months", &ahead],
+            Job::Retire(_) => &["retire", "--keep", &keep],
+        };
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pgassay"));
+        command.env_clear().args(["partition", words[0], "load.calls", &self.cluster.dsn(SUPERUSER, self.by)]);
+        command.args(&words[1..]).args(["--yes", "--quiet", "--state"]).arg(self.folder.join("state"));
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Job {
+    /// So many months beyond the current one.
+    Create(u32),
+    /// All but so many months before it.
+    Retire(u32),
+}
+
+impl Job {
+    fn months(self) -> u32 {
+        match self {
+            Self::Create(months) | Self::Retire(months) => months,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! `pgassay partition`.
+
+use super::args::{LimitArgs, Shared};
+use super::change_args::PlainFormat;
+use super::config::Config;
+use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
+use super::{connection, exit, interrupt, months, output, retire};
+use crate::apply::Scout;
+use crate::ddl::quoted;
+use crate::model::plan::Name;
+use crate::model::snapshot::{Facet, Snapshot};
+use crate::model::survey::Manager;
+use crate::partition::survey;
+use crate::report::{escape, write_survey, write_survey_json};
+use crate::store::read_snapshot;
+use anyhow::{Result, bail};
+use std::io::{self, Write};
+
+/// The extension that keeps partitions by itself.
+const PG_PARTMAN: &str = "pg_partman";
+
+pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
+    let config = Config::load(shared.config.as_deref())?;
+    match &args.command {
+        PartitionCommand::List(list) => self::list(shared, &config, list),
+        PartitionCommand::Create(create) => months::create(shared, &config, create),
+        PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
+        PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),
+    }
+}
+
+fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
+    let snapshot = match &args.from {
+        Some(path) => read_snapshot(path)?,
+        None => {
+            // What partitions hold does not hang on the workload: next to nothing of it is read.
+            let limits = LimitArgs { plans: Some(0), top: Some(1), ..LimitArgs::default() };
+            connection::snapshot_of(shared, config, args.target.as_deref(), &limits, None, Vec::new())?
+        }
+    };
+    is_read(&snapshot)?;
+    let mut survey = survey(&snapshot, connection::tool());
+    let names: Vec<Name> = survey.tables.iter().map(|table| table.table.clone()).collect();
+    let find = |text: &String| named(&names, text, &survey.target.database);
+    let wanted = args.table.iter().map(find).collect::<Result<Vec<Name>>>()?;
+    survey.tables.retain(|table| wanted.is_empty() || wanted.contains(&table.table));
+    if args.from.is_none() && snapshot.extensions.iter().any(|row| row.name == PG_PARTMAN) {
+        let target = connection::target_of(config, args.target.as_deref())?;
+        let managers = interrupt::block_on(async {
+            let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
+            Ok(managed(&scout, &snapshot).await)
+        })?;
+        for table in &mut survey.tables {
+            table.manager = keeper(&managers, &table.table).cloned();
+        }
+    }
+    for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
+        eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    match args.format {
+        PlainFormat::Table => write_survey(&survey, output::style(shared), &mut out)?,
+        PlainFormat::Json => write_survey_json(&survey, &mut out)?,
+    }
+    out.flush()?;
+    let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure && matters(gap.facet));
+    Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
+}
+
+fn matters(facet: Facet) -> bool {
+    matches!(facet, Facet::Partitions | Facet::Relations | Facet::Indexes)
+}
+
+pub(super) fn is_read(snapshot: &Snapshot) -> Result<()> {
+    if let Some(gap) = snapshot.gap(Facet::Partitions) {
+        bail!("partitions were not read: {}\n  next: {}", gap.reason, gap.remedy);
+    }
+    Ok(())
+}
+
+/// What pg_partman keeps, where the database has it.
+pub(super) async fn managed(scout: &Scout, snapshot: &Snapshot) -> Vec<Manager> {
+    let Some(extension) = snapshot.extensions.iter().find(|row| row.name == PG_PARTMAN) else { return Vec::new() };
+    match scout.managed(&quoted(&extension.schema)).await {
+        Ok(tables) => tables,
+        Err(error) => {
+            eprintln!("warning: which tables pg_partman keeps could not be read: {}", escape(&error.message));
+            Vec::new()
+        }
+    }
+}
+
+/// Who keeps a table.
+pub(super) fn keeper<'a>(managers: &'a [Manager], table: &Name) -> Option<&'a Manager> {
+    managers.iter().find(|manager| manager.table == format!("{}.{}", table.schema, table.name))
+}
+
+/// The table that a text names: with its schema, or without where only one has that name.
+pub(super) fn named(tables: &[Name], text: &str, database: &str) -> Result<Name> {
+    let says = |name: &&Name| {
+        text == name.to_string() || text == format!("{}.{}", name.schema, name.name) || text == name.name
+    };
+    match tables.iter().filter(says).collect::<Vec<_>>().as_slice() {
+        [only] => Ok((*only).clone()),
+        [] => bail!("no partitioned table {text} in database {database}; `pgassay partition list` shows all"),
+        several => {
+            let names: Vec<String> = several.iter().map(ToString::to_string).collect();
+            bail!("several tables are called {text}: write {}", names.join(" or "))
+        }
+    }
+}

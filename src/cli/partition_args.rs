@@ -1,0 +1,163 @@
+//! What can be typed of `pgassay partition`.
+
+use super::args::TARGET_HELP;
+use super::change_args::{ChangeArgs, PlainFormat};
+use crate::partition::{Keep, Month, Zone};
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Months that may be made ahead: ten years.
+pub(super) const MAX_MONTHS: u16 = 120;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition list shop
+  pgassay partition create public.events shop --months 6 --dry-run
+  pgassay partition maintain shop --yes --quiet")]
+pub(super) struct PartitionArgs {
+    #[command(subcommand)]
+    pub(super) command: PartitionCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PartitionCommand {
+    /// Show what each partitioned table holds, month by month, and how far it reaches
+    List(Box<ListArgs>),
+    /// Make the months of a table that are missing, without locking readers or writers out
+    Create(Box<CreateArgs>),
+    /// Make the months that are missing of all tables in the config: for cron
+    Maintain(Box<MaintainArgs>),
+    /// Detach months that are older than what is kept, and drop them days later when asked
+    Retire(Box<RetireArgs>),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition list postgres://auditor@db1/shop
+  pgassay partition list shop --table public.events --format json | jq '.tables[].months_ahead'")]
+pub(super) struct ListArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Read this snapshot instead of a server
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub(super) from: Option<PathBuf>,
+    /// Only this table, as in public.events; repeatable
+    #[arg(long, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    /// Format on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: PlainFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition create public.events shop --months 6 -o plan.json --sql plan.sql
+  pgassay partition create public.events shop --from 2026-03 --to 2026-03 --drain-default --window 5s --yes
+
+Exit codes: 0 done, 2 could not run, 3 some month is left out, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct CreateArgs {
+    /// The partitioned table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Months that are to be there beyond the current one
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
+    pub(super) months: u16,
+    /// The first month that is to be there, as in 2026-03 [default: the current one]
+    #[arg(long, value_name = "MONTH")]
+    pub(super) from: Option<Month>,
+    /// The last month that is to be there, as in 2026-05, instead of --months
+    #[arg(long, value_name = "MONTH", conflicts_with = "months")]
+    pub(super) to: Option<Month>,
+    /// The IANA time zone whose months they are [default: that of the bounds; UTC where there are none]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(super) zone: Option<Zone>,
+    #[command(flatten)]
+    pub(super) default: DefaultArgs,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition maintain shop --dry-run
+  17 3 * * *  pgassay --config /etc/pgassay.yaml partition maintain shop --yes --quiet
+
+The second is a line for crontab: it says nothing while there is nothing to do.
+
+Exit codes: 0 done or nothing to do, 2 could not run, 3 some table or month is left out, 4 refused and nothing
+done, 5 stopped half-way.")]
+pub(super) struct MaintainArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Only this table, as in public.events; repeatable
+    #[arg(long, value_name = "TABLE")]
+    pub(super) table: Vec<String>,
+    #[command(flatten)]
+    pub(super) default: DefaultArgs,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition retire public.events shop --keep '24 months' --dry-run
+  pgassay partition retire public.events shop --keep '2 years' --drop --yes
+
+Exit codes: 0 done or nothing to do, 2 could not run, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct RetireArgs {
+    /// The partitioned table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Months or years that are kept beside the current month, as in '24 months'; without it what the config says
+    #[arg(long, value_name = "TIME")]
+    pub(super) keep: Option<Keep>,
+    /// Also drop tables that an earlier run from this machine detached
+    #[arg(long)]
+    pub(super) drop: bool,
+    /// Time since they were detached before which they are not dropped [default: 7d]
+    #[arg(long, value_name = "TIME", requires = "drop")]
+    pub(super) quarantine: Option<String>,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+/// What may be done to the DEFAULT partition.
+#[derive(Debug, Args)]
+pub(super) struct DefaultArgs {
+    /// Move rows of a month out of the DEFAULT partition, in the transaction that makes the month
+    #[arg(long, requires = "window", help_heading = "DEFAULT partition")]
+    pub(super) drain_default: bool,
+    /// Lock the DEFAULT partition for at most this time, or leave the month undone [default: 1s]
+    #[arg(long, value_name = "TIME", help_heading = "DEFAULT partition")]
+    pub(super) window: Option<String>,
+}
+
+/// Where the plan is written besides.
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
+    /// Write the plan, for `pgassay apply`
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write the plan as a script for psql
+    #[arg(long, value_name = "FILE")]
+    pub(super) sql: Option<PathBuf>,
+}
+
+fn zone(text: &str) -> Result<Zone, String> {
+    Zone::named(text).ok_or_else(|| "no time zone of the IANA database, as in Europe/Berlin".to_owned())
+}

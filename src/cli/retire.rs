@@ -1,0 +1,151 @@
+//! `pgassay partition retire`: months that are older than what is kept.
+
+use super::args::Shared;
+use super::change::{self, Files, Job};
+use super::config::Config;
+use super::partition::{is_read, named};
+use super::partition_args::RetireArgs;
+use super::{connection, exit, interrupt, settings};
+use crate::apply::{Run, Scout, StepEnd};
+use crate::model::partition::DetachedForm;
+use crate::model::plan::{Change, Name, Plan};
+use crate::model::snapshot::Snapshot;
+use crate::partition::{Keep, Leaving, Quarantined, by_table, overdue, retirement, session_zone, survey};
+use anyhow::{Result, anyhow, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long a detached table is kept before `--drop` drops it, unless told otherwise.
+const QUARANTINE: &str = "7d";
+
+pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result<u8> {
+    let target = connection::target_of(config, args.target.as_deref())?;
+    let snapshot = interrupt::block_on(connection::glance(shared, &target))?;
+    is_read(&snapshot)?;
+    let tables = by_table(&snapshot);
+    let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
+    let table = named(&names, &args.table, &snapshot.target.database)?;
+    let keep = keep(config, args, &table)?;
+    let quarantine = settings::long_duration("quarantine", args.quarantine.as_deref().unwrap_or(QUARANTINE))?;
+    let before = snapshot.captured_at - TimeDelta::from_std(quarantine)?;
+    let out = if args.drop {
+        detached(&Run::all(&change::state_folder(config, args.change.state.as_deref())?)?, &snapshot, &table, before)
+    } else {
+        Vec::new()
+    };
+    let plan = interrupt::block_on(async {
+        let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
+        plan(&scout, &snapshot, &table, keep, out).await
+    })?;
+    if plan.steps.is_empty() {
+        if !shared.quiet {
+            super::print(&format!("nothing to do: no partition of {table} is older than the {keep} that are kept\n"))?;
+        }
+        return Ok(exit::OK);
+    }
+    let files = Files { plan: args.files.output.as_deref(), script: args.files.sql.as_deref() };
+    if !(shared.quiet && args.change.yes) {
+        change::write(&plan, files, shared)?;
+    }
+    if !change::goes_on(&args.change, files, true) {
+        return Ok(exit::OK);
+    }
+    let job = Job { target: &target, plan: &plan, undoes: None, is_shown: true };
+    change::carry_out(shared, config, &job, &args.change)
+}
+
+/// What the flag says, else the config.
+fn keep(config: &Config, args: &RetireArgs, table: &Name) -> Result<Keep> {
+    let path = format!("{}.{}", table.schema, table.name);
+    let configured = config.partition.tables.iter().find(|row| row.table == args.table || row.table == path);
+    match (args.keep, configured.and_then(|row| row.keep.as_deref())) {
+        (Some(keep), _) => Ok(keep),
+        (None, Some(text)) => text.parse().map_err(|why| anyhow!("keep: {why}")),
+        (None, None) => bail!("how long are rows of {table} kept? Say so with --keep '24 months', or in the config"),
+    }
+}
+
+/// Tables that runs of this machine detached from this one before that time.
+fn detached(
+    runs: &[Run],
+    snapshot: &Snapshot,
+    table: &Name,
+    before: DateTime<Utc>,
+) -> Vec<(DetachedForm, DateTime<Utc>)> {
+    let own = runs.iter().filter(|run| {
+        let target = &run.header.plan.target;
+        target.database == snapshot.target.database && target.system_identifier == snapshot.server.system_identifier
+    });
+    let mut found = Vec::new();
+    for run in own {
+        for step in &run.header.plan.steps {
+            let Change::DetachPartition(form) = &step.change else { continue };
+            let end = run.steps.get(&step.id).and_then(|story| story.end.as_ref());
+            let Some((StepEnd::Done, at, _)) = end.filter(|(_, at, _)| *at <= before) else { continue };
+            if form.table == *table {
+                let keys = snapshot.foreign_keys.iter();
+                let keys = keys.filter(|key| key.schema == form.name.schema && key.table == form.name.name);
+                let keys = keys.map(|key| key.name.clone()).collect();
+                found.push((DetachedForm { name: form.name.clone(), table: table.clone(), oid: form.oid, keys }, *at));
+            }
+        }
+    }
+    found
+}
+
+async fn plan(
+    scout: &Scout,
+    snapshot: &Snapshot,
+    table: &Name,
+    keep: Keep,
+    out: Vec<(DetachedForm, DateTime<Utc>)>,
+) -> Result<Plan> {
+    let tables = by_table(snapshot);
+    let rows = tables.get(&(table.schema.as_str(), table.name.as_str())).map_or(&[][..], Vec::as_slice);
+    let found =
+        overdue(table, rows, session_zone(snapshot), snapshot.captured_at, keep).map_err(|why| anyhow!("{why}"))?;
+    let seen = scout.partitioned(table).await?.ok_or_else(|| anyhow!("{table} went away while it was looked at"))?;
+    if seen.is_referenced && !found.is_empty() {
+        bail!(
+            "foreign keys refer to {table}: the server must prove that none of them needs a partition that leaves, and may read whole tables under lock for that\n  next: drop these keys, or detach by hand in a quiet moment"
+        );
+    }
+    if let Some(pending) = rows.iter().find(|row| row.is_detach_pending) {
+        let name = pending.name.as_deref().unwrap_or_default();
+        bail!(
+            "{name} is half detached already, and nothing else can be meanwhile\n  next: ALTER TABLE {table} DETACH PARTITION {name} FINALIZE, or `pgassay apply resume` where it was begun here"
+        );
+    }
+    let survey = survey(snapshot, connection::tool());
+    let parts: Vec<_> =
+        survey.tables.iter().filter(|one| one.table == *table).flat_map(|one| &one.partitions).collect();
+    let named = |row: &crate::model::snapshot::Partition| {
+        Name::new(row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
+    };
+    let wanted: Vec<Name> =
+        found.iter().map(|one| named(one.partition)).chain(out.iter().map(|(form, _)| form.name.clone())).collect();
+    let relations = scout.relations(&wanted).await?;
+    let relation = |name: &Name| relations.iter().find(|row| row.schema == name.schema && row.name == name.name);
+    let leaving = found.into_iter().filter_map(|one| {
+        let name = named(one.partition);
+        let part = parts.iter().find(|part| part.name == name)?;
+        let (oid, bytes) = (relation(&name)?.oid, part.table_bytes + part.index_bytes);
+        Some(Leaving { oid, range: one.range, to: one.to, rows: part.rows, bytes, name })
+    });
+    let leaving: Vec<Leaving> = leaving.collect();
+    let quarantined = out.into_iter().filter_map(|(form, since)| {
+        // One that was attached again, or made anew, is not ours to drop.
+        relation(&form.name).filter(|row| row.oid == form.oid && row.parent_name.is_none())?;
+        let (rows, bytes) = weight(snapshot, &form.name);
+        Some(Quarantined { form, since, rows, bytes })
+    });
+    let quarantined: Vec<Quarantined> = quarantined.collect();
+    Ok(retirement(table, &seen, &leaving, &quarantined, keep, snapshot, connection::tool()))
+}
+
+/// Rows and bytes of a table that is no partition any more.
+fn weight(snapshot: &Snapshot, name: &Name) -> (i64, i64) {
+    let own = snapshot.relations.iter().find(|row| row.schema == name.schema && row.name == name.name);
+    let indexes = snapshot.indexes.iter().filter(|row| row.schema == name.schema && row.table == name.name);
+    let bytes = own.map_or(0, |row| row.bytes + row.toast_bytes) + indexes.map(|row| row.bytes).sum::<i64>();
+    (own.map_or(0, |row| row.live_tuples.max(row.estimated_rows.unwrap_or(0))), bytes)
+}

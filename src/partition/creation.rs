@@ -1,0 +1,366 @@
+//! Which months a table lacks, and the plan that makes them.
+
+use super::bound::Slice;
+use super::layout::{Layout, Part};
+use super::month::Month;
+use super::naming::Naming;
+use super::runway::is_month;
+use super::zone::Zone;
+use crate::ddl::{Wanted, creations};
+use crate::model::catalog::{SeenPartitioned, Strayed};
+use crate::model::finding::fingerprint;
+use crate::model::partition::{DefaultPartition, Drain, Edge, Likeness, PartitionForm, Range};
+use crate::model::plan::{Change, Estimate, FindingRef, Left, Name, Plan};
+use crate::model::snapshot::{Partition, Snapshot, Tool};
+use crate::model::units;
+use chrono::{DateTime, Utc};
+
+/// The rule that a month is made for.
+const RULE: &str = "partition_runway";
+
+/// Bytes a second at which a DEFAULT partition is assumed to be looked through. A guess.
+const BYTES_PER_SECOND: f64 = 100.0 * 1024.0 * 1024.0;
+
+/// A month that no partition holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// The month.
+    pub month: Month,
+    /// The name that its partition gets.
+    pub name: Name,
+    /// What it will hold.
+    pub range: Range,
+}
+
+/// A table whose months are to be made.
+#[derive(Debug, Clone)]
+pub struct Site<'a> {
+    /// The table.
+    pub table: Name,
+    /// Its partitions.
+    pub layout: Layout<'a>,
+    /// Key columns; an expression is an empty text.
+    pub key_columns: &'a [String],
+    /// The zone whose months they are.
+    pub zone: Zone,
+}
+
+impl<'a> Site<'a> {
+    /// The table of these rows of partitions. `wished` is the zone that was asked for, `session` the one that
+    /// decides where several fit; `now` is when.
+    pub fn of(
+        table: &Name,
+        rows: &[&'a Partition],
+        wished: Option<Zone>,
+        session: Option<Zone>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, String> {
+        let first = rows.first().ok_or_else(|| format!("{table} is no partitioned table"))?;
+        let layout = Layout::of(rows)
+            .ok_or_else(|| format!("{table} is cut by {}, of which its bounds say no time", first.key_definition))?;
+        if let Some(row) = rows.iter().find(|row| row.name.is_some() && !row.is_leaf) {
+            return Err(format!(
+                "{} is partitioned again, and so would be each new month: make those by hand",
+                path(row)
+            ));
+        }
+        if let Some(part) = layout.parts.iter().find(|part| part.slice.is_some_and(|slice| slice.is_endless())) {
+            return Err(format!(
+                "{} has no end: detach it, and attach it with one, before months can follow",
+                path(part.partition)
+            ));
+        }
+        let newest = layout.slices().into_iter().rfind(Slice::is_bounded);
+        if newest.is_some_and(|slice| !is_month(&slice)) {
+            return Err(format!("{table}: its newest partition is no month of the calendar"));
+        }
+        let zone = zone(table, &layout, wished, session, now)?;
+        Ok(Self { table: table.clone(), layout, key_columns: &first.key_columns, zone })
+    }
+
+    /// The newest partition, DEFAULT left out, which a new one is made like.
+    #[must_use]
+    pub fn sibling(&self) -> Option<Name> {
+        self.layout.parts.iter().rfind(|part| part.slice.is_some()).map(|part| name(part.partition))
+    }
+
+    /// The DEFAULT partition.
+    #[must_use]
+    pub fn default(&self) -> Option<Name> {
+        self.layout.default_part().map(name)
+    }
+
+    /// The months from one to another that no partition holds, the first first.
+    pub fn missing(&self, first: Month, last: Month) -> Result<Vec<Missing>, String> {
+        let naming = self.layout.naming(self.zone).unwrap_or_else(|| Naming::standard(&self.table.name));
+        let schema = self.sibling().map_or_else(|| self.table.schema.clone(), |sibling| sibling.schema);
+        let mut missing = Vec::new();
+        for month in (0..=last.since(first)).filter_map(|nr| first.plus(nr)) {
+            if let Some(range) = self.range(month)? {
+                missing.push(Missing { month, name: Name::new(&schema, &naming.name(month)?), range });
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The range of a month; none where it is held.
+    fn range(&self, month: Month) -> Result<Option<Range>, String> {
+        let next = month.plus(1).ok_or_else(|| format!("{month} is the last month that can be written"))?;
+        let (from, start) = self.edge(month)?;
+        let (to, end) = self.edge(next)?;
+        let wanted = Slice { from: start, to: end };
+        let held = |part: &&Part<'_>| part.slice.is_some_and(|slice| slice.overlaps(&wanted));
+        let mut reached = start;
+        for part in self.layout.parts.iter().filter(held) {
+            let slice = part.slice.unwrap_or(wanted);
+            if slice.from <= reached {
+                reached = reached.max(slice.to);
+            }
+        }
+        if reached >= end {
+            return Ok(None);
+        }
+        match self.layout.parts.iter().find(held) {
+            None => Ok(Some(Range { from, to })),
+            Some(part) => Err(format!(
+                "{month} is held in part by {} ({}): make the rest by hand",
+                path(part.partition),
+                part.partition.bound.as_deref().unwrap_or_default()
+            )),
+        }
+    }
+
+    /// Where a month begins: as a neighbour writes it, so that they meet.
+    fn edge(&self, month: Month) -> Result<(Vec<Edge>, DateTime<Utc>), String> {
+        for part in &self.layout.parts {
+            let (Some(range), Some(slice)) = (&part.range, part.slice) else { continue };
+            for (edges, at) in [(&range.to, slice.to), (&range.from, slice.from)] {
+                if self.zone.begins(at) != Some(month) {
+                    continue;
+                }
+                if edges.iter().skip(1).any(|edge| *edge != Edge::Minvalue) {
+                    let bound = part.partition.bound.as_deref().unwrap_or_default();
+                    return Err(format!(
+                        "{} is cut by another column too ({bound}): make {month} by hand",
+                        path(part.partition)
+                    ));
+                }
+                return Ok((edges.clone(), at));
+            }
+        }
+        let at = self.zone.start_of(month);
+        let value = self.layout.key.value(at).ok_or_else(|| format!("{month} has no value of the key's type"))?;
+        let rest = self.key_columns.iter().skip(1).map(|_| Edge::Minvalue);
+        Ok((std::iter::once(Edge::Value(value)).chain(rest).collect(), at))
+    }
+}
+
+fn name(row: &Partition) -> Name {
+    Name::new(row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
+}
+
+fn path(row: &Partition) -> String {
+    name(row).to_string()
+}
+
+/// The zone whose months a table is cut by.
+fn zone(
+    table: &Name,
+    layout: &Layout<'_>,
+    wished: Option<Zone>,
+    session: Option<Zone>,
+    now: DateTime<Utc>,
+) -> Result<Zone, String> {
+    let fitting = layout.zones(session);
+    let Some(likely) = fitting.first().copied() else {
+        let why = match layout.stray() {
+            Some((zone, row)) => format!("{} is not cut by {zone}, as those before it are", path(row)),
+            None => "its partitions are not months of the calendar".to_owned(),
+        };
+        return Err(format!("{table}: {why}"));
+    };
+    if let Some(wished) = wished {
+        return match (layout.key.has_zone(), fitting.contains(&wished)) {
+            (true, true) => Ok(wished),
+            (true, false) => Err(format!("{table} is cut by months of {likely}, and {wished} would not meet them")),
+            (false, _) if wished == Zone::UTC => Ok(wished),
+            (false, _) => Err(format!("{table}: its key has no time zone")),
+        };
+    }
+    if layout.ends().is_empty() {
+        // Nothing tells: new tables are cut by UTC.
+        return Ok(Zone::UTC);
+    }
+    // All that fit cut the past alike; what counts is the next years.
+    let coming = |zone: Zone| -> Vec<DateTime<Utc>> {
+        let first = Zone::UTC.month_of(now);
+        first.iter().flat_map(|first| (1..=36).filter_map(|nr| Some(zone.start_of(first.plus(nr)?)))).collect()
+    };
+    let expected = coming(likely);
+    let is_rival = |other: Zone| match Some(likely) == session {
+        true => other == Zone::UTC,
+        false => other.is_common() || !likely.is_common(),
+    };
+    let doubt = |other: &&Zone| likely != Zone::UTC && is_rival(**other) && coming(**other) != expected;
+    match fitting.iter().find(doubt) {
+        Some(other) => {
+            Err(format!("{table}: its months are those of {likely} as well as of {other}: say which with --zone"))
+        }
+        None => Ok(likely),
+    }
+}
+
+/// What is known of a table beyond its partitions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// How its newest partition is, or the table itself where it has none.
+    pub likeness: Likeness,
+    /// What decides how a partition is made.
+    pub seen: SeenPartitioned,
+    /// Rows of DEFAULT that are of one of the missing months, by its number.
+    pub strayed: Vec<Strayed>,
+}
+
+/// How far DEFAULT may be disturbed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DefaultTerms {
+    /// Rows are moved out of it.
+    pub drains: bool,
+    /// Longest time that it is locked, in milliseconds.
+    pub window_ms: u64,
+}
+
+/// The plan that makes the missing months of these tables.
+#[must_use]
+pub fn creation(
+    tables: Vec<(&Site<'_>, Vec<Missing>, Evidence)>,
+    terms: DefaultTerms,
+    snapshot: &Snapshot,
+    tool: Tool,
+) -> Plan {
+    let has_compression = snapshot.server.version_num >= 140_000;
+    let (mut wanted, mut left) = (Vec::new(), Vec::new());
+    for (site, missing, evidence) in tables {
+        for (nr, one) in (0..).zip(missing) {
+            let strayed = evidence.strayed.iter().find(|row| row.nr == nr);
+            match form(site, one.clone(), &evidence, strayed, terms, has_compression) {
+                Ok(form) => wanted.push(self::wanted(site, &one, form, &evidence, strayed)),
+                Err(reason) => left.push(Left {
+                    finding: reference(&site.table),
+                    reason,
+                    advice: format!("create {} for {}", one.name, one.month),
+                }),
+            }
+        }
+    }
+    creations(wanted, left, snapshot, tool)
+}
+
+fn reference(table: &Name) -> FindingRef {
+    let object = table.to_string();
+    FindingRef { rule: RULE.to_owned(), fingerprint: fingerprint(&format!("{RULE}:{object}")), object }
+}
+
+fn form(
+    site: &Site<'_>,
+    missing: Missing,
+    evidence: &Evidence,
+    strayed: Option<&Strayed>,
+    terms: DefaultTerms,
+    has_compression: bool,
+) -> Result<PartitionForm, String> {
+    let drain = match (site.default(), strayed) {
+        (Some(default), Some(rows)) => Some(drained(site, &default, &missing, rows, evidence, terms)?),
+        _ => None,
+    };
+    Ok(PartitionForm {
+        name: missing.name,
+        table: site.table.clone(),
+        range: missing.range,
+        has_compression,
+        references: evidence.seen.references.clone(),
+        default: site.default().map(|name| DefaultPartition { name, window_ms: terms.window_ms, drain }),
+        likeness: evidence.likeness.clone(),
+    })
+}
+
+/// What it takes to move the rows, or why they are not moved.
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+fn drained(
+    site: &Site<'_>,
+    default: &Name,
+    missing: &Missing,
+    rows: &Strayed,
+    evidence: &Evidence,
+    terms: DefaultTerms,
+) -> Result<Drain, String> {
+    let count = units::count(rows.rows as f64);
+    let told = format!("{count} rows of {} are in {default} ({} to {})", missing.month, rows.first, rows.last);
+    let obstacle = if evidence.seen.default_kind.as_deref() != Some("r") {
+        Some("it is no plain table")
+    } else if evidence.seen.is_referenced {
+        Some("foreign keys refer to the table, and a DELETE would reach their rows")
+    } else if evidence.seen.default_has_triggers {
+        Some("a DELETE there calls triggers")
+    } else {
+        None
+    };
+    match (obstacle, terms.drains) {
+        (Some(why), _) => Err(format!("{told}, and they are not moved: {why}")),
+        (None, false) => {
+            Err(format!("{told}: --drain-default moves them, with DEFAULT locked for as long as --window allows"))
+        }
+        (None, true) => Ok(Drain {
+            key: site.key_columns.first().cloned().unwrap_or_default(),
+            columns: evidence.seen.columns.clone(),
+        }),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "an estimate")]
+fn wanted(
+    site: &Site<'_>,
+    missing: &Missing,
+    form: PartitionForm,
+    evidence: &Evidence,
+    strayed: Option<&Strayed>,
+) -> Wanted {
+    let zone = if site.layout.key.has_zone() { format!(" in {}", site.zone) } else { String::new() };
+    let mut caveats = Vec::new();
+    if let Some(default) = &form.default {
+        caveats.push(format!(
+            "those who read or write {} cannot wait: it is locked against everything and looked through, for {} at most",
+            default.name,
+            units::millis(default.window_ms as f64)
+        ));
+    }
+    if let Some(rows) = strayed {
+        let count = units::count(rows.rows as f64);
+        caveats
+            .push(format!("the move of {count} rows must be taken back one day: undo keeps a month that holds rows"));
+    }
+    if !evidence.likeness.publications.is_empty() {
+        let names = evidence.likeness.publications.join(", ");
+        caveats.push(format!(
+            "it must be published at once by its own name, as its sibling is in {names}: add it there by hand"
+        ));
+    }
+    let estimate = match &form.default {
+        Some(_) => Estimate {
+            seconds: Some(evidence.seen.default_bytes as f64 / BYTES_PER_SECOND),
+            basis: "DEFAULT is read from end to end, at an assumed 100 MiB/s".to_owned(),
+            ..Estimate::default()
+        },
+        None => Estimate { basis: "a change of the catalog alone".to_owned(), ..Estimate::default() },
+    };
+    Wanted {
+        change: Change::CreatePartition(form),
+        estimate,
+        why: format!("{RULE}: no partition holds {}{zone}", missing.month),
+        caveats,
+        finding: reference(&site.table),
+    }
+}
+
+#[cfg(test)]
+mod tests;

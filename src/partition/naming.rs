@@ -1,0 +1,179 @@
+//! Names of monthly partitions: labels, inferred from the siblings' and never trusted for bounds.
+
+use super::month::Month;
+use std::collections::BTreeMap;
+
+/// Longest name PostgreSQL keeps whole, in bytes (NAMEDATALEN - 1).
+const MAX_NAME_BYTES: usize = 63;
+
+/// How a name says the month, with words of whoever uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Style {
+    /// `2026_01_01`, of pg_partman 4.
+    Day,
+    /// `20260101`, of pg_partman 5.
+    PlainDay,
+    /// `2026_01`
+    Month,
+    /// `2026-01`
+    DashedMonth,
+    /// `2026m01`, of PostgreSQL's manual.
+    LetteredMonth,
+    /// `202601`, of pgslice and GitLab.
+    PlainMonth,
+}
+
+impl Style {
+    /// Those that hold others come first.
+    const ALL: [Self; 6] =
+        [Self::Day, Self::PlainDay, Self::Month, Self::DashedMonth, Self::LetteredMonth, Self::PlainMonth];
+
+    fn write(self, month: Month) -> String {
+        let (year, number) = (month.year(), month.number());
+        match self {
+            Self::Day => format!("{year:04}_{number:02}_01"),
+            Self::PlainDay => format!("{year:04}{number:02}01"),
+            Self::Month => format!("{year:04}_{number:02}"),
+            Self::DashedMonth => format!("{year:04}-{number:02}"),
+            Self::LetteredMonth => format!("{year:04}m{number:02}"),
+            Self::PlainMonth => format!("{year:04}{number:02}"),
+        }
+    }
+
+    fn read(self, text: &str) -> Option<Month> {
+        let number = |range: std::ops::Range<usize>| {
+            text.get(range).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?.parse::<u32>().ok()
+        };
+        let start = if matches!(self, Self::PlainDay | Self::PlainMonth) { 4 } else { 5 };
+        let month = Month::new(i32::try_from(number(0..4)?).ok()?, number(start..start + 2)?)?;
+        (self.write(month) == text).then_some(month)
+    }
+}
+
+/// What the names of a table's months have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Naming {
+    before: String,
+    style: Style,
+    after: String,
+}
+
+impl Naming {
+    /// `events_2026_01`, for a table whose partitions show no pattern.
+    #[must_use]
+    pub fn standard(table: &str) -> Self {
+        Self { before: format!("{table}_"), style: Style::Month, after: String::new() }
+    }
+
+    /// What most of these names of months follow, the newest where several are as frequent; none where no name
+    /// says its month.
+    #[must_use]
+    pub fn inferred<'a>(names: impl IntoIterator<Item = (&'a str, Month)>) -> Option<Self> {
+        let mut counts: BTreeMap<Self, (usize, Month)> = BTreeMap::new();
+        for (name, month) in names {
+            let Some(naming) = Self::of(name, month) else { continue };
+            let (count, newest) = counts.entry(naming).or_insert((0, month));
+            (*count, *newest) = (*count + 1, month.max(*newest));
+        }
+        counts.into_iter().max_by_key(|(_, rank)| *rank).map(|(naming, _)| naming)
+    }
+
+    /// How this name says its month: in the last place where it does.
+    fn of(name: &str, month: Month) -> Option<Self> {
+        Style::ALL.into_iter().find_map(|style| {
+            let label = style.write(month);
+            let at = name.rfind(&label)?;
+            let (before, after) = (&name[..at], &name[at + label.len()..]);
+            let is_digit = |c: char| c.is_ascii_digit();
+            // Digits on either side would make another number of it.
+            let is_whole = !before.ends_with(is_digit) && !after.starts_with(is_digit);
+            is_whole.then(|| Self { before: before.to_owned(), style, after: after.to_owned() })
+        })
+    }
+
+    /// The name of a month; an error where PostgreSQL would cut it.
+    pub fn name(&self, month: Month) -> Result<String, String> {
+        let name = format!("{}{}{}", self.before, self.style.write(month), self.after);
+        if name.len() > MAX_NAME_BYTES {
+            return Err(format!(
+                "the name {name} has {} bytes, and PostgreSQL cuts names at {MAX_NAME_BYTES}",
+                name.len()
+            ));
+        }
+        Ok(name)
+    }
+
+    /// The month that a name of this pattern says; none of another one.
+    #[must_use]
+    pub fn month(&self, name: &str) -> Option<Month> {
+        self.style.read(name.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::month::tests::months;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn month(text: &str) -> Month {
+        text.parse().expect("a month")
+    }
+
+    fn next(names: &[(&str, &str)]) -> Option<String> {
+        let naming = Naming::inferred(names.iter().map(|(name, held)| (*name, month(held))))?;
+        naming.name(month("2027-01")).ok()
+    }
+
+    #[test]
+    fn names_in_the_wild_are_followed() {
+        for (name, expected) in [
+            ("events_2026_12", "events_2027_01"),
+            ("events_202612", "events_202701"),
+            ("events_p20261201", "events_p20270101"),
+            ("events_p2026_12", "events_p2027_01"),
+            ("events_p2026_12_01", "events_p2027_01_01"),
+            ("events_y2026m12", "events_y2027m01"),
+            ("Events 2026-12 (kept)", "Events 2027-01 (kept)"),
+            ("größe_2026_12", "größe_2027_01"),
+            ("2026_12", "2027_01"),
+            ("log_2026_12_2026_12", "log_2026_12_2027_01"),
+        ] {
+            assert_eq!(next(&[(name, "2026-12")]).as_deref(), Some(expected), "{name}");
+        }
+        assert_eq!(next(&[("events_legacy", "2026-12"), ("events_1202612", "2026-12")]), None);
+    }
+
+    #[test]
+    fn most_siblings_decide_then_the_newest() {
+        let names =
+            [("e_legacy", "2026-01"), ("e_202602", "2026-02"), ("e_2026_03", "2026-03"), ("e_2026_04", "2026-04")];
+        assert_eq!(next(&names).as_deref(), Some("e_2027_01"));
+        assert_eq!(next(&names[..3]).as_deref(), Some("e_2027_01"), "the newest of two");
+    }
+
+    #[test]
+    fn a_name_that_would_be_cut_is_refused() {
+        let name = |table: &str| Naming::standard(table).name(month("2026-01"));
+        assert_eq!(name(&"t".repeat(55)).map(|name| name.len()), Ok(63));
+        assert!(name(&"t".repeat(56)).is_err_and(|words| words.contains("64 bytes")));
+        assert!(name(&"ü".repeat(28)).is_err(), "bytes, not characters");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_named_is_read(month in months(), before in "[^0-9]{0,20}", after in "[^0-9]{0,8}", nr in 0..6usize) {
+            let naming = Naming { before, style: Style::ALL[nr], after };
+            if let Ok(name) = naming.name(month) {
+                prop_assert_eq!(naming.month(&name), Some(month));
+                prop_assert!(Naming::inferred([(name.as_str(), month)]).is_some());
+            }
+        }
+
+        #[test]
+        fn no_name_makes_it_panic(name in "\\PC{0,80}", month in months()) {
+            let naming = Naming::inferred([(name.as_str(), month)]).unwrap_or_else(|| Naming::standard(&name));
+            let _ = (naming.name(month), naming.month(&name));
+        }
+    }
+}
