@@ -69,10 +69,10 @@ pub(super) enum Command {
     Apply(Box<ApplyArgs>),
     /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
-    /// See monthly partitions, make them and keep them
-    Partition(PartitionArgs),
     /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
     Pool(Box<PoolArgs>),
+    /// See monthly partitions, make them and keep them
+    Partition(PartitionArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -370,12 +370,12 @@ pub(super) enum RulesCommand {
         /// Of advice
         #[arg(long, group = "what")]
         advice: bool,
-        /// Of `partition list`
-        #[arg(long, group = "what")]
-        survey: bool,
         /// Of what `pool` says
         #[arg(long, group = "what")]
         pool: bool,
+        /// Of `partition list`
+        #[arg(long, group = "what")]
+        survey: bool,
     },
 }
 

@@ -79,8 +79,8 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),
-        Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Pool(args) => pool::run(&cli.shared, &args),
+        Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -29,8 +29,8 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema { report, config_file, snapshot, plan, advice, survey, pool } => {
-            schema([*report, *config_file, *snapshot, *plan, *advice, *survey, *pool])
+        RulesCommand::Schema { report, config_file, snapshot, plan, advice, pool, survey } => {
+            schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey])
         }
     }
 }
@@ -176,7 +176,7 @@ fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Of the report, the config, snapshots, plans, advice, partitions, pools; else of rule files.
+/// Of the report, the config, snapshots, plans, advice, pools, surveys; else of rule files.
 fn schema(wanted: [bool; 7]) -> Result<u8> {
     let schema = match wanted.iter().position(|is_wanted| *is_wanted) {
         Some(0) => report_schema(),
@@ -184,8 +184,8 @@ fn schema(wanted: [bool; 7]) -> Result<u8> {
         Some(2) => schemars::schema_for!(Snapshot).as_value().clone(),
         Some(3) => schemars::schema_for!(Plan).as_value().clone(),
         Some(4) => schemars::schema_for!(Advice).as_value().clone(),
-        Some(5) => schemars::schema_for!(Survey).as_value().clone(),
-        Some(_) => schemars::schema_for!(Saturation).as_value().clone(),
+        Some(5) => schemars::schema_for!(Saturation).as_value().clone(),
+        Some(_) => schemars::schema_for!(Survey).as_value().clone(),
         None => schemars::schema_for!(RuleForm).as_value().clone(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
