@@ -3,6 +3,7 @@
 
 use super::bloat;
 use super::build;
+use super::hot::{Blocked, Updates};
 use super::index_kin::{Kin, kin};
 use super::lookup::{Key, Lookup};
 use super::nodes::Elsewhere;
@@ -53,6 +54,20 @@ struct IndexRow<'a> {
     table_writes: i64,
     /// Scans of its table, sequential and by index. {scans | seq_scan + idx_scan}
     table_scans: i64,
+    /// Rows updated in its table. {tuples | n_tup_upd}
+    table_updated: i64,
+    /// Of these, rows updated HOT. {tuples | n_tup_hot_upd}
+    table_hot_updated: i64,
+    /// Of those updated, rows whose new version went to another page; none before 16. {tuples | n_tup_newpage_upd}
+    table_new_page_updated: Option<i64>,
+    /// Rows deleted in its table. {tuples | n_tup_del}
+    table_deleted: i64,
+    /// Of the rows that UPDATEs of the table alone change, those of statements that set a column of it and of no unique or constraint's index: it keeps them from being HOT where the value changes. {pct | pg_query, pg_stat_statements.rows}
+    hot_blocked_pct: f64,
+    /// The columns that those statements set and it depends on. {texts | pg_query, pg_index}
+    hot_blocking_columns: Vec<String>,
+    /// Other indexes that keep some of the same UPDATEs from being HOT. {objects | pg_query, pg_index}
+    hot_blocked_also_by: Vec<String>,
 }
 
 /// The index's leading columns are just the foreign key's, in any order: a referenced key is
@@ -154,6 +169,7 @@ struct Judge<'a> {
     tables: HashMap<Key<'a>, &'a RelationRow<'a>>,
     children: Children<'a>,
     elsewhere: Elsewhere<'a>,
+    updates: Updates<'a>,
 }
 
 impl<'a> Judge<'a> {
@@ -177,6 +193,8 @@ impl<'a> Judge<'a> {
         let rows = table.map_or(0, |table| table.row_count);
         let needed = bloat::index_bytes(&index, columns, self.lookup.snapshot.server.block_bytes);
         let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
+        let Blocked { pct: hot_blocked_pct, columns: hot_blocking_columns, also_by } =
+            self.updates.blocked(place, &index, siblings);
         IndexRow {
             leading_null_fraction: leading.and_then(|column| column.null_fraction),
             leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
@@ -195,6 +213,13 @@ impl<'a> Judge<'a> {
             table_rows: rows,
             table_writes: table.map_or(0, |table| table.writes),
             table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+            table_updated: table.map_or(0, |table| table.relation.updated),
+            table_hot_updated: table.map_or(0, |table| table.relation.hot_updated),
+            table_new_page_updated: table.and_then(|table| table.relation.new_page_updated),
+            table_deleted: table.map_or(0, |table| table.relation.deleted),
+            hot_blocked_pct,
+            hot_blocking_columns,
+            hot_blocked_also_by: also_by.iter().map(path).collect(),
             index,
         }
     }
@@ -207,6 +232,7 @@ pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]
         tables: relations.iter().map(|row| (row.key(), row)).collect(),
         children: children(indexes),
         elsewhere: Elsewhere::of(lookup.snapshot),
+        updates: Updates::of(lookup),
     };
     let places: BTreeSet<Key<'_>> = indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
     build::table("indexes", places.into_iter().flat_map(move |place| judge.rows(place)))

@@ -11,6 +11,7 @@ mod common;
 mod custom;
 mod databases;
 mod foreign_keys;
+mod hot;
 mod index_kin;
 mod indexes;
 mod instance;
