@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("statement", &["model"]),
     ("partition", &["model", "statement"]),
     ("rules", &["model"]),
-    ("facts", &["model", "partition"]),
+    ("facts", &["model", "statement", "partition"]),
     ("audit", &["model", "facts", "rules"]),
     ("compare", &["model"]),
     ("ddl", &["model", "statement"]),

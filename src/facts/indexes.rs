@@ -159,7 +159,7 @@ fn wholes<'a>(indexes: &[&'a Index], children: &Children<'a>) -> Vec<Whole<'a>> 
 
 /// `n_distinct` as a count: negative ones are shares of the rows.
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
+pub(super) fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
     (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
 }
 

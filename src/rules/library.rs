@@ -122,6 +122,7 @@ builtin![
     "connection/xmin_horizon_held.yaml",
     "index/bloated_index.yaml",
     "index/duplicate_index.yaml",
+    "index/filtered_column_without_index.yaml",
     "index/hot_blocking_index.yaml",
     "index/invalid_index.yaml",
     "index/low_cardinality_index.yaml",
