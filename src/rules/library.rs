@@ -125,6 +125,7 @@ builtin![
     "index/filtered_column_without_index.yaml",
     "index/hot_blocking_index.yaml",
     "index/invalid_index.yaml",
+    "index/ivfflat_lists_mismatch.yaml",
     "index/low_cardinality_index.yaml",
     "index/null_heavy_index.yaml",
     "index/rarely_used_index.yaml",
