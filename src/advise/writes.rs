@@ -148,7 +148,7 @@ impl<'a> Table<'a> {
         let indexes: Vec<&Index> =
             snapshot.indexes.iter().filter(|index| own(&index.schema, &index.table) && index.is_ready).collect();
         let is_blocked = |statement: &Statement| {
-            statement.set_columns.iter().any(|column| indexes.iter().any(|index| ends_hot(index, column, major)))
+            statement.set_columns.iter().any(|column| indexes.iter().any(|index| index.ends_hot(column, major)))
         };
         let updates = snapshot.statements.iter().filter(|statement| {
             statement.kind == StatementKind::Update && names(statement, root) && !is_blocked(statement)
@@ -216,20 +216,6 @@ impl<'a> Table<'a> {
         let data: f64 = columns.map(|column| width(column)).sum();
         8.0 + (data / 8.0).ceil() * 8.0
     }
-}
-
-/// An update of this column is not HOT for this index.
-fn ends_hot(index: &Index, column: &str, major: i32) -> bool {
-    if index.method == "brin" && major >= 16 {
-        return false;
-    }
-    let in_text = |text: &Option<String>| {
-        let mut words = text.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
-        words.any(|word| word == column)
-    };
-    index.key_columns.iter().chain(&index.included_columns).any(|own| own == column)
-        || in_text(&index.expressions)
-        || in_text(&index.predicate)
 }
 
 /// Time for a block, and page images for a WAL record, of the `INSERT … VALUES` into a table, or of all.

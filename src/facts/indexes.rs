@@ -3,6 +3,7 @@
 
 use super::bloat;
 use super::build;
+use super::hot::{Blocked, Updates};
 use super::index_kin::{Kin, kin};
 use super::lookup::{Key, Lookup};
 use super::nodes::Elsewhere;
@@ -10,6 +11,7 @@ use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ForeignKey, Index, Partition};
 use crate::model::table::Table;
+use crate::statement::{index_option, index_text};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -45,16 +47,38 @@ struct IndexRow<'a> {
     leading_distinct: Option<f64>,
     /// Share of the most common value of its leading column. {fraction | pg_stats.most_common_freqs}
     leading_common_fraction: Option<f64>,
+    /// Correlation of the order of its leading column's values with that of the rows, -1 to 1; none for an expression or without statistics. {ratio | pg_stats.correlation}
+    leading_correlation: Option<f64>,
+    /// Lists of an ivfflat index (pgvector); none for other methods. {lists | pg_class.reloptions}
+    ivfflat_lists: Option<i64>,
+    /// Lists that pgvector advises for the rows there are, those of an average partition: a thousandth of them, above a million their square root. {lists | n_live_tup, reltuples}
+    ivfflat_advised_lists: Option<i64>,
     /// Bytes above what its entries would need if built anew, an estimate; none unless a B-tree of plain columns with statistics. {bytes | relpages, reltuples, pg_stats.avg_width}
     estimated_bloat_bytes: Option<f64>,
     /// The same as a share of its size. {pct | estimated_bloat_bytes ÷ bytes}
     estimated_bloat_pct: Option<f64>,
     /// Rows of its table. {tuples | n_live_tup, reltuples}
     table_rows: i64,
+    /// Size of its table, without indexes and TOAST. {bytes | pg_relation_size()}
+    table_bytes: i64,
     /// Rows inserted, updated and deleted in its table. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
     table_writes: i64,
     /// Scans of its table, sequential and by index. {scans | seq_scan + idx_scan}
     table_scans: i64,
+    /// Rows updated in its table. {tuples | n_tup_upd}
+    table_updated: i64,
+    /// Of these, rows updated HOT. {tuples | n_tup_hot_upd}
+    table_hot_updated: i64,
+    /// Of those updated, rows whose new version went to another page; none before 16. {tuples | n_tup_newpage_upd}
+    table_new_page_updated: Option<i64>,
+    /// Rows deleted in its table. {tuples | n_tup_del}
+    table_deleted: i64,
+    /// Of the rows that UPDATEs of the table alone change, those of statements that set a column of it and of no unique or constraint's index: it keeps them from being HOT where the value changes. {pct | pg_query, pg_stat_statements.rows}
+    hot_blocked_pct: f64,
+    /// The columns that those statements set and it depends on. {texts | pg_query, pg_index}
+    hot_blocking_columns: Vec<String>,
+    /// Other indexes that keep some of the same UPDATEs from being HOT. {objects | pg_query, pg_index}
+    hot_blocked_also_by: Vec<String>,
 }
 
 /// The index's leading columns are just the foreign key's, in any order: a referenced key is
@@ -146,8 +170,25 @@ fn wholes<'a>(indexes: &[&'a Index], children: &Children<'a>) -> Vec<Whole<'a>> 
 
 /// `n_distinct` as a count: negative ones are shares of the rows.
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
+pub(super) fn distinct(n_distinct: f64, rows: i64) -> Option<f64> {
     (n_distinct != 0.0).then(|| if n_distinct > 0.0 { n_distinct } else { -n_distinct * rows as f64 })
+}
+
+/// Lists of an ivfflat index; pgvector's default where the definition says none.
+fn ivfflat_lists(index: &Index) -> Option<i64> {
+    const DEFAULT: i64 = 100;
+    if index.method != "ivfflat" {
+        return None;
+    }
+    // Of an index that was locked the definition is not known.
+    index_text(&index.definition)?;
+    index_option(&index.definition, "lists").map_or(Some(DEFAULT), |lists| lists.parse().ok())
+}
+
+/// What pgvector's manual advises to begin with: "rows / 1000 for up to 1M rows and sqrt(rows) for over 1M rows".
+fn advised_lists(rows: i64, leaf_count: usize) -> i64 {
+    let rows = rows / i64::try_from(leaf_count).unwrap_or(1).max(1);
+    if rows <= 1_000_000 { (rows / 1000).max(1) } else { rows.isqrt() }
 }
 
 /// What the indexes of all tables are judged by.
@@ -157,6 +198,7 @@ struct Judge<'a> {
     children: Children<'a>,
     partitions: Partitions<'a>,
     elsewhere: Elsewhere<'a>,
+    updates: Updates<'a>,
 }
 
 impl<'a> Judge<'a> {
@@ -195,10 +237,15 @@ impl<'a> Judge<'a> {
         let rows = table.map_or(0, |table| table.row_count);
         let needed = bloat::index_bytes(&index, columns, self.lookup.snapshot.server.block_bytes);
         let (estimated_bloat_bytes, estimated_bloat_pct) = bloat::excess(index.bytes, needed);
+        let Blocked { pct: hot_blocked_pct, columns: hot_blocking_columns, also_by } =
+            self.updates.blocked(place, &index, siblings);
         IndexRow {
             leading_null_fraction: leading.and_then(|column| column.null_fraction),
             leading_distinct: leading.and_then(|column| distinct(column.distinct?, rows)),
             leading_common_fraction: leading.and_then(|column| column.most_common_fraction),
+            leading_correlation: leading.and_then(|column| column.correlation),
+            ivfflat_lists: ivfflat_lists(&index),
+            ivfflat_advised_lists: ivfflat_lists(&index).map(|_| advised_lists(rows, leaf_count)),
             estimated_bloat_bytes,
             estimated_bloat_pct,
             leaf_count,
@@ -212,8 +259,16 @@ impl<'a> Judge<'a> {
             covered_by: kin.covered_by.as_ref().map(path),
             is_kept_for_another: kin.is_kept_for_another,
             table_rows: rows,
+            table_bytes: table.map_or(0, |table| table.relation.bytes),
             table_writes: table.map_or(0, |table| table.writes),
             table_scans: table.map_or(0, |table| table.relation.seq_scans + table.relation.index_scans),
+            table_updated: table.map_or(0, |table| table.relation.updated),
+            table_hot_updated: table.map_or(0, |table| table.relation.hot_updated),
+            table_new_page_updated: table.and_then(|table| table.relation.new_page_updated),
+            table_deleted: table.map_or(0, |table| table.relation.deleted),
+            hot_blocked_pct,
+            hot_blocking_columns,
+            hot_blocked_also_by: also_by.iter().map(path).collect(),
             index,
         }
     }
@@ -238,6 +293,7 @@ pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]
         children: children(indexes),
         partitions: partitions(&lookup.snapshot.partitions),
         elsewhere: Elsewhere::of(lookup.snapshot),
+        updates: Updates::of(lookup),
     };
     let places: BTreeSet<Key<'_>> = indexes.iter().map(|index| (index.schema.as_str(), index.table.as_str())).collect();
     build::table("indexes", places.into_iter().flat_map(move |place| judge.rows(place)))
@@ -268,6 +324,22 @@ mod tests {
         assert!(!serving(&["created_at", "user_id"], None, &["user_id"]));
         assert!(!serving(&["a", "c", "b"], None, &["a", "b"]));
         assert!(!serving(&["a"], None, &["a", "b"]));
+    }
+
+    #[test]
+    fn lists_of_ivfflat_are_read_and_advised() {
+        let index = |method: &str, with: &str| Index {
+            method: method.into(),
+            definition: format!("CREATE INDEX i ON public.t USING {method} (v public.vector_l2_ops){with}"),
+            ..Index::default()
+        };
+        assert_eq!(ivfflat_lists(&index("ivfflat", " WITH (lists='1000')")), Some(1000));
+        assert_eq!(ivfflat_lists(&index("ivfflat", "")), Some(100));
+        assert_eq!(ivfflat_lists(&Index { method: "ivfflat".into(), ..Index::default() }), None);
+        assert_eq!(ivfflat_lists(&index("hnsw", " WITH (m='16')")), None);
+        let advised = [(0, 0), (400_000, 0), (1_000_000, 0), (4_000_000, 0), (4_000_000, 4)];
+        let advised = advised.map(|(rows, leaves)| advised_lists(rows, leaves));
+        assert_eq!(advised, [1, 400, 1000, 2000, 1000]);
     }
 
     #[test]

@@ -7,10 +7,12 @@ mod autovacuum;
 mod bloat;
 mod build;
 mod cells;
+mod columns;
 mod common;
 mod custom;
 mod databases;
 mod foreign_keys;
+mod hot;
 mod index_kin;
 mod indexes;
 mod instance;
@@ -63,7 +65,7 @@ fn facts<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Facts<
             indexes::table(lookup, relations),
             foreign_keys::table(lookup, relations),
             relations::table(relations),
-            plain::columns(snapshot),
+            columns::table(lookup, relations),
             plain::constraints(snapshot),
             sequences::table(snapshot),
             partitions::table(lookup),

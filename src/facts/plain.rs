@@ -13,16 +13,6 @@ pub(super) fn extensions(snapshot: &Snapshot) -> Table<'_> {
     build::table("extensions", snapshot.extensions.iter().map(move |row| (object(&row.name), row)))
 }
 
-pub(super) fn columns(snapshot: &Snapshot) -> Table<'_> {
-    build::table(
-        "columns",
-        snapshot.columns.iter().map(|row| {
-            let object = Object::in_schema(ObjectKind::Column, &row.database, &row.schema, &row.name);
-            (Object { column: Some(row.name.clone()), ..object.of_table(&row.relation) }, row)
-        }),
-    )
-}
-
 pub(super) fn constraints(snapshot: &Snapshot) -> Table<'_> {
     build::table(
         "constraints",

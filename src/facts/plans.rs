@@ -46,7 +46,7 @@ struct PlanRow {
 }
 
 /// One scan in a plan.
-struct Scan<'p> {
+pub(super) struct Scan<'p> {
     node: &'p Value,
     schema: &'p str,
     relation: &'p str,
@@ -59,7 +59,7 @@ fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
 }
 
 /// All scans of relations in a plan. A LIMIT reaches through nodes that hand rows on one by one.
-fn scans<'p>(node: &'p Value, is_limited: bool, found: &mut Vec<Scan<'p>>) {
+pub(super) fn scans<'p>(node: &'p Value, is_limited: bool, found: &mut Vec<Scan<'p>>) {
     let kind = text(node, "Node Type").unwrap_or_default();
     let collects =
         matches!(kind, "Sort" | "Incremental Sort" | "Aggregate" | "Hash" | "Materialize" | "WindowAgg" | "SetOp");
@@ -72,28 +72,47 @@ fn scans<'p>(node: &'p Value, is_limited: bool, found: &mut Vec<Scan<'p>>) {
     }
 }
 
-/// The largest relation read whole of which the filter keeps the planner's estimate of rows.
-struct FullScan<'a> {
-    relation: &'a Relation,
-    kept_pct: f64,
-    filter: String,
+/// A relation read whole and filtered.
+pub(super) struct FullScan<'a, 'p> {
+    pub(super) relation: &'a Relation,
+    /// Rows it has, an estimate; more than none.
+    pub(super) rows: f64,
+    /// Rows that the filter keeps, by the planner's estimate.
+    pub(super) kept: f64,
+    pub(super) filter: &'p str,
+    /// What the filter calls it.
+    pub(super) alias: &'p str,
 }
 
+impl FullScan<'_, '_> {
+    fn kept_pct(&self) -> f64 {
+        (100.0 * self.kept / self.rows).min(100.0)
+    }
+}
+
+/// Scans of relations whole, of which no LIMIT ends them early.
 #[allow(clippy::cast_precision_loss, reason = "row counts")]
-fn full_scan<'a>(lookup: &Lookup<'a>, scans: &[Scan<'_>]) -> Option<FullScan<'a>> {
+pub(super) fn full_scans<'a, 'p>(lookup: &Lookup<'a>, scans: &[Scan<'p>]) -> Vec<FullScan<'a, 'p>> {
     let read = scans.iter().filter(|scan| !scan.is_limited && text(scan.node, "Node Type") == Some("Seq Scan"));
-    let mut found: Vec<FullScan<'a>> = read
-        .filter_map(|scan| {
-            let filter = text(scan.node, "Filter")?.to_owned();
-            let relation = lookup.exact(scan.schema, scan.relation)?;
-            let rows = relation.estimated_rows.filter(|rows| *rows > 0)? as f64;
-            // A parallel scan's estimate is one process' share; two workers help by default.
-            let is_parallel = scan.node.get("Parallel Aware").and_then(Value::as_bool) == Some(true);
-            let kept = scan.node.get("Plan Rows").and_then(Value::as_f64)? * if is_parallel { 3.0 } else { 1.0 };
-            Some(FullScan { relation, kept_pct: (100.0 * kept / rows).min(100.0), filter })
+    read.filter_map(|scan| {
+        let relation = lookup.exact(scan.schema, scan.relation)?;
+        // A parallel scan's estimate is one process' share; two workers help by default.
+        let is_parallel = scan.node.get("Parallel Aware").and_then(Value::as_bool) == Some(true);
+        Some(FullScan {
+            relation,
+            rows: relation.estimated_rows.filter(|rows| *rows > 0)? as f64,
+            kept: scan.node.get("Plan Rows").and_then(Value::as_f64)? * if is_parallel { 3.0 } else { 1.0 },
+            filter: text(scan.node, "Filter")?,
+            alias: text(scan.node, "Alias").unwrap_or(scan.relation),
         })
-        .collect();
-    found.sort_by_key(|scan| (-scan.relation.bytes, scan.relation.schema.clone(), scan.relation.name.clone()));
+    })
+    .collect()
+}
+
+/// The largest relation read whole of which the filter keeps the planner's estimate of rows.
+fn full_scan<'a, 'p>(lookup: &Lookup<'a>, scans: &[Scan<'p>]) -> Option<FullScan<'a, 'p>> {
+    let mut found = full_scans(lookup, scans);
+    found.sort_by_key(|scan| (-scan.relation.bytes, &scan.relation.schema, &scan.relation.name));
     found.into_iter().next()
 }
 
@@ -139,8 +158,8 @@ fn row<'a>(lookup: &Lookup<'a>, keys: &PartitionKeys<'a>, plan: &Plan, statement
         total_cost: plan.plan.as_ref().and_then(|root| root.get("Total Cost")).and_then(Value::as_f64),
         scanned_table: full.as_ref().map(|scan| path(&scan.relation.schema, &scan.relation.name)),
         scanned_bytes: full.as_ref().map_or(0, |scan| scan.relation.bytes),
-        kept_pct: full.as_ref().map(|scan| scan.kept_pct),
-        filter: full.map(|scan| scan.filter),
+        kept_pct: full.as_ref().map(FullScan::kept_pct),
+        filter: full.map(|scan| scan.filter.to_owned()),
         partitioned_table: spread.as_ref().map(|(parent, _)| path(parent.0, parent.1)),
         partitions_scanned: spread.as_ref().map_or(0, |(_, spread)| spread.scanned),
         partition_count: spread.as_ref().map_or(0, |(parent, _)| lookup.leaves(*parent).len()),

@@ -73,6 +73,21 @@ pub fn index_parts(definition: &str) -> Option<IndexParts> {
     Some(IndexParts { keys: keys?, predicate: predicate.map_or(Some(None), |text| text.map(Some))? })
 }
 
+/// A storage parameter that a definition sets, `lists` of an ivfflat index; none where it keeps its default.
+#[must_use]
+pub fn index_option(definition: &str, name: &str) -> Option<String> {
+    let statement = parsed(definition)?;
+    let mut options = statement.options.iter().filter_map(|node| match node.node.as_ref() {
+        Some(NodeEnum::DefElem(option)) if option.defname == name => option.arg.as_deref()?.node.as_ref(),
+        _ => None,
+    });
+    options.find_map(|value| match value {
+        NodeEnum::String(text) => Some(text.sval.clone()),
+        NodeEnum::Integer(number) => Some(number.ival.to_string()),
+        _ => None,
+    })
+}
+
 /// Two definitions make the same index on the same table, whatever its name and however it is built.
 #[must_use]
 pub fn is_same_index(one: &str, other: &str) -> bool {
@@ -126,6 +141,16 @@ mod tests {
         assert_eq!(index_text("<locked: t_idx>"), None);
         assert_eq!(index_text("select 1"), None);
         assert_eq!(index_text(""), None);
+    }
+
+    #[test]
+    fn storage_parameters_are_read() {
+        let lists = |definition| index_option(definition, "lists");
+        let text = "CREATE INDEX i ON s.t USING ivfflat (v s.vector_l2_ops) WITH (lists='200') WHERE (a > 1)";
+        assert_eq!(lists(text).as_deref(), Some("200"));
+        assert_eq!(lists("create index on t using ivfflat (v) with (lists = 200)").as_deref(), Some("200"));
+        assert_eq!(lists("CREATE INDEX i ON s.t USING btree (lists) WITH (fillfactor='70')"), None);
+        assert_eq!(lists("<locked: i>"), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use condition::{
     Compared, Ordered, PlanColumn, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key,
 };
 pub use custom::{CustomQuery, Misfit, custom_query};
-pub use index::{IndexKey, IndexParts, IndexText, index_parts, index_text, is_keyword, is_same_index};
+pub use index::{IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index};
 pub use operand::{Operand, Operated, constants, indexable, is_call, operation, operations};
 pub use redact::redact;
 pub use repair::{

@@ -35,6 +35,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
         "index",
         &[
             "duplicate_index shop.order_items_product_id_idx",
+            "filtered_column_without_index shop.events.visitor_id",
             "invalid_index shop.users_email_lower_key",
             "redundant_index shop.orders_user_id_idx",
             "seq_scan_heavy_table shop.events",

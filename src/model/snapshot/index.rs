@@ -88,3 +88,43 @@ pub struct Index {
     /// Blocks found in shared buffers. {blocks | pg_statio_all_indexes.idx_blks_hit}
     pub blocks_hit: i64,
 }
+
+impl Index {
+    /// An UPDATE that changes this column is not HOT because of this index: it is a key, included, or named by
+    /// an expression or the predicate. Summarizing indexes (BRIN) do not count from 16 on (PostgreSQL
+    /// documentation, "Heap-Only Tuples").
+    #[must_use]
+    pub fn ends_hot(&self, column: &str, major: i32) -> bool {
+        if self.method == "brin" && major >= 16 {
+            return false;
+        }
+        let in_text = |text: &Option<String>| {
+            let mut words = text.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'));
+            words.any(|word| word == column)
+        };
+        self.key_columns.iter().chain(&self.included_columns).any(|own| own == column)
+            || in_text(&self.expressions)
+            || in_text(&self.predicate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_index_depends_on_ends_hot() {
+        let index = Index {
+            method: "btree".into(),
+            key_columns: vec!["a".into(), String::new()],
+            included_columns: vec!["b".into()],
+            expressions: Some("lower(c)".into()),
+            predicate: Some("(d IS NULL)".into()),
+            ..Index::default()
+        };
+        assert!(["a", "b", "c", "d"].iter().all(|column| index.ends_hot(column, 16)));
+        assert!(!index.ends_hot("e", 16));
+        let summary = Index { method: "brin".into(), ..index };
+        assert!(summary.ends_hot("a", 15) && !summary.ends_hot("a", 16));
+    }
+}
