@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("partition", &["model", "statement", "ddl"]),
     ("pool", &["model"]),
     ("rules", &["model"]),
-    ("facts", &["model", "statement", "partition", "pool"]),
+    ("facts", &["model", "statement", "partition", "pool", "advise"]),
     ("audit", &["model", "facts", "rules"]),
     ("compare", &["model"]),
     ("ddl", &["model", "statement"]),

@@ -11,12 +11,12 @@
 
 mod many;
 
-use pgassay::advise::{Bounds, Id, Question, Weigh, WhatIf};
+use pgassay::advise::{Bounds, Consultation, Consulted, Id, Question, Weigh, WhatIf, estimate};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::model::snapshot::{RelationName, Snapshot, Statement, StatementCounters, Tool};
 use pgassay::postgres::{Limits, Reader, Surroundings, Target};
 use pgassay::progress::Silent;
-use pgassay::whatif::{Consultation, Consulted, Hypopg, Probe, consult, estimate, plan};
+use pgassay::whatif::{Hypopg, Probe, consult, plan};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;

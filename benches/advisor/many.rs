@@ -2,13 +2,13 @@
 //! script and the same each time. `PGASSAY_BENCH_SCALE=0.1` makes a tenth of both.
 
 use crate::Fallible;
-use pgassay::advise::{Bounds, Weigh};
+use pgassay::advise::{Bounds, Consultation, Weigh, estimate};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::demo::{Cluster, SUPERUSER, Setup, find_binaries};
 use pgassay::model::snapshot::{RelationName, Snapshot, Tool};
 use pgassay::postgres::{Limits, Reader, Scratch, Surroundings, Target};
 use pgassay::progress::Silent;
-use pgassay::whatif::{Consultation, consult, estimate};
+use pgassay::whatif::consult;
 use std::path::Path;
 use std::time::Instant;
 

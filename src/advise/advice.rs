@@ -94,15 +94,33 @@ impl Effect<'_> {
     }
 }
 
+/// The proposals alone, those that save most first.
+#[must_use]
+pub fn proposals(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>) -> Vec<Proposal> {
+    drafted(evidence, snapshot, terms, &effects(&evidence, terms.weigh)).0
+}
+
+/// The proposals, the indexes that are proposed, and what the workload costs.
+fn drafted(
+    evidence: Evidence<'_>,
+    snapshot: &Snapshot,
+    terms: &Terms<'_>,
+    effects: &[Effect<'_>],
+) -> (Vec<Proposal>, BTreeSet<Id>, f64) {
+    let total = sum(effects.iter().map(|effect| effect.figure));
+    let kept = worthwhile(&evidence.found.chosen, effects, total);
+    let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
+    let prices = prices(snapshot, evidence.pool, Windows::of(snapshot));
+    let proposals = Drafting { evidence, snapshot, terms, served: &served, prices, total }.proposals(&kept);
+    (proposals, kept, total)
+}
+
 /// Makes the advice. The snapshot is of the one database that was consulted on.
 #[must_use]
 pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, tool: Tool) -> Advice {
     let effects = effects(&evidence, terms.weigh);
-    let total = sum(effects.iter().map(|effect| effect.figure));
-    let kept = worthwhile(&evidence.found.chosen, &effects, total);
+    let (proposals, kept, total) = drafted(evidence, snapshot, terms, &effects);
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
-    let prices = prices(snapshot, evidence.pool, Windows::of(snapshot));
-    let proposals = Drafting { evidence, snapshot, terms, served: &served, prices, total }.proposals(&kept);
     let saved = sum(served.iter().map(|effect| effect.saved()));
     let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
     Advice {

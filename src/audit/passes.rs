@@ -45,6 +45,8 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
 }
 
 fn is_of_database(table: &str) -> bool {
+    // Proposals are made of the database's own plans.
+    let table = if table == "proposals" { Facet::Plans.name() } else { table };
     Facet::ALL.iter().any(|facet| facet.name() == table && facet.is_of_database())
 }
 

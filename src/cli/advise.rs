@@ -6,7 +6,9 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::settings::Loaded;
 use super::{connection, exit, interrupt, output, settings};
-use crate::advise::{Bounds, Candidate, Evidence, Query, Terms, Weigh, Windows, advice, plan};
+use crate::advise::{
+    Bounds, Candidate, Consultation, Consulted, Evidence, Query, Terms, Weigh, Windows, advice, estimate, plan,
+};
 use crate::audit::judge;
 use crate::collect::ColumnTypes;
 use crate::ddl::{Wish, script};
@@ -18,7 +20,7 @@ use crate::progress::Progress;
 use crate::report::{write_advice, write_advice_json, write_advice_markdown};
 use crate::statement::ColumnType;
 use crate::store::{read_snapshot, write_plan, write_text};
-use crate::whatif::{Consultation, Consulted, Question, Shown, consult, estimate, show};
+use crate::whatif::{Question, Shown, consult, show};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, Write};
 use std::time::Instant;

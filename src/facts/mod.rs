@@ -23,6 +23,7 @@ mod partitions;
 mod plain;
 mod plans;
 mod pools;
+mod proposals;
 mod relations;
 mod releases;
 mod roles;
@@ -83,6 +84,7 @@ fn facts<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Facts<
             pools::pools(snapshot),
             pools::poolers(snapshot),
             plans::table(lookup),
+            proposals::table(snapshot),
             waivers(&snapshot.target.database, &[]),
         ]
         .into_iter()

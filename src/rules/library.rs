@@ -137,6 +137,7 @@ builtin![
     "index/invalid_index.yaml",
     "index/ivfflat_lists_mismatch.yaml",
     "index/low_cardinality_index.yaml",
+    "index/missing_index.yaml",
     "index/null_heavy_index.yaml",
     "index/rarely_used_index.yaml",
     "index/redundant_index.yaml",

@@ -1,44 +1,14 @@
-//! The search for indexes: the workload, who answers for the planner, and the choice.
+//! The search for indexes on a live server: the workload as its planner sees it now, and who answers for it.
 
 use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
-    Bounds, Estimate, Found, Mixed, Pool, Price, Query, Task, Weigh, WhatIf, Windows, Workload, existing, prices,
-    search, workload,
+    Consultation, Consulted, Estimate, Mixed, Query, Workload, of_indexable_tables, searched, workload,
 };
-use crate::ddl::Draftsman;
 use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{ColumnType, Repaired, redact};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
-
-/// How to search.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Consultation {
-    /// What a statement's weight is.
-    pub weigh: Weigh,
-    /// Bounds of the choice.
-    pub bounds: Bounds,
-    /// How long counters have counted: what writes pay is weighed by that. None: it is not weighed.
-    pub windows: Option<Windows>,
-    /// Sessions that ask the planner.
-    pub sessions: usize,
-    /// EXPLAINs at most.
-    pub max_calls: usize,
-    /// Find what other sizes would save, too.
-    pub with_curve: bool,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Consulted {
-    /// The statements that were advised on, and why others were not.
-    pub workload: Workload,
-    /// All candidates.
-    pub pool: Pool,
-    /// The choice.
-    pub found: Found,
-}
 
 /// Why there is no advice.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,48 +50,6 @@ pub async fn consult(
     searched.await.map_err(|_| ConsultError::Ended)
 }
 
-/// Searches for indexes without a server: by the plans and statistics of the snapshot.
-#[must_use]
-pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
-    let mut workload = workload(snapshot);
-    of_indexable_tables(&mut workload, snapshot);
-    let mut oracle = Estimate::new(snapshot, &workload.queries);
-    let (pool, found) = searched(&workload, snapshot, consultation, &mut oracle);
-    Consulted { workload, pool, found }
-}
-
-/// The search, whoever answers.
-fn searched(
-    workload: &Workload,
-    snapshot: &Snapshot,
-    consultation: Consultation,
-    oracle: &mut dyn WhatIf,
-) -> (Pool, Found) {
-    let weights: Vec<f64> = workload.queries.iter().map(|query| weight(query, consultation.weigh)).collect();
-    let priced = |pool: &Pool| {
-        consultation.windows.map_or_else(Vec::new, |windows| {
-            let hours = windows.statements / 3600.0;
-            let in_window = |price: Price| match consultation.weigh {
-                Weigh::Time => price.ms_per_hour * hours,
-                Weigh::Calls => price.cost_per_hour * hours,
-            };
-            prices(snapshot, pool, windows).into_iter().map(in_window).collect()
-        })
-    };
-    let task = Task {
-        queries: &workload.queries,
-        weights: &weights,
-        is_of_whole: consultation.weigh == Weigh::Time,
-        prices: &priced,
-        bounds: consultation.bounds,
-        max_calls: consultation.max_calls,
-        with_curve: consultation.with_curve,
-    };
-    let mut pool = Pool::new(existing(snapshot));
-    let found = search(task, &mut pool, oracle);
-    (pool, found)
-}
-
 /// A statement as the server takes it, by its fingerprint.
 type Asked = HashMap<String, (Probe, Repaired)>;
 
@@ -159,15 +87,6 @@ async fn asked(
     Ok((Snapshot { plans, ..snapshot.clone() }, asked))
 }
 
-/// Without tables that no index can be made on, as partitions of theirs are elsewhere.
-fn of_indexable_tables(workload: &mut Workload, snapshot: &Snapshot) {
-    let draftsman = Draftsman::of(snapshot);
-    for query in &mut workload.queries {
-        query.tables.retain(|table, _| draftsman.can_index(table));
-    }
-    workload.queries.retain(|query| !query.tables.is_empty());
-}
-
 /// What is asked about each statement of the workload, in order, and how many EXPLAINs it took to find out.
 async fn probes(
     reader: &Reader,
@@ -181,12 +100,4 @@ async fn probes(
         Some(Told { probe, repaired, tables, rows_per_call: query.rows_per_call })
     };
     Hypopg::typical(reader, workload.queries.iter().filter_map(of).collect(), column_type).await
-}
-
-#[allow(clippy::cast_precision_loss, reason = "weights")]
-fn weight(query: &Query, weigh: Weigh) -> f64 {
-    match weigh {
-        Weigh::Time => query.total_ms,
-        Weigh::Calls => query.calls as f64,
-    }
 }

@@ -9,7 +9,7 @@ mod hypopg;
 mod show;
 mod values;
 
-pub use consult::{ConsultError, Consultation, Consulted, consult, estimate};
+pub use consult::{ConsultError, consult};
 pub use hypopg::{Hypopg, Probe, Told};
 pub use show::{Shown, show};
 

@@ -2,13 +2,13 @@
 //! made, and must then not be advised again.
 
 use crate::support::{CORNER, Case, Yard, advised, cases, matches, root, server, with_statements};
-use pgassay::advise::{Bounds, Weigh};
+use pgassay::advise::{Bounds, Consultation, Consulted, Weigh};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::demo::{Cluster, SUPERUSER};
 use pgassay::model::snapshot::{RelationName, Snapshot, Tool};
 use pgassay::postgres::{Limits, Reader, Scratch, Surroundings, Target};
 use pgassay::progress::Silent;
-use pgassay::whatif::{Consultation, Consulted, consult};
+use pgassay::whatif::consult;
 
 /// No budget; an index must save a hundredth of the workload.
 pub(crate) const CONSULTATION: Consultation = Consultation {

@@ -4,11 +4,11 @@
 use crate::advice::{CONSULTATION, Stage, file};
 use crate::support::{CORNER, Yard, advised, cases, matches};
 use pgassay::advise::{
-    Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, existing, search, workload,
+    Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, estimate, existing, search, workload,
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
-use pgassay::whatif::{Hypopg, Question as Statement, Told, estimate};
+use pgassay::whatif::{Hypopg, Question as Statement, Told};
 use std::collections::HashMap;
 use tokio::runtime::Handle;
 

@@ -1,7 +1,7 @@
 //! Cases of `fixtures/advice/cases.sql`, and whether advice is what a case wants.
 
 use pgassay::advise::Candidate;
-use pgassay::whatif::Consulted;
+use pgassay::advise::Consulted;
 
 /// A case.
 #[derive(Debug)]
