@@ -134,6 +134,7 @@ builtin![
     "index/too_many_indexes.yaml",
     "index/unindexed_foreign_key.yaml",
     "index/unused_index.yaml",
+    "index/vector_without_index.yaml",
     "partition/partition_runway.yaml",
     "query/cacheable_query.yaml",
     "query/cold_cache_query.yaml",
