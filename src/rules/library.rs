@@ -121,6 +121,7 @@ builtin![
     "connection/role_limit_near.yaml",
     "connection/xmin_horizon_held.yaml",
     "index/bloated_index.yaml",
+    "index/brin_candidate.yaml",
     "index/duplicate_index.yaml",
     "index/filtered_column_without_index.yaml",
     "index/hot_blocking_index.yaml",
