@@ -183,3 +183,48 @@ fn is_of(alias: &str, table: &str) -> bool {
     let number = alias.strip_prefix(table).and_then(|rest| rest.strip_prefix('_'));
     alias == table || number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{Plan, Snapshot, Tool};
+    use chrono::DateTime;
+    use serde_json::json;
+
+    fn relation(name: &str, parent: Option<&str>) -> Relation {
+        Relation {
+            schema: "s".into(),
+            name: name.into(),
+            estimated_rows: Some(100),
+            bytes: 8192,
+            is_partition: parent.is_some(),
+            parent_schema: parent.map(|_| "s".to_owned()),
+            parent_name: parent.map(str::to_owned),
+            ..Relation::default()
+        }
+    }
+
+    #[test]
+    fn partitions_are_their_tables_and_circles_end() {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        let scan = |name: &str| {
+            let filter = format!("({name}.a = $1)");
+            json!({"Node Type": "Seq Scan", "Schema": "s", "Relation Name": name, "Alias": name, "Filter": filter, "Plan Rows": 1})
+        };
+        let names = [("t", None), ("t_1", Some("t")), ("t_1_a", Some("t_1")), ("x", Some("y")), ("y", Some("x"))];
+        snapshot.relations = names.map(|(name, parent)| relation(name, parent)).into();
+        snapshot.statements = vec![Statement { fingerprint: "f".into(), ..Statement::default() }];
+        let plan = json!({"Node Type": "Append", "Plans": [scan("t_1_a"), scan("x")]});
+        snapshot.plans = vec![Plan { fingerprint: "f".into(), plan: Some(plan), ..Plan::default() }];
+        let lookup = Lookup::of(&snapshot);
+        let asked = Asked::of(&lookup);
+        assert_eq!(asked.filtered(("s", "t"), "a").len(), 1);
+        assert_eq!(asked.filtered(("s", "t_1_a"), "a").len(), 0);
+    }
+
+    #[test]
+    fn partitions_are_known_by_their_alias() {
+        assert!(is_of("items", "items") && is_of("items_3", "items"));
+        assert!(!is_of("items_old", "items") && !is_of("item", "items") && !is_of("items3", "items"));
+    }
+}
