@@ -1,7 +1,7 @@
 //! Finds the rows of one facet from another, by name, without searching.
 
 use crate::model::snapshot::{Column, Constraint, ForeignKey, Index, Relation, RelationName, Snapshot};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Schema and name.
 pub(super) type Key<'a> = (&'a str, &'a str);
@@ -86,13 +86,17 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Collects once what is below each table: statements ask for it again and again.
+/// Collects once what is below each table: statements ask for it again and again. A damaged snapshot's
+/// circles are gone round once.
 fn leaves<'a>(children: &HashMap<Key<'a>, Vec<&'a Relation>>, table: Key<'a>) -> Vec<&'a Relation> {
     let mut leaves = Vec::new();
+    let mut seen = HashSet::from([table]);
     let mut open: Vec<&Relation> = children.get(&table).cloned().unwrap_or_default();
     while let Some(child) = open.pop() {
-        match children.get(&(child.schema.as_str(), child.name.as_str())) {
-            Some(below) => open.extend(below),
+        let key = (child.schema.as_str(), child.name.as_str());
+        match children.get(&key) {
+            Some(below) if seen.insert(key) => open.extend(below),
+            Some(_) => {}
             None => leaves.push(child),
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Decides nothing: thresholds live in rules. Must not know the rules, the clock or any server.
 
+mod asked;
 mod autovacuum;
 mod bloat;
 mod build;

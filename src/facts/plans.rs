@@ -54,7 +54,7 @@ pub(super) struct Scan<'p> {
     is_limited: bool,
 }
 
-fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
+pub(super) fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
     node.get(key).and_then(Value::as_str)
 }
 
@@ -72,15 +72,15 @@ pub(super) fn scans<'p>(node: &'p Value, is_limited: bool, found: &mut Vec<Scan<
     }
 }
 
-/// A relation read whole and filtered.
+/// A relation read whole.
 pub(super) struct FullScan<'a, 'p> {
     pub(super) relation: &'a Relation,
     /// Rows it has, an estimate; more than none.
     pub(super) rows: f64,
-    /// Rows that the filter keeps, by the planner's estimate.
+    /// Rows that its filter keeps, by the planner's estimate.
     pub(super) kept: f64,
-    pub(super) filter: &'p str,
-    /// What the filter calls it.
+    pub(super) filter: Option<&'p str>,
+    /// What the plan calls it.
     pub(super) alias: &'p str,
 }
 
@@ -102,7 +102,7 @@ pub(super) fn full_scans<'a, 'p>(lookup: &Lookup<'a>, scans: &[Scan<'p>]) -> Vec
             relation,
             rows: relation.estimated_rows.filter(|rows| *rows > 0)? as f64,
             kept: scan.node.get("Plan Rows").and_then(Value::as_f64)? * if is_parallel { 3.0 } else { 1.0 },
-            filter: text(scan.node, "Filter")?,
+            filter: text(scan.node, "Filter"),
             alias: text(scan.node, "Alias").unwrap_or(scan.relation),
         })
     })
@@ -112,6 +112,7 @@ pub(super) fn full_scans<'a, 'p>(lookup: &Lookup<'a>, scans: &[Scan<'p>]) -> Vec
 /// The largest relation read whole of which the filter keeps the planner's estimate of rows.
 fn full_scan<'a, 'p>(lookup: &Lookup<'a>, scans: &[Scan<'p>]) -> Option<FullScan<'a, 'p>> {
     let mut found = full_scans(lookup, scans);
+    found.retain(|scan| scan.filter.is_some());
     found.sort_by_key(|scan| (-scan.relation.bytes, &scan.relation.schema, &scan.relation.name));
     found.into_iter().next()
 }
@@ -159,7 +160,7 @@ fn row<'a>(lookup: &Lookup<'a>, keys: &PartitionKeys<'a>, plan: &Plan, statement
         scanned_table: full.as_ref().map(|scan| path(&scan.relation.schema, &scan.relation.name)),
         scanned_bytes: full.as_ref().map_or(0, |scan| scan.relation.bytes),
         kept_pct: full.as_ref().map(FullScan::kept_pct),
-        filter: full.map(|scan| scan.filter.to_owned()),
+        filter: full.and_then(|scan| scan.filter.map(str::to_owned)),
         partitioned_table: spread.as_ref().map(|(parent, _)| path(parent.0, parent.1)),
         partitions_scanned: spread.as_ref().map_or(0, |(_, spread)| spread.scanned),
         partition_count: spread.as_ref().map_or(0, |(parent, _)| lookup.leaves(*parent).len()),
