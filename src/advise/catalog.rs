@@ -7,13 +7,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The table at the top that a partition belongs to, as far as it is known.
 pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), &'a Relation>) -> &'a Relation {
-    let mut row = row;
-    while let (true, Some(schema), Some(name)) = (row.is_partition, &row.parent_schema, &row.parent_name) {
-        let Some(parent) = by_name.get(&(schema.as_str(), name.as_str())) else { break };
-        row = parent;
-    }
-    row
+    // Deeper than anybody nests; a damaged snapshot may go in circles.
+    const DEEPEST: usize = 32;
+    let parent = |row: &&'a Relation| {
+        let name = row.parent_schema.as_deref().zip(row.parent_name.as_deref()).filter(|_| row.is_partition);
+        name.and_then(|name| by_name.get(&name).copied())
+    };
+    std::iter::successors(Some(row), parent).take(DEEPEST).last().unwrap_or(row)
 }
+
 /// Relations, indexes and columns by their names.
 pub(super) struct Catalog<'a> {
     relations: HashMap<(&'a str, &'a str), &'a Relation>,

@@ -15,7 +15,7 @@ use crate::statement::{index_option, index_text};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 #[derive(Serialize, JsonSchema)]
 struct IndexRow<'a> {
@@ -134,9 +134,14 @@ fn with_leaves<'a>(index: &'a Index, children: &Children<'a>) -> (Cow<'a, Index>
     }
     let mut sum = index.clone();
     let mut count = 0;
+    // A damaged snapshot may go in circles.
+    let mut seen = HashSet::from([(index.schema.as_str(), index.name.as_str())]);
     let mut open = vec![index];
     while let Some(parent) = open.pop() {
         for child in children.get(&(parent.schema.as_str(), parent.name.as_str())).into_iter().flatten() {
+            if !seen.insert((child.schema.as_str(), child.name.as_str())) {
+                continue;
+            }
             open.push(child);
             count += usize::from(!child.is_partitioned);
             sum.bytes += child.bytes;

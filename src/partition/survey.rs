@@ -11,7 +11,7 @@ use crate::model::survey::{
     IncompleteIndex, Misnamed, SURVEY_VERSION, Span, Stray, Survey, SurveyedPartition, SurveyedTable,
 };
 use chrono::{DateTime, Utc};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 type Place<'a> = (&'a str, &'a str);
 
@@ -147,9 +147,14 @@ impl<'a> House<'a> {
 
     fn weight(&self, row: &'a Partition) -> Weight {
         let mut sum = Weight::default();
+        // A damaged snapshot may go in circles.
+        let mut seen = BTreeSet::new();
         let mut open = vec![row];
         while let Some(row) = open.pop() {
             let place = (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default());
+            if !seen.insert(place) {
+                continue;
+            }
             open.extend(self.tables.get(&place).into_iter().flatten().copied().filter(|row| row.name.is_some()));
             sum.index_bytes += self.index_bytes.get(&place).copied().unwrap_or(0);
             if let Some(relation) = self.relations.get(&place) {

@@ -60,6 +60,23 @@ fn partitions_stand_for_their_table() {
 }
 
 #[test]
+fn partitions_that_go_in_circles_come_to_an_end() {
+    let mut snapshot = snapshot(scan("logs", "l", "(l.kind = $1)"));
+    let of = |row: &mut Relation, parent: &str| {
+        row.is_partition = true;
+        (row.parent_schema, row.parent_name) = (Some("s".into()), Some(parent.into()));
+    };
+    for row in &mut snapshot.relations {
+        match row.name.as_str() {
+            "logs" => of(row, "logs_24"),
+            "logs_24" => of(row, "logs"),
+            _ => {}
+        }
+    }
+    assert_eq!(workload(&snapshot).queries.len(), 1);
+}
+
+#[test]
 fn an_alias_with_a_number_is_no_partition() {
     let plan = json!({"Node Type": "Append", "Plans": [
         scan("orders", "o", "(o.n = $1)"), scan("users", "o_1", "(o_1.m = $2)")]});
