@@ -7,11 +7,11 @@ use super::removals::removals;
 use super::search::{Found, Point};
 use super::workload::{Query, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
-use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, target};
+use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, create_parent, target};
 use crate::model::advice::{
     ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Proposal, Served, StatementsAccount, WorkloadCost,
 };
-use crate::model::plan::Name;
+use crate::model::plan::{IndexForm, Name};
 use crate::model::snapshot::{Relation, Snapshot, Tool};
 use crate::model::units;
 use std::collections::BTreeSet;
@@ -247,9 +247,10 @@ impl Drafting<'_> {
         let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
         let bytes = self.evidence.pool.bytes(id);
         let is_checked = self.is_checked(id);
+        let parts = by_partition(&form);
         Some(Proposal {
             id: number,
-            definition: create_concurrently(&form).sql,
+            definition: if form.is_partitioned { create_parent(&form).sql } else { create_concurrently(&form).sql },
             name: form.name,
             using: form.using,
             estimate,
@@ -257,7 +258,7 @@ impl Drafting<'_> {
             saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
             saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
             planner_checked: is_checked,
-            caveats: self.caveats(id, &candidate.table, &serves),
+            caveats: parts.into_iter().chain(self.caveats(id, &candidate.table, &serves)).collect(),
             serves,
             method: candidate.method,
             keys: candidate.keys.iter().map(AdvisedKey::from).collect(),
@@ -313,6 +314,12 @@ impl Drafting<'_> {
         }
         caveats
     }
+}
+
+/// What is shown of a partitioned one is not all.
+fn by_partition(form: &IndexForm) -> Option<Caveat> {
+    let text = "the statement that is shown is run alone: each partition gets its own index first, by the steps of a plan (-o)";
+    form.is_partitioned.then(|| Caveat { code: "by_partition".to_owned(), text: text.to_owned() })
 }
 
 /// The index as `ddl` draws it up.

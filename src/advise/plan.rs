@@ -1,7 +1,9 @@
 //! Advice as a change plan: one step for each proposal. Removals are left to people: whether a new index is
 //! used must be seen first.
 
-use crate::ddl::{Wanted, creations};
+use super::candidate::Candidate;
+use super::key::Key;
+use crate::ddl::{Draftsman, Wanted, creations};
 use crate::model::advice::{Advice, Caveat, Proposal, Removal};
 use crate::model::finding::fingerprint;
 use crate::model::plan::{Change, FindingRef, IndexForm, Left, Plan};
@@ -14,7 +16,8 @@ const RULE: &str = "missing_index";
 /// The plan that creates what is proposed.
 #[must_use]
 pub fn plan(advice: &Advice, snapshot: &Snapshot) -> Plan {
-    let wanted = advice.proposals.iter().map(wanted).collect();
+    let mut draftsman = Draftsman::of(snapshot);
+    let wanted = advice.proposals.iter().filter_map(|proposal| wanted(proposal, &mut draftsman)).collect();
     let left = advice.removals.iter().filter_map(left).collect();
     creations(wanted, left, snapshot, advice.tool.clone())
 }
@@ -23,18 +26,21 @@ fn reference(rule: &str, object: String) -> FindingRef {
     FindingRef { rule: rule.to_owned(), fingerprint: fingerprint(&format!("{rule}:{object}")), object }
 }
 
-fn wanted(proposal: &Proposal) -> Wanted {
+/// None where the table is gone.
+fn wanted(proposal: &Proposal, draftsman: &mut Draftsman<'_>) -> Option<Wanted> {
     let statements = proposal.serves.len();
     let plural = if statements == 1 { "" } else { "s" };
     let costs = if proposal.planner_checked { "planner costs" } else { "pgassay's own costs, no planner was asked" };
-    Wanted {
-        change: Change::CreateIndex(IndexForm {
-            name: proposal.name.clone(),
-            table: proposal.table.clone(),
-            using: proposal.using.clone(),
-            predicate: proposal.predicate.clone(),
-            ..IndexForm::default()
-        }),
+    let form = IndexForm {
+        name: proposal.name.clone(),
+        table: proposal.table.clone(),
+        using: proposal.using.clone(),
+        predicate: proposal.predicate.clone(),
+        ..IndexForm::default()
+    };
+    let words: Vec<String> = Candidate::from(proposal).keys.iter().flat_map(Key::words).collect();
+    Some(Wanted {
+        change: Change::CreateIndex(draftsman.with_leaves(form, &words).ok()?),
         estimate: proposal.estimate.clone(),
         why: format!(
             "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by {costs}: an estimate",
@@ -43,7 +49,7 @@ fn wanted(proposal: &Proposal) -> Wanted {
         ),
         caveats: proposal.caveats.iter().map(|Caveat { code, text }| format!("{text} ({code})")).collect(),
         finding: reference(RULE, format!("{}.{}", proposal.table, proposal.name.name)),
-    }
+    })
 }
 
 /// What a proposal makes redundant; what could go as things are, `pgassay plan` drops.

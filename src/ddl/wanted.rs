@@ -27,16 +27,22 @@ impl<'a> Draftsman<'a> {
     /// The index with a name, and what it takes; or why it cannot be made.
     pub fn index(&mut self, drawing: &Drawing) -> Result<(IndexForm, Estimate), String> {
         let Drawing { table, words, columns, using, predicate } = drawing;
-        let leaves = self.leaves(table)?;
         let name = self.named(table, words);
+        let (using, predicate) = (using.clone(), predicate.clone());
+        let form = IndexForm { name, table: table.clone(), using, predicate, ..IndexForm::default() };
+        let form = self.with_leaves(form, words)?;
+        let leaves = form.leaves.iter().map(|leaf| &leaf.table);
+        let heaps: Vec<&Name> = if form.is_partitioned { leaves.collect() } else { vec![table] };
+        let estimate = self.sizes.btree(&heaps, columns);
+        Ok((form, estimate))
+    }
+
+    /// The form with what its table's partitions need; or why it cannot be made.
+    pub fn with_leaves(&mut self, form: IndexForm, words: &[String]) -> Result<IndexForm, String> {
+        let leaves = self.leaves(&form.table)?;
         let named = |leaf: Name| Leaf { index: self.named(&leaf, words), table: leaf, twin: None };
         let leaves = leaves.into_iter().map(named).collect::<Vec<Leaf>>();
-        let is_partitioned = self.is_partitioned(table);
-        let heaps: Vec<&Name> =
-            if is_partitioned { leaves.iter().map(|leaf| &leaf.table).collect() } else { vec![table] };
-        let estimate = self.sizes.btree(&heaps, columns);
-        let (table, using, predicate) = (table.clone(), using.clone(), predicate.clone());
-        Ok((IndexForm { name, table, using, predicate, is_partitioned, leaves, ..IndexForm::default() }, estimate))
+        Ok(IndexForm { is_partitioned: self.is_partitioned(&form.table), leaves, ..form })
     }
 
     /// An index of the table can be made.
