@@ -37,6 +37,7 @@ const SCHEMA: &[(&str, &[&str])] = &[
             "duplicate_index shop.order_items_product_id_idx",
             "filtered_column_without_index shop.events.visitor_id",
             "invalid_index shop.users_email_lower_key",
+            "missing_index shop.events_visitor_id_occurred_at_idx",
             "redundant_index shop.orders_user_id_idx",
             "seq_scan_heavy_table shop.events",
             "unindexed_foreign_key shop.orders.orders_address_id_fkey",
