@@ -34,12 +34,16 @@ struct ProposalRow {
     has_stale_statistics: bool,
 }
 
+/// Counters of less time than this, in seconds, are of loading the tables as likely as of the work that goes on: what
+/// writes pay is not weighed by them.
+const SETTLED: f64 = 3600.0;
+
 /// What an audit takes for worth telling: a handful of indexes that matter, not the best set there is.
 fn consultation(snapshot: &Snapshot) -> Consultation {
     Consultation {
         weigh: Weigh::Time,
         bounds: Bounds { budget_bytes: None, max_per_table: 3, least_gain: 0.01, least_statement_gain: 0.5 },
-        windows: Some(Windows::of(snapshot)),
+        windows: Some(Windows::of(snapshot)).filter(|windows| windows.tables >= SETTLED),
         sessions: 0,
         max_calls: 0,
         with_curve: false,
