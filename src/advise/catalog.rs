@@ -7,13 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// The table at the top that a partition belongs to, as far as it is known.
 pub(super) fn root<'a>(row: &'a Relation, by_name: &HashMap<(&'a str, &'a str), &'a Relation>) -> &'a Relation {
-    // Deeper than anybody nests; a damaged snapshot may go in circles.
-    const DEEPEST: usize = 32;
-    let parent = |row: &&'a Relation| {
-        let name = row.parent_schema.as_deref().zip(row.parent_name.as_deref()).filter(|_| row.is_partition);
-        name.and_then(|name| by_name.get(&name).copied())
-    };
-    std::iter::successors(Some(row), parent).take(DEEPEST).last().unwrap_or(row)
+    row.root(|schema, name| by_name.get(&(schema, name)).copied())
 }
 
 /// Relations, indexes and columns by their names.
@@ -26,7 +20,12 @@ pub(super) struct Catalog<'a> {
     /// Average widths of rows, in bytes.
     rows: HashMap<(&'a str, &'a str), i64>,
     pub(super) operators: Operators<'a>,
+    /// INCLUDE may be asked about.
+    carries: bool,
 }
+
+/// Releases of HypoPG of which one has brought a server down when it was asked about INCLUDE (HypoPG #114).
+const NO_INCLUDE: [&str; 2] = ["1.4.0", "1.4.1"];
 
 /// A relation of this size is worth an index of block ranges, in bytes: a thousand ranges of 128 blocks.
 const HUGE: i64 = 1 << 30;
@@ -52,6 +51,10 @@ impl<'a> Catalog<'a> {
             columns: columns.collect(),
             rows,
             operators: Operators::of(snapshot),
+            carries: !snapshot
+                .extensions
+                .iter()
+                .any(|row| row.name == "hypopg" && NO_INCLUDE.contains(&row.version.as_str())),
         }
     }
 
@@ -67,12 +70,12 @@ impl<'a> Catalog<'a> {
         self.columns.get(&(table.schema.as_str(), table.name.as_str(), column)).copied()
     }
 
-    /// These columns are more than half of the row, by average widths.
-    pub(super) fn is_most(&self, table: &Name, columns: &BTreeSet<String>) -> bool {
+    /// An index may carry these columns along: they are at most half of the row, by average widths.
+    pub(super) fn is_carried(&self, table: &Name, columns: &BTreeSet<String>) -> bool {
         let width = |column: &Column| column.average_width_bytes.unwrap_or(0);
         let row: i64 = self.rows.get(&(table.schema.as_str(), table.name.as_str())).copied().unwrap_or(0);
         let own: i64 = columns.iter().filter_map(|column| self.column(table, column)).map(width).sum();
-        2 * own > row && row > 0
+        self.carries && (2 * own <= row || row <= 0)
     }
 
     /// Rows of a huge table lie in the order of this column.

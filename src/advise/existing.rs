@@ -8,8 +8,6 @@ use crate::model::snapshot::{Index, Snapshot};
 use crate::statement::index_parts;
 use std::collections::BTreeSet;
 
-const METHODS: [Method; 5] = [Method::Btree, Method::Brin, Method::Gin, Method::Gist, Method::Hnsw];
-
 /// The valid indexes of a snapshot.
 #[must_use]
 pub fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
@@ -26,7 +24,7 @@ pub(super) fn candidate(index: &Index) -> Option<Candidate> {
     });
     Some(Candidate {
         table: Name::new(&index.schema, &index.table),
-        method: *METHODS.iter().find(|method| method.name() == index.method)?,
+        method: Method::of(&index.method)?,
         keys: keys.collect(),
         include: index.included_columns.clone(),
         predicate: parts.predicate,

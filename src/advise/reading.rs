@@ -8,7 +8,7 @@ use crate::model::advice::Method;
 use crate::model::plan::Name;
 use crate::statement::{
     Operated, Ordered, Searched, columns, comparisons, constants, extreme, needs_row, operation, operations,
-    output_columns, sort_key,
+    output_columns, partitioned_alias, sort_key,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ pub(super) fn asked(root: &Value, catalog: &Catalog<'_>) -> BTreeMap<Name, Uses>
     reading.name(root);
     reading.read(root, None, false);
     for (table, uses) in &mut reading.tables {
-        if catalog.is_most(table, &uses.needed) {
+        if !catalog.is_carried(table, &uses.needed) {
             uses.needed.clear();
         }
     }
@@ -34,9 +34,6 @@ pub(super) const CONDITIONS: [&str; 6] =
 
 /// Nodes that make rows of their own: what they compare or sort is not in the table.
 const GROUPING: [&str; 3] = ["Aggregate", "Group", "WindowAgg"];
-
-/// Operators that tell how far apart two values are.
-const DISTANCES: [&str; 4] = ["<->", "<=>", "<#>", "<+>"];
 
 /// Rows are grouped in a plan or below it.
 fn groups(node: &Value) -> bool {
@@ -74,12 +71,6 @@ pub(super) fn all_texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// The alias of a table whose partition is scanned as `alias_1`.
-pub(super) fn of_partitions(alias: &str) -> Option<&str> {
-    let (parent, number) = alias.rsplit_once('_')?;
-    number.parse::<u32>().is_ok().then_some(parent)
-}
-
 impl Reading<'_> {
     /// Aliases first: a join's condition stands above the scans that it names.
     fn name(&mut self, node: &Value) {
@@ -87,7 +78,7 @@ impl Reading<'_> {
         if let Some((relation, name)) = named.and_then(|(schema, name)| Some((name, self.catalog.table(schema, name)?)))
         {
             let alias = text(node, "Alias").unwrap_or(relation);
-            if let Some(parent) = of_partitions(alias).filter(|_| name.name != relation) {
+            if let Some(parent) = partitioned_alias(alias).filter(|_| name.name != relation) {
                 self.aliases.entry(parent.to_owned()).or_insert_with(|| name.clone());
             }
             self.tables.entry(name.clone()).or_default();
@@ -225,7 +216,7 @@ impl Reading<'_> {
         let keys = texts(node, "Sort Key").map(|key| sort_key(key).filter(|key| is_of_rows || !key.is_expression));
         self.order(&keys.collect::<Vec<_>>());
         let first = texts(node, "Sort Key").next().filter(|_| is_limited && is_of_rows);
-        let distance = first.and_then(operation).filter(|part| DISTANCES.contains(&part.operator.as_str()));
+        let distance = first.and_then(operation).filter(Operated::is_distance);
         distance.into_iter().for_each(|part| self.operated(part));
     }
 

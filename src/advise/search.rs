@@ -110,10 +110,14 @@ fn curve(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_
         points.push(Point { indexes: set.len(), bytes, saved_share });
     }
     points.sort_by_key(|point| point.bytes);
-    // Room that saves nothing is not worth a line.
-    let mut best = 0.0;
-    points.retain(|point| point.saved_share > best && (best = point.saved_share, true).1);
-    points
+    let mut curve: Vec<Point> = Vec::new();
+    for point in points {
+        // Room that saves nothing is not worth a line.
+        if point.saved_share > curve.last().map_or(0.0, |last| last.saved_share) {
+            curve.push(point);
+        }
+    }
+    curve
 }
 
 /// Chooses, asks for the true costs of the choice, and betters it while they change it.

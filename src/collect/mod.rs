@@ -86,6 +86,18 @@ pub struct Access<'a> {
     pub run: &'a str,
 }
 
+impl Access<'_> {
+    /// The target as a snapshot tells it; the server says which database it is.
+    fn told(&self, database: &str) -> TargetInfo {
+        TargetInfo {
+            name: self.name.to_owned(),
+            host: self.target.host.clone(),
+            port: self.target.port,
+            database: database.to_owned(),
+        }
+    }
+}
+
 /// What the facets share while they are read.
 struct Collector<'a> {
     progress: &'a dyn Progress,
@@ -127,12 +139,7 @@ pub async fn collect(
     progress.finished("server");
     let collector = Collector { progress, server, gaps: Mutex::default() };
     let mut snapshot = Snapshot::empty(tool, collector.server.now);
-    snapshot.target = TargetInfo {
-        name: access.name.to_owned(),
-        host: access.target.host.clone(),
-        port: access.target.port,
-        database: collector.server.database.clone(),
-    };
+    snapshot.target = access.told(&collector.server.database);
     snapshot.audited = vec![collector.server.database.clone()];
     let (instance, database, entries) = tokio::join!(
         instance::read(&collector, &reader),

@@ -2,7 +2,7 @@
 
 use super::sessions::redacted_locks;
 use super::{Access, CollectError, Collector, Scope, pools, samples, server};
-use crate::model::snapshot::{Database, Facet, Gap, Pooler, Snapshot, TargetInfo, Tool};
+use crate::model::snapshot::{Database, Facet, Gap, Pooler, Snapshot, Tool};
 use crate::postgres::{Reader, Target};
 use crate::progress::Progress;
 use std::time::Duration;
@@ -112,12 +112,7 @@ async fn watch_server(
     let server = server(&mut reader).await.map_err(unread)?;
     let collector = Collector { progress, server, gaps: Mutex::default() };
     let mut snapshot = Snapshot::empty(tool, collector.server.now);
-    snapshot.target = TargetInfo {
-        name: access.name.to_owned(),
-        host: access.target.host.clone(),
-        port: access.target.port,
-        database: collector.server.database.clone(),
-    };
+    snapshot.target = access.told(&collector.server.database);
     snapshot.settings = collector.facet(&reader, Facet::Settings, None).await;
     snapshot.roles = collector.facet(&reader, Facet::Roles, None).await;
     let (sessions, seen) = watch_both(&collector, &reader, poolers, access.run, time).await;

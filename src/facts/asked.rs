@@ -5,7 +5,7 @@ use super::indexes::distinct;
 use super::lookup::{Key, Lookup};
 use super::plans::{FullScan, full_scans, scans, text};
 use crate::model::snapshot::{Relation, Statement};
-use crate::statement::{Clause, TestedBy, conditions, operation};
+use crate::statement::{Clause, Operated, TestedBy, conditions, is_alias_of, operation};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -104,13 +104,7 @@ fn add<'a>(
 
 /// The table that a partition is part of, however deep; any other table is itself.
 fn root<'a>(lookup: &Lookup<'a>, relation: &'a Relation) -> &'a Relation {
-    // Deeper than anybody nests; a damaged snapshot may go in circles.
-    const DEEPEST: usize = 32;
-    let parent = |relation: &&'a Relation| {
-        let parent = relation.parent_schema.as_deref().zip(relation.parent_name.as_deref());
-        parent.and_then(|(schema, name)| lookup.exact(schema, name))
-    };
-    std::iter::successors(Some(relation), parent).take(DEEPEST).last().unwrap_or(relation)
+    relation.root(|schema, name| lookup.exact(schema, name))
 }
 
 /// Whether a valid index finds rows by this column first.
@@ -156,19 +150,16 @@ fn best_column(lookup: &Lookup<'_>, scan: &FullScan<'_, '_>, filter: &str) -> Op
     compared.max_by(|a, b| a.1.cmp(&b.1).then_with(|| count(&a.0).total_cmp(&count(&b.0))).then_with(|| b.0.cmp(&a.0)))
 }
 
-/// Operators that tell how far apart two values are (pgvector; `<->` is of geometric types and pg_trgm too).
-const DISTANCES: [&str; 4] = ["<->", "<=>", "<#>", "<+>"];
-
 /// Scans below a sort by distance of which a LIMIT takes the first rows. The sorts of a parallel plan, or of
 /// partitions, stand below what merges them.
 fn sorted<'a>(lookup: &'a Lookup<'a>, statement: &'a Statement, node: &Value, is_limited: bool, found: &mut Found<'a>) {
     let kind = text(node, "Node Type").unwrap_or_default();
     let key = node.get("Sort Key").and_then(|keys| keys.get(0)?.as_str()).filter(|_| is_limited && kind == "Sort");
-    let distance = key.and_then(operation).filter(|distance| DISTANCES.contains(&distance.operator.as_str()));
+    let distance = key.and_then(operation).filter(Operated::is_distance);
     if let (Some(key), Some(distance)) = (key, distance.filter(|distance| !distance.operand.is_expression)) {
         let mut below = Vec::new();
         scans(node, false, &mut below);
-        for scan in full_scans(lookup, &below).iter().filter(|scan| is_of(scan.alias, &distance.operand.alias)) {
+        for scan in full_scans(lookup, &below).iter().filter(|scan| is_alias_of(scan.alias, &distance.operand.alias)) {
             add(lookup, statement, scan, (distance.operand.text.clone(), key, false), found);
         }
     }
@@ -176,12 +167,6 @@ fn sorted<'a>(lookup: &'a Lookup<'a>, statement: &'a Statement, node: &Value, is
     for child in node.get("Plans").and_then(Value::as_array).into_iter().flatten() {
         sorted(lookup, statement, child, kind == "Limit" || (is_limited && hands_on), found);
     }
-}
-
-/// The alias is the table's, or that of a partition below its alias: `items_3` of `items`.
-fn is_of(alias: &str, table: &str) -> bool {
-    let number = alias.strip_prefix(table).and_then(|rest| rest.strip_prefix('_'));
-    alias == table || number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 #[cfg(test)]
@@ -220,11 +205,5 @@ mod tests {
         let asked = Asked::of(&lookup);
         assert_eq!(asked.filtered(("s", "t"), "a").len(), 1);
         assert_eq!(asked.filtered(("s", "t_1_a"), "a").len(), 0);
-    }
-
-    #[test]
-    fn partitions_are_known_by_their_alias() {
-        assert!(is_of("items", "items") && is_of("items_3", "items"));
-        assert!(!is_of("items_old", "items") && !is_of("item", "items") && !is_of("items3", "items"));
     }
 }

@@ -20,11 +20,11 @@ struct ProposalRow {
     statements: usize,
     /// The one whose time it saves most of, by its fingerprint. {text | pg_query fingerprint}
     best_statement: String,
-    /// Share of that statement's cost that is saved, with the other proposals there. {pct | cost estimate}
+    /// Share of that statement's cost that is saved, with the other proposals there; what halves no statement is not proposed. {pct | cost estimate}
     best_statement_saved_pct: f64,
     /// Executions of that statement. {calls | pg_stat_statements.calls}
     best_statement_calls: i64,
-    /// Share of the time of the explained statements that it saves; where several proposals do it together, its even part. {pct | cost estimate, pg_stat_statements.total_exec_time}
+    /// Share of the time of the explained statements that it saves; where several proposals do it together, its even part. What saves less than 1 is not proposed. {pct | cost estimate, pg_stat_statements.total_exec_time}
     saved_pct: f64,
     /// Time it saves in an hour, in the same way. {ms | cost estimate, pg_stat_statements.total_exec_time}
     saved_ms_per_hour: f64,

@@ -124,6 +124,14 @@ pub enum Method {
 }
 
 impl Method {
+    const ALL: [Self; 5] = [Self::Btree, Self::Brin, Self::Gin, Self::Gist, Self::Hnsw];
+
+    /// By its name in `pg_am`; none of those that are never advised.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+
     /// Its name in `pg_am`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -20,7 +20,9 @@ pub use condition::{
 };
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use index::{IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index};
-pub use operand::{Operand, Operated, constants, indexable, is_call, operation, operations};
+pub use operand::{
+    Operand, Operated, constants, indexable, is_alias_of, is_call, operation, operations, partitioned_alias,
+};
 pub use redact::redact;
 pub use repair::{
     ColumnType, Comparison, Meeting, Parameter, ParameterRole, Refusal, Repaired, learn, parameters, repair,

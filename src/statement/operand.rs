@@ -26,6 +26,27 @@ pub struct Operated {
     pub operator: String,
 }
 
+impl Operated {
+    /// The operator tells how far apart two values are (pgvector; `<->` is of geometric types and pg_trgm too).
+    #[must_use]
+    pub fn is_distance(&self) -> bool {
+        matches!(self.operator.as_str(), "<->" | "<=>" | "<#>" | "<+>")
+    }
+}
+
+/// The alias of the table, where a partition of it is scanned as `alias_1`.
+#[must_use]
+pub fn partitioned_alias(alias: &str) -> Option<&str> {
+    let (parent, number) = alias.rsplit_once('_')?;
+    number.parse::<u32>().is_ok().then_some(parent)
+}
+
+/// The alias of a scan is this one, or that of a partition below it: `items_3` of `items`.
+#[must_use]
+pub fn is_alias_of(alias: &str, table: &str) -> bool {
+    alias == table || partitioned_alias(alias) == Some(table)
+}
+
 /// Operators that mean the same with their sides exchanged, or have a counterpart that does.
 const COMMUTATORS: [(&str, &str); 15] = [
     ("=", "="),
@@ -251,6 +272,12 @@ mod tests {
         assert_eq!(told("((o.at IS NULL) OR (o.n = $1))"), Vec::<String>::new());
         assert_eq!(told("(o.n = u.n)"), Vec::<String>::new());
         assert_eq!(told("(o.n = (SubPlan 1))"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn partitions_are_known_by_their_alias() {
+        assert!(is_alias_of("items", "items") && is_alias_of("items_3", "items"));
+        assert!(!is_alias_of("items_old", "items") && !is_alias_of("item", "items") && !is_alias_of("items3", "items"));
     }
 
     #[test]

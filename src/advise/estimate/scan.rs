@@ -8,9 +8,8 @@ use super::restriction::{By, Restriction, Restrictions};
 use super::upper::Node;
 use crate::advise::candidate::Id;
 use crate::advise::key::Key;
-use crate::advise::reading::of_partitions;
 use crate::model::advice::Method;
-use crate::statement::Operand;
+use crate::statement::{Operand, is_alias_of};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -221,7 +220,7 @@ impl Scan {
 
     /// Its alias, or as a partition that of its table.
     fn goes_by(&self, alias: &str) -> bool {
-        self.alias == alias || of_partitions(&self.alias) == Some(alias)
+        is_alias_of(&self.alias, alias)
     }
 
     /// Bitmaps for conditions that OR joins, where each part has an index (`generate_bitmap_or_paths`).

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::advise::workload::workload;
-use crate::model::snapshot::{Index, Plan, Relation, Snapshot, Statement, StatementCounters, Tool};
+use crate::model::snapshot::{Extension, Index, Plan, Relation, Snapshot, Statement, StatementCounters, Tool};
 use chrono::DateTime;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -159,4 +159,16 @@ fn a_plan_says_what_a_statement_asks() {
     assert!(!orders.needed.contains("note"), "the join does not hand it on");
     let users = &read.queries[0].tables[&Name::new("s", "users")];
     assert_eq!(users.equal, BTreeSet::from(["id".to_owned(), "state".to_owned()]));
+}
+
+#[test]
+fn releases_of_hypopg_that_crashed_by_include_are_not_asked_about_it() {
+    let needed = |version: &str| {
+        let mut snapshot = snapshot(scan("orders", "o", "(o.n = $1)"));
+        snapshot.extensions =
+            vec![Extension { name: "hypopg".into(), version: version.into(), ..Extension::default() }];
+        workload(&snapshot).queries[0].tables[&Name::new("s", "orders")].needed.clone()
+    };
+    assert_eq!(needed("1.4.1"), set(&[]));
+    assert_eq!(needed("1.3.1"), set(&["id", "n"]));
 }

@@ -118,3 +118,17 @@ pub struct Relation {
     /// Age of the oldest multixact id; none for partitioned tables. {mxids | mxid_age(pg_class.relminmxid)}
     pub min_mxid_age: Option<i64>,
 }
+
+impl Relation {
+    /// The table at the top that a partition belongs to, as far as `find` knows them by schema and name.
+    #[must_use]
+    pub fn root<'a>(&'a self, find: impl Fn(&'a str, &'a str) -> Option<&'a Self>) -> &'a Self {
+        // Deeper than anybody nests; a damaged snapshot may go in circles.
+        const DEEPEST: usize = 32;
+        let parent = |row: &&'a Self| {
+            let name = row.parent_schema.as_deref().zip(row.parent_name.as_deref()).filter(|_| row.is_partition);
+            name.and_then(|(schema, name)| find(schema, name))
+        };
+        std::iter::successors(Some(self), parent).take(DEEPEST).last().unwrap_or(self)
+    }
+}
