@@ -25,6 +25,7 @@ pub mod postgres;
 pub mod progress;
 pub mod report;
 pub mod rules;
+pub mod scaffold;
 pub mod statement;
 pub mod store;
 pub mod whatif;

@@ -5,6 +5,8 @@
 mod advise;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/init.rs"]
+mod init;
 #[path = "cli/pool.rs"]
 mod pool;
 
@@ -350,6 +352,9 @@ fn every_command_helps_with_two_examples() {
         vec!["apply", "undo"],
         vec!["verify"],
         vec!["advise"],
+        vec!["init"],
+        vec!["init", "role"],
+        vec!["init", "config"],
     ] {
         let mut args = command.clone();
         args.push("--help");

@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::init_args::InitArgs;
 use super::partition_args::PartitionArgs;
 use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -75,6 +76,8 @@ pub(super) enum Command {
     Partition(PartitionArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
+    /// Print what sets pgassay up elsewhere: its role, a config
+    Init(InitArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
     Demo(DemoArgs),
     /// Print completions for a shell

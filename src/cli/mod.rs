@@ -12,6 +12,8 @@ mod change_args;
 mod config;
 mod connection;
 mod demo;
+mod init;
+mod init_args;
 mod interrupt;
 mod months;
 mod output;
@@ -82,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Pool(args) => pool::run(&cli.shared, &args),
         Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
+        Command::Init(args) => init::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "pgassay", &mut io::stdout());
