@@ -16,6 +16,7 @@ pub mod compare;
 pub mod ddl;
 pub mod demo;
 pub mod facts;
+pub mod measure;
 pub mod model;
 #[cfg(test)]
 mod mutants;
@@ -28,4 +29,5 @@ pub mod rules;
 pub mod scaffold;
 pub mod statement;
 pub mod store;
+pub mod timing;
 pub mod whatif;

@@ -7,6 +7,8 @@ mod advise;
 mod change;
 #[path = "cli/init.rs"]
 mod init;
+#[path = "cli/measure.rs"]
+mod measure;
 #[path = "cli/pool.rs"]
 mod pool;
 
@@ -352,6 +354,7 @@ fn every_command_helps_with_two_examples() {
         vec!["apply", "undo"],
         vec!["verify"],
         vec!["advise"],
+        vec!["measure"],
         vec!["init"],
         vec!["init", "role"],
         vec!["init", "config"],
@@ -385,6 +388,7 @@ fn the_schemas_are_published() {
         ("--plan", "plan"),
         ("--advice", "advice"),
         ("--pool", "pool"),
+        ("--measurement", "measurement"),
         ("--config-file", "config"),
     ] {
         let mut args = vec!["rules", "schema"];

@@ -20,8 +20,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ddl", &["model", "statement"]),
     ("advise", &["model", "statement", "ddl"]),
     ("scaffold", &["model", "ddl"]),
+    ("timing", &["model"]),
     ("postgres", &["model", "progress"]),
     ("whatif", &["model", "statement", "advise", "ddl", "postgres"]),
+    ("measure", &["model", "progress", "statement", "timing", "postgres"]),
     ("collect", &["model", "progress", "statement", "postgres", "whatif"]),
     ("apply", &["model", "progress", "statement", "ddl", "postgres"]),
     ("store", &["model", "rules", "compare", "ddl"]),
@@ -42,6 +44,8 @@ const LAYERS: &[(&str, &[&str])] = &[
             "advise",
             "pool",
             "scaffold",
+            "timing",
+            "measure",
             "whatif",
             "postgres",
             "collect",
@@ -74,7 +78,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),
     ("Writer::connect", &["postgres", "apply"]),
-    ("async ", &["postgres", "collect", "whatif", "apply", "demo", "cli"]),
+    ("async ", &["postgres", "collect", "whatif", "measure", "apply", "demo", "cli"]),
 ];
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

@@ -3,6 +3,7 @@
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use super::init_args::InitArgs;
+use super::measure_args::MeasureArgs;
 use super::partition_args::PartitionArgs;
 use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -70,6 +71,8 @@ pub(super) enum Command {
     Apply(Box<ApplyArgs>),
     /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
+    /// Run a statement that only reads again and again: how long it takes, and whether it takes longer than before or there
+    Measure(Box<MeasureArgs>),
     /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
     Pool(Box<PoolArgs>),
     /// See monthly partitions, make them and keep them
@@ -379,6 +382,9 @@ pub(super) enum RulesCommand {
         /// Of `partition list`
         #[arg(long, group = "what")]
         survey: bool,
+        /// Of `measure`
+        #[arg(long, group = "what")]
+        measurement: bool,
     },
 }
 

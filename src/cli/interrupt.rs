@@ -5,6 +5,7 @@ use anyhow::{Result, anyhow};
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 /// Runs `task` on a runtime of its own. On Ctrl-C or SIGTERM the task is dropped, which closes its
 /// connections and stops what it started, and an error says so.
@@ -15,6 +16,24 @@ pub(super) fn block_on<T>(task: impl Future<Output = Result<T>>) -> Result<T> {
             outcome = task => outcome,
             _ = interrupt.recv() => Err(anyhow!("interrupted")),
             _ = terminate.recv() => Err(anyhow!("terminated")),
+        }
+    })
+}
+
+/// As [`block_on`], for work that can end early in good order: the first signal tells it to, a second one drops it.
+pub(super) fn block_on_until<T>(stop: &watch::Sender<bool>, task: impl Future<Output = Result<T>>) -> Result<T> {
+    runtime()?.block_on(async {
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut task = std::pin::pin!(task);
+        loop {
+            tokio::select! {
+                outcome = &mut task => return outcome,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.send_replace(true) {
+                return Err(anyhow!("interrupted"));
+            }
         }
     })
 }

@@ -15,6 +15,8 @@ mod demo;
 mod init;
 mod init_args;
 mod interrupt;
+mod measure;
+mod measure_args;
 mod months;
 mod output;
 mod partition;
@@ -81,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),
         Command::Verify(args) => verify::run(&cli.shared, &args),
+        Command::Measure(args) => measure::run(&cli.shared, &args),
         Command::Pool(args) => pool::run(&cli.shared, &args),
         Command::Partition(args) => partition::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),

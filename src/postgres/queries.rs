@@ -62,6 +62,7 @@ queries! {
     "io" Major(18), "io.18.sql";
     "locks" Major(14), "locks.14.sql";
     "locks" Base, "locks.sql";
+    "measure_functions" Base, "measure_functions.sql";
     "partitions" Major(14), "partitions.14.sql";
     "partitions" Base, "partitions.sql";
     "prepared_transactions" Base, "prepared_transactions.sql";

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Client, Config, NoTls};
 
 /// Stands in every query of ours, so that it can be told from the workload.
 pub const MARKER: &str = "/* pgassay */";
@@ -355,8 +355,8 @@ impl Reader {
 /// The rows of a query as long as they are few enough, each made a struct as it comes: all of them as they
 /// came would need the memory twice. An unnamed statement inside the transaction works through a transaction
 /// pooler too.
-async fn stream<T: DeserializeOwned>(
-    session: &Object,
+pub(super) async fn stream<T: DeserializeOwned>(
+    session: &Client,
     sql: &str,
     params: &[(&(dyn ToSql + Sync), Type)],
     max_bytes: usize,

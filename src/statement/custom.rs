@@ -1,7 +1,7 @@
 //! SQL that a rule pack brings along: one SELECT that says the names of its columns, and nothing else.
 
 use pg_query::protobuf::{Node, SelectStmt, Token};
-use pg_query::{DeparseOptions, NodeEnum, NodeRef, ParserOptions};
+use pg_query::{DeparseOptions, NodeEnum, NodeRef, ParseResult, ParserOptions};
 
 /// A pack's query as it is sent, and its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +49,23 @@ fn near(sql: &str, message: &str) -> i32 {
 /// Reads a pack's query, or says why it is not taken. What it may do on the server is bounded there
 /// too: it runs read-only, under time-outs, and its rows are counted.
 pub fn custom_query(sql: &str) -> Result<CustomQuery, Misfit> {
+    let parsed = one_select(sql)?;
+    let columns = outer(&parsed).map(columns).transpose()?.unwrap_or_default();
+    let sql = parsed.deparse(DeparseOptions::default()).map_err(|error| Misfit::new(0, error.to_string()))?;
+    Ok(CustomQuery { sql, columns })
+}
+
+/// One SELECT that writes nothing and locks no rows; or why it is not that.
+pub(super) fn one_select(sql: &str) -> Result<ParseResult, Misfit> {
     let parsed = pg_query::parse(sql, ParserOptions::DEFAULT).map_err(|error| {
         let message = error.to_string();
         Misfit::new(near(sql, &message), message)
     })?;
-    let statement = match parsed.protobuf.stmts.as_slice() {
-        [only] => only,
-        several => {
-            let at = several.get(1).map_or(0, |second| skip_space(sql, second.stmt_location));
-            return Err(Misfit::new(at, format!("it should be one SELECT, not {} statements", several.len())));
-        }
-    };
-    let Some(NodeEnum::SelectStmt(select)) = statement.stmt.as_ref().and_then(|stmt| stmt.node.as_ref()) else {
-        return Err(Misfit::new(0, "it should be a SELECT or WITH"));
-    };
+    if let several @ ([] | [_, _, ..]) = parsed.protobuf.stmts.as_slice() {
+        let at = several.get(1).map_or(0, |second| skip_space(sql, second.stmt_location));
+        return Err(Misfit::new(at, format!("it should be one SELECT, not {} statements", several.len())));
+    }
+    let select = outer(&parsed).ok_or_else(|| Misfit::new(0, "it should be a SELECT or WITH"))?;
     if let Some(into) = &select.into_clause {
         let at = into.rel.as_ref().map_or(0, |relation| relation.location);
         return Err(Misfit::new(at, "it may not write: leave out INTO"));
@@ -72,16 +75,21 @@ pub fn custom_query(sql: &str) -> Result<CustomQuery, Misfit> {
             NodeRef::InsertStmt(_) | NodeRef::UpdateStmt(_) | NodeRef::DeleteStmt(_) | NodeRef::MergeStmt(_) => {
                 return Err(Misfit::new(0, "it may not write"));
             }
-            NodeRef::LockingClause(_) => return Err(Misfit::new(last_for(sql), "it may not lock rows")),
+            NodeRef::SelectStmt(inner) if !inner.locking_clause.is_empty() => {
+                return Err(Misfit::new(last_for(sql), "it may not lock rows"));
+            }
             _ => {}
         }
     }
-    if !select.locking_clause.is_empty() {
-        return Err(Misfit::new(last_for(sql), "it may not lock rows"));
+    Ok(parsed)
+}
+
+/// The SELECT that a text begins with.
+fn outer(parsed: &ParseResult) -> Option<&SelectStmt> {
+    match parsed.protobuf.stmts.first()?.stmt.as_ref()?.node.as_ref()? {
+        NodeEnum::SelectStmt(select) => Some(select),
+        _ => None,
     }
-    let columns = columns(select)?;
-    let sql = parsed.deparse(DeparseOptions::default()).map_err(|error| Misfit::new(0, error.to_string()))?;
-    Ok(CustomQuery { sql, columns })
 }
 
 /// Names of the outermost columns; of a UNION those of its first arm.
@@ -139,6 +147,8 @@ mod tests {
             ("with d as (delete from t returning 1) select 1 as a from d", "may not write"),
             ("select 1 as a into t", "write"),
             ("select a from t for update", "lock"),
+            ("select a from (select a from t for share) s", "lock"),
+            ("with w as (select a from t for key share) select a from w", "lock"),
             ("select * from t", "should have a name"),
             ("select count(*) from t", "should have a name"),
             ("select 1 as a, 2 as a", "same name"),

@@ -9,6 +9,7 @@ mod condition;
 mod custom;
 mod index;
 mod operand;
+mod reading;
 mod redact;
 mod repair;
 
@@ -23,6 +24,7 @@ pub use index::{IndexKey, IndexParts, IndexText, index_option, index_parts, inde
 pub use operand::{
     Operand, Operated, constants, indexable, is_alias_of, is_call, operation, operations, partitioned_alias,
 };
+pub use reading::{Called, Calls, Reading, calls, reading};
 pub use redact::redact;
 pub use repair::{
     ColumnType, Comparison, Meeting, Parameter, ParameterRole, Refusal, Repaired, learn, parameters, repair,

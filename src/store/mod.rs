@@ -1,11 +1,13 @@
 //! Files: snapshots, baselines, plans, rule packs and their fixtures.
 
 mod baseline;
+mod measurement;
 mod plan;
 mod rules;
 mod snapshot;
 
 pub use baseline::read_baseline;
+pub use measurement::{read_side, write_measurement};
 pub use plan::{Wishes, read_plan, read_wishes, write_plan, write_text};
 pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{read_snapshot, write_snapshot};

@@ -27,6 +27,7 @@ mod init;
 mod locks;
 mod loss;
 mod majors;
+mod measure;
 mod months;
 mod months_breaks;
 mod months_keys;

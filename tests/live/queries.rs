@@ -144,6 +144,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_replication" => properties::<Behind>(),
         "change_server" => properties::<SeenServer>(),
         "change_statistics" => properties::<SeenStatistics>(),
+        "measure_functions" => named(&["name", "is_builtin"]),
         "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
         facet => fields(facet),
     }
