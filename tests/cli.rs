@@ -358,6 +358,8 @@ fn every_command_helps_with_two_examples() {
         vec!["init"],
         vec!["init", "role"],
         vec!["init", "config"],
+        vec!["init", "cron"],
+        vec!["init", "ci"],
     ] {
         let mut args = command.clone();
         args.push("--help");

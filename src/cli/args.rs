@@ -79,7 +79,7 @@ pub(super) enum Command {
     Partition(PartitionArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
-    /// Print what sets pgassay up elsewhere: its role, a config
+    /// Print what sets pgassay up elsewhere: its role, a config, an audit each day, a job for CI
     Init(InitArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
     Demo(DemoArgs),

@@ -289,7 +289,7 @@ impl Config {
     }
 }
 
-fn holds_password(url: &str) -> bool {
+pub(super) fn holds_password(url: &str) -> bool {
     let params = crate::postgres::parse_params(url).unwrap_or_default();
     params.contains_key("password")
 }

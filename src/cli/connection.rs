@@ -27,7 +27,7 @@ pub(super) fn surroundings() -> Surroundings {
 }
 
 /// The name of the user we run as, which libpq takes for the default role.
-fn login() -> Option<String> {
+pub(super) fn login() -> Option<String> {
     let id = rustix::process::geteuid().as_raw().to_string();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let own = users

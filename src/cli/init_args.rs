@@ -1,13 +1,15 @@
 //! What can be typed of `init`.
 
 use super::args::TARGET_HELP;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   pgassay init role postgres://postgres@db1/shop | psql postgres://postgres@db1/shop
-  pgassay init config > pgassay.yaml")]
+  pgassay init config > pgassay.yaml
+  pgassay init ci --github --setup 'make migrate seed' --workload 'make test'")]
 pub(super) struct InitArgs {
     #[command(subcommand)]
     pub(super) command: InitCommand,
@@ -22,6 +24,10 @@ pub(super) enum InitCommand {
         after_help = "Examples:\n  pgassay init config > pgassay.yaml\n  pgassay init config | grep -A 8 '#waivers'"
     )]
     Config,
+    /// An audit each day: a script, its crontab line, a systemd service and timer
+    Cron(CronArgs),
+    /// A CI job that runs the workload before and after a change, and fails on regressions
+    Ci(CiArgs),
 }
 
 #[derive(Debug, Args)]
@@ -38,4 +44,81 @@ pub(super) struct RoleArgs {
     /// Grant SELECT schema by schema, as on 13, instead of pg_read_all_data
     #[arg(long)]
     pub(super) by_schema: bool,
+}
+
+/// Severities from which on somebody is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum TellFrom {
+    Info,
+    Warning,
+    Critical,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay init cron shop --mail ops@example.com --into /etc/pgassay
+  pgassay init cron 'host=/run/postgresql dbname=shop' --keep 30d --hook './page-the-dba'")]
+pub(super) struct CronArgs {
+    /// What is audited: URL, `key=value` pairs, or a name from the config; without a password
+    #[arg(value_name = "TARGET")]
+    pub(super) target: String,
+    /// Folder of the reports
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/pgassay")]
+    pub(super) dir: PathBuf,
+    /// Time for which reports are kept
+    #[arg(long, value_name = "TIME", default_value = "90d")]
+    pub(super) keep: String,
+    /// Time of the day
+    #[arg(long, value_name = "HH:MM", default_value = "03:17")]
+    pub(super) at: String,
+    /// Tell of new findings from this severity up
+    #[arg(long, value_name = "SEVERITY", default_value = "warning")]
+    pub(super) fail_on: TellFrom,
+    /// Mail the report to this address when there is something new
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "hook")]
+    pub(super) mail: Option<String>,
+    /// Run this command when there is something new; the report is its standard input
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) hook: Option<String>,
+    /// Write the files into this folder instead of printing them; existing ones are left alone
+    #[arg(long, value_name = "DIR")]
+    pub(super) into: Option<PathBuf>,
+}
+
+/// Which changes fail the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum CiGate {
+    /// Blocks, rows, temporary files, WAL, calls and plans
+    Work,
+    /// These and milliseconds: for machines that do nothing else
+    Time,
+    /// Plans and indexes alone, for little data
+    Plan,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay init ci --github --setup 'make migrate seed' --workload 'make test' > .github/workflows/pgassay.yml
+  pgassay init ci --gitlab --setup ./bin/setup --workload ./bin/load --gate plan --major 16")]
+pub(super) struct CiArgs {
+    /// For GitHub Actions
+    #[arg(long, group = "forge", required = true)]
+    pub(super) github: bool,
+    /// For GitLab CI
+    #[arg(long, group = "forge")]
+    pub(super) gitlab: bool,
+    /// Command that makes the schema and loads data, in a database of its own
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) setup: String,
+    /// Command that asks what the application asks
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) workload: String,
+    /// Which changes fail the job
+    #[arg(long, value_name = "GATE", default_value = "work")]
+    pub(super) gate: CiGate,
+    /// Major of the scratch server
+    #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u16).range(13..=18))]
+    pub(super) major: u16,
 }
