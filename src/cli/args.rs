@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::diff_args::DiffArgs;
 use super::partition_args::PartitionArgs;
 use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -61,6 +62,8 @@ pub(super) enum Command {
     Audit(Box<AuditArgs>),
     /// Collect only, into a file that `audit --from` judges later
     Snapshot(SnapshotArgs),
+    /// Compare two workloads, and fail on regressions: blocks, rows, temporary files, WAL, calls, plans
+    Diff(Box<DiffArgs>),
     /// Say which indexes the workload should have, and prove it with the planner
     Advise(Box<AdviseArgs>),
     /// Turn findings into an ordered change of the database, with locks, price and way back
@@ -254,14 +257,16 @@ pub(super) enum Profile {
     Static,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum SeverityArg {
     Info,
     Warning,
     Critical,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum FailOnArg {
     Info,
     Warning,

@@ -4,18 +4,21 @@ use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
 use super::{connection, output, settings};
-use crate::audit::judge;
+use crate::audit::{Gate, judge};
 use crate::compare::Baseline;
 use crate::model::snapshot::Snapshot;
 use crate::rules::matches_glob;
 use crate::store::{read_baseline, read_snapshot, write_snapshot};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     let Loaded { library, custom } = settings::library(&config, &args.choice.rules)?;
     let judging = settings::settings(&config, &args.choice, &library, args.min_severity, args.fail_on)?;
+    if !library.rules.iter().any(|rule| !Gate::judges(rule) && judging.selection.takes(rule)) {
+        bail!("no rule is left to judge one snapshot by: what changed between two is judged by `pgassay diff`");
+    }
     let format = settings::format(&config, args.format)?;
     let files = output::parse_outputs(&args.output)?;
     let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
