@@ -18,6 +18,7 @@ mod clinic;
 mod databases;
 mod ddl_locks;
 mod demo;
+mod diff;
 mod encodings;
 mod estimate;
 mod extension;

@@ -276,7 +276,7 @@ impl<'a> Workload<'a> {
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counters")]
-    fn new(&self, statement: &Statement) -> NewStatement {
+    fn arrival(&self, statement: &Statement) -> NewStatement {
         let counters = &statement.counters;
         let share = |value: f64, total: f64| if total > 0.0 { 100.0 * value / total } else { 0.0 };
         let base = &self.comparison.base;
@@ -305,5 +305,5 @@ pub(super) fn changes<'a>(workload: &'a Workload<'a>) -> Table<'a> {
 
 /// Statements of HEAD alone.
 pub(super) fn news<'a>(workload: &'a Workload<'a>) -> Table<'a> {
-    build::table("new_statements", workload.meeting.new.iter().map(|row| (object(row), workload.new(row))))
+    build::table("new_statements", workload.meeting.new.iter().map(|row| (object(row), workload.arrival(row))))
 }
