@@ -108,17 +108,16 @@ pub fn judge_changes(
         new: meeting.new.len(),
         gone: meeting.gone.len(),
         planned: planned(comparison, &meeting),
-        remarks: remarks(comparison, &meeting),
     };
-    let window = comparison.head_window.clone();
+    let window = Window { notes: notes(comparison, &meeting), ..comparison.head_window.clone() };
     Verdict { window, diff: Some(diff), ..verdict(&comparison.head, judged, settings, tool) }
 }
 
-fn remarks(comparison: &Comparison, meeting: &Meeting<'_>) -> Vec<String> {
+fn notes(comparison: &Comparison, meeting: &Meeting<'_>) -> Vec<String> {
     let untold =
         "calls were not compared: BASE and HEAD have neither 30 transactions committed each nor 3 statements in common";
     let paceless = meeting.pace.is_none().then(|| untold.to_owned());
-    comparison.remarks.iter().cloned().chain(paceless).collect()
+    comparison.notes.iter().cloned().chain(paceless).collect()
 }
 
 /// Judges a snapshot. Waivers hold by the snapshot's own date, so that a replay gives the same verdict.
@@ -180,6 +179,7 @@ fn window(snapshot: &Snapshot) -> Window {
         to: snapshot.captured_at,
         from_is_reset: since.is_reset,
         is_delta: false,
+        notes: Vec::new(),
     }
 }
 

@@ -164,6 +164,9 @@ pub(super) struct AuditArgs {
     /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    /// Judge what was counted since this earlier snapshot, instead of since the counters' reset
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) since: Option<PathBuf>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]
     pub(super) format: Option<FormatArg>,

@@ -29,7 +29,7 @@ pub struct Comparison {
     /// The time HEAD's counters cover.
     pub head_window: Window,
     /// What a reader should know of the two.
-    pub remarks: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 impl Comparison {
@@ -39,27 +39,27 @@ impl Comparison {
         for (name, side) in [("BASE", base), ("HEAD", head)] {
             has_statements(name, side.snapshot)?;
         }
-        let mut remarks = Vec::new();
-        let (base_part, base_window) = windowed("BASE", base, &mut remarks)?;
+        let mut notes = Vec::new();
+        let (base_part, base_window) = windowed("BASE", base, &mut notes)?;
         let (head_part, head_window) = match head.since {
-            Some(_) => windowed("HEAD", head, &mut remarks)?,
+            Some(_) => windowed("HEAD", head, &mut notes)?,
             None => match course(base.snapshot, head.snapshot).map_err(|reason| format!("BASE and HEAD: {reason}"))? {
                 Course::On(said) => {
                     let delta = difference(base.snapshot, head.snapshot, said);
-                    remarks.extend(delta.remarks);
+                    notes.extend(delta.notes);
                     let window = between(base.snapshot, head.snapshot);
                     (delta.snapshot, window)
                 }
                 Course::Anew(reason) => {
-                    remarks.push(format!("BASE and HEAD count apart: {reason}"));
-                    windowed("HEAD", head, &mut remarks)?
+                    notes.push(format!("BASE and HEAD count apart: {reason}"));
+                    windowed("HEAD", head, &mut notes)?
                 }
             },
         };
-        let mut comparison = Self { base: base_part, head: head_part, base_window, head_window, remarks };
+        let mut comparison = Self { base: base_part, head: head_part, base_window, head_window, notes };
         comparison.under_one_name()?;
         comparison.is_of_something()?;
-        comparison.remark();
+        comparison.note();
         Ok(comparison)
     }
 
@@ -72,7 +72,7 @@ impl Comparison {
             head: nothing(),
             base_window: Window::default(),
             head_window: Window::default(),
-            remarks: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Comparison {
     fn under_one_name(&mut self) -> Result<(), String> {
         if let ([base], [head]) = (self.base.audited.as_slice(), self.head.audited.as_slice()) {
             if base != head {
-                self.remarks.push(format!("database {base} is compared with {head}"));
+                self.notes.push(format!("database {base} is compared with {head}"));
                 let (from, to) = (base.clone(), head.clone());
                 rename(&mut self.base, &from, &to);
             }
@@ -108,7 +108,7 @@ impl Comparison {
             ));
         }
         if !apart.is_empty() {
-            self.remarks.push(format!("not compared, as BASE lacks it: database {}", apart.join(", ")));
+            self.notes.push(format!("not compared, as BASE lacks it: database {}", apart.join(", ")));
             let apart: Vec<String> = apart.into_iter().map(str::to_owned).collect();
             self.head.statements.retain(|row| !apart.contains(&row.database));
         }
@@ -138,9 +138,9 @@ impl Comparison {
         Ok(())
     }
 
-    fn remark(&mut self) {
+    fn note(&mut self) {
         if !self.is_of_one_major() {
-            self.remarks.push(format!(
+            self.notes.push(format!(
                 "BASE ran on PostgreSQL {}, HEAD on {}: statements are matched by their texts, plans are not compared",
                 self.base.server.version, self.head.server.version
             ));
@@ -149,7 +149,7 @@ impl Comparison {
             let unread: i64 =
                 snapshot.statements_info.iter().map(|info| info.below_top + info.hidden + info.unparsed).sum();
             if unread > 0 {
-                self.remarks.push(format!("{unread} entries of pg_stat_statements in {name} were not read or not understood: what seems new may be old"));
+                self.notes.push(format!("{unread} entries of pg_stat_statements in {name} were not read or not understood: what seems new may be old"));
             }
         }
     }
@@ -164,17 +164,17 @@ fn has_statements(name: &str, snapshot: &Snapshot) -> Result<(), String> {
 }
 
 /// A side by its own window: since the named snapshot, else all it counted.
-fn windowed(name: &str, side: Side<'_>, remarks: &mut Vec<String>) -> Result<(Snapshot, Window), String> {
+fn windowed(name: &str, side: Side<'_>, notes: &mut Vec<String>) -> Result<(Snapshot, Window), String> {
     let Some(earlier) = side.since else { return Ok((side.snapshot.clone(), lifetime(side.snapshot))) };
     has_statements(&format!("the snapshot that {name} begins with"), earlier)?;
-    let Delta { snapshot, remarks: said } =
+    let Delta { snapshot, notes: said } =
         since(earlier, side.snapshot).map_err(|reason| format!("the window of {name} cannot be taken: {reason}"))?;
-    remarks.extend(said.into_iter().map(|remark| format!("{name}: {remark}")));
+    notes.extend(said.into_iter().map(|note| format!("{name}: {note}")));
     Ok((snapshot, between(earlier, side.snapshot)))
 }
 
 fn between(earlier: &Snapshot, later: &Snapshot) -> Window {
-    Window { from: earlier.captured_at, to: later.captured_at, ..lifetime(later) }.of_two_snapshots()
+    Window { from: earlier.captured_at, to: later.captured_at, ..lifetime(later) }.of_two_snapshots(Vec::new())
 }
 
 fn lifetime(snapshot: &Snapshot) -> Window {
@@ -185,6 +185,7 @@ fn lifetime(snapshot: &Snapshot) -> Window {
         from_is_reset: reset.is_some(),
         is_delta: false,
         resets: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

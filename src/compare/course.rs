@@ -30,33 +30,33 @@ pub(super) fn course(earlier: &Snapshot, later: &Snapshot) -> Result<Course, Str
     }
     let (before, now) = (reset(earlier), reset(later));
     let has_restarted = earlier.server.started_at != later.server.started_at;
-    let mut remarks = Vec::new();
+    let mut notes = Vec::new();
     match (before, now) {
         (Some(before), Some(now)) if before != now => return Ok(Course::Anew(since_reset(now, later, has_restarted))),
         (Some(_), Some(_)) => {}
-        _ if most_went_back(earlier, later) => {
+        _ if went_back(earlier, later) => {
             return Ok(Course::Anew(
                 "counters of statements went back in between: they were reset, or the server crashed".to_owned(),
             ));
         }
-        _ => remarks.push(
+        _ => notes.push(
             "PostgreSQL 13 does not record when statements were reset: that they were not is taken from their counters"
                 .to_owned(),
         ),
     }
     if has_restarted {
-        remarks.push(format!("the server was restarted at {}", moment(later.server.started_at)));
+        notes.push(format!("the server was restarted at {}", moment(later.server.started_at)));
     }
     if earlier.server.is_standby != later.server.is_standby {
-        remarks.push("the server was promoted in between".to_owned());
+        notes.push("the server was promoted in between".to_owned());
     }
     let evictions =
         |snapshot: &Snapshot| snapshot.statements_info.iter().filter_map(|info| info.evictions).max().unwrap_or(0);
     let evicted = evictions(later) - evictions(earlier);
     if evicted > 0 {
-        remarks.push(format!("entries of pg_stat_statements were evicted {evicted} times: calls may be missing"));
+        notes.push(format!("entries of pg_stat_statements were evicted {evicted} times: calls may be missing"));
     }
-    Ok(Course::On(remarks))
+    Ok(Course::On(notes))
 }
 
 /// A moment for people.
@@ -92,12 +92,90 @@ fn is_one_cluster(one: &Snapshot, other: &Snapshot) -> bool {
     }
 }
 
-/// Most statements of the earlier snapshot are gone, or count anew. A reset leaves none that goes on.
-fn most_went_back(earlier: &Snapshot, later: &Snapshot) -> bool {
+/// A reset leaves no statement that goes on, though one may have caught up by chance; without one all that are still
+/// there go on, but for entries that were evicted and came back.
+fn went_back(earlier: &Snapshot, later: &Snapshot) -> bool {
     let now = Tally::of(later);
-    let goes_on = |row: &&crate::model::snapshot::Statement| {
-        now.find(row).is_some_and(|found| !counted(&found.counters, &row.counters).is_anew)
-    };
-    let on = earlier.statements.iter().filter(goes_on).count();
-    2 * on < earlier.statements.len()
+    let kept = earlier.statements.iter().filter_map(|row| Some((row, now.find(row)?)));
+    let (mut on, mut anew) = (0, 0);
+    for (row, found) in kept {
+        if counted(&found.counters, &row.counters).is_anew { anew += 1 } else { on += 1 }
+    }
+    // Nothing that is still there: nothing that goes on.
+    4 * anew > on || (on == 0 && !earlier.statements.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{Statement, StatementCounters, StatementsInfo, Tool};
+    use chrono::TimeDelta;
+
+    /// Minutes after some moment.
+    fn minute(minute: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::minutes(minute)
+    }
+
+    /// Taken at a minute, up and counting since others; one statement with so many calls.
+    fn snapshot(at: i64, started: i64, reset: Option<i64>, calls: i64) -> Snapshot {
+        let mut snapshot = Snapshot::empty(Tool::default(), minute(at));
+        snapshot.audited = vec!["shop".to_owned()];
+        snapshot.server.system_identifier = Some("7".to_owned());
+        snapshot.server.started_at = minute(started);
+        snapshot.statements_info = vec![StatementsInfo { stats_reset: reset.map(minute), ..StatementsInfo::default() }];
+        let counters = StatementCounters { calls, max_exec_time_ms: 9.0, ..StatementCounters::default() };
+        snapshot.statements = vec![Statement { fingerprint: "f".to_owned(), counters, ..Statement::default() }];
+        snapshot
+    }
+
+    fn told(earlier: &Snapshot, later: &Snapshot) -> String {
+        match course(earlier, later) {
+            Ok(Course::On(notes)) => format!("on: {}", notes.join("; ")),
+            Ok(Course::Anew(reason)) => format!("anew: {reason}"),
+            Err(reason) => format!("refused: {reason}"),
+        }
+    }
+
+    #[test]
+    fn counters_go_on_or_begin_anew() {
+        let base = snapshot(10, 0, Some(0), 100);
+        let old = snapshot(10, 0, None, 100);
+        let of = |change: fn(&mut Snapshot)| {
+            let mut later = snapshot(20, 0, Some(0), 150);
+            change(&mut later);
+            later
+        };
+        for (what, earlier, later, expected) in [
+            ("more calls", &base, snapshot(20, 0, Some(0), 150), "on: "),
+            ("a clean restart", &base, snapshot(20, 15, Some(0), 150), "on: the server was restarted at"),
+            ("a reset", &base, snapshot(20, 0, Some(15), 150), "anew: pg_stat_statements was reset in between; its"),
+            ("a crash", &base, snapshot(20, 15, Some(15), 150), "anew: the later one is of a server that started at"),
+            ("the same moment", &base, snapshot(10, 0, Some(0), 100), "refused: the one of"),
+            ("13", &old, snapshot(20, 0, None, 150), "on: PostgreSQL 13 does not record"),
+            ("13, reset", &old, snapshot(20, 0, None, 50), "anew: counters of statements went back"),
+            ("13, restarted", &old, snapshot(20, 15, None, 150), "on: PostgreSQL 13 does not record when"),
+            (
+                "another server",
+                &base,
+                of(|one| one.server.system_identifier = Some("8".into())),
+                "anew: they are of different servers",
+            ),
+            (
+                "another database",
+                &base,
+                of(|one| one.audited = vec!["crm".into()]),
+                "anew: they are of different databases",
+            ),
+            ("a promotion", &base, of(|one| one.server.is_standby = true), "on: the server was promoted"),
+            (
+                "evictions",
+                &base,
+                of(|one| one.statements_info[0].evictions = Some(3)),
+                "on: entries of pg_stat_statements were evicted 3 times",
+            ),
+        ] {
+            let told = told(earlier, &later);
+            assert!(told.starts_with(expected), "{what}: {told}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ pub struct Delta {
     /// The later snapshot, with counters from the earlier one on.
     pub snapshot: Snapshot,
     /// What happened in between that a reader should know.
-    pub remarks: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// The window between two snapshots of one server. Refused, with the reason, where the counters of the later one
@@ -21,12 +21,12 @@ pub struct Delta {
 pub fn since(earlier: &Snapshot, later: &Snapshot) -> Result<Delta, String> {
     match course(earlier, later)? {
         Course::Anew(reason) => Err(reason),
-        Course::On(remarks) => Ok(difference(earlier, later, remarks)),
+        Course::On(notes) => Ok(difference(earlier, later, notes)),
     }
 }
 
 /// Subtracts what had been counted before.
-pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut remarks: Vec<String>) -> Delta {
+pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut notes: Vec<String>) -> Delta {
     let mut snapshot = later.clone();
     let known = Tally::of(earlier);
     snapshot.statements.retain_mut(|statement| {
@@ -41,7 +41,7 @@ pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut remarks: Vec<
         }
         info.stats_reset = Some(earlier.captured_at);
     }
-    databases(&mut snapshot, earlier, &mut remarks);
+    databases(&mut snapshot, earlier, &mut notes);
     each(
         &mut snapshot.relations,
         &earlier.relations,
@@ -64,11 +64,11 @@ pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut remarks: Vec<
         now.stats_reset = began(now.stats_reset, earlier);
     }
     if !snapshot.nodes.is_empty() {
-        remarks.push("counters of standbys are left out: they were not read as differences".to_owned());
+        notes.push("counters of standbys are left out: they were not read as differences".to_owned());
         snapshot.nodes.clear();
     }
     snapshot.server.counters_reset = Some(earlier.captured_at);
-    Delta { snapshot, remarks }
+    Delta { snapshot, notes }
 }
 
 /// What a row goes by.
@@ -127,13 +127,13 @@ fn totals(now: &mut StatementsInfo, before: &StatementsInfo) {
     );
 }
 
-fn databases(snapshot: &mut Snapshot, earlier: &Snapshot, remarks: &mut Vec<String>) {
+fn databases(snapshot: &mut Snapshot, earlier: &Snapshot, notes: &mut Vec<String>) {
     for row in &mut snapshot.databases {
         let Some(before) = earlier.databases.iter().find(|other| other.name == row.name) else { continue };
         if row.stats_reset == before.stats_reset {
             database(row, before);
         } else if snapshot.audited.contains(&row.name) {
-            remarks.push(format!(
+            notes.push(format!(
                 "statistics of tables and indexes in {} were reset in between and count from there",
                 row.name
             ));

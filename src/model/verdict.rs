@@ -92,6 +92,8 @@ pub struct Window {
     pub is_delta: bool,
     /// Every recorded reset: of what, and when.
     pub resets: Vec<(String, DateTime<Utc>)>,
+    /// What happened in it that a reader should know: restarts, evictions, other servers.
+    pub notes: Vec<String>,
 }
 
 impl Window {
@@ -103,8 +105,8 @@ impl Window {
 
     /// The same, told to begin with an earlier snapshot.
     #[must_use]
-    pub fn of_two_snapshots(self) -> Self {
-        Self { from_is_reset: false, is_delta: true, ..self }
+    pub fn of_two_snapshots(self, notes: Vec<String>) -> Self {
+        Self { from_is_reset: false, is_delta: true, resets: Vec::new(), notes, ..self }
     }
 }
 
@@ -167,8 +169,6 @@ pub struct Diff {
     pub gone: usize,
     /// Statements on both sides whose plans were compared.
     pub planned: usize,
-    /// What a reader should know of the two.
-    pub remarks: Vec<String>,
 }
 
 /// The outcome of one audit, or of one comparison.

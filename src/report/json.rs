@@ -61,6 +61,9 @@ struct Window<'a> {
     /// `from` is a recorded reset; else it is the server's start, and the window is at least as long.
     from_is_reset: bool,
     resets: Vec<Reset<'a>>,
+    /// What happened in it that a reader should know: restarts, evictions, other servers; absent where there is nothing.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
 }
 
 /// BASE, and how much of it is in HEAD.
@@ -81,8 +84,6 @@ struct DiffV1<'a> {
     gone: usize,
     /// Statements in both whose plans were compared.
     planned: usize,
-    /// What to know of the two: resets, restarts, evictions, other servers.
-    remarks: &'a [String],
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -283,6 +284,7 @@ fn window(window: &verdict::Window) -> Window<'_> {
         source: if window.is_delta { "delta" } else { "lifetime" },
         from_is_reset: window.from_is_reset,
         resets: window.resets.iter().map(|(what, at)| Reset { what, at: *at }).collect(),
+        notes: &window.notes,
     }
 }
 
@@ -297,7 +299,6 @@ fn diff(diff: &verdict::Diff) -> DiffV1<'_> {
         new: diff.new,
         gone: diff.gone,
         planned: diff.planned,
-        remarks: &diff.remarks,
     }
 }
 

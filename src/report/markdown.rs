@@ -3,7 +3,7 @@
 
 use super::escape;
 use super::words::{
-    comparison, counts, diff, ending, flat, gap, not_run, noun, object, server, target, waiver, window,
+    comparison, counts, diff, ending, flat, gap, not_run, notes, noun, object, server, target, waiver, window,
 };
 use crate::model::finding::{Confidence, Finding};
 use crate::model::verdict::Verdict;
@@ -47,10 +47,11 @@ fn head(verdict: &Verdict) -> String {
     };
     let (target, server) = (prose(&target(verdict)), prose(&server(verdict)));
     let _ = writeln!(text, "\n\n**Server:** {target}, {server}; {}{judged}{hidden}\n", window(verdict));
-    for line in diff(verdict) {
-        let _ = writeln!(text, "- {}", prose(&line));
+    let lines: Vec<String> = diff(verdict).into_iter().chain(notes(verdict)).collect();
+    for line in &lines {
+        let _ = writeln!(text, "- {}", prose(line));
     }
-    if verdict.diff.is_some() {
+    if !lines.is_empty() {
         text.push('\n');
     }
     text

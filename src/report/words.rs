@@ -50,7 +50,7 @@ pub(super) fn comparison(verdict: &Verdict) -> Option<String> {
     Some(format!("compared with the baseline of {since}{whose}: {new} new, {gone} gone{gate}"))
 }
 
-/// What HEAD was compared with, how much of it, and what to know of the two; nothing for an audit.
+/// What HEAD was compared with, and how much of it; nothing for an audit.
 pub(super) fn diff(verdict: &Verdict) -> Vec<String> {
     let Some(diff) = &verdict.diff else { return Vec::new() };
     #[allow(clippy::cast_precision_loss, reason = "seconds")]
@@ -69,7 +69,12 @@ pub(super) fn diff(verdict: &Verdict) -> Vec<String> {
         diff.gone,
         diff.planned
     );
-    [base, statements].into_iter().chain(diff.remarks.iter().map(|remark| format!("note: {remark}"))).collect()
+    vec![base, statements]
+}
+
+/// What happened in the window that a reader should know.
+pub(super) fn notes(verdict: &Verdict) -> impl Iterator<Item = String> {
+    verdict.window.notes.iter().map(|note| format!("note: {note}"))
 }
 
 /// Which server.

@@ -19,6 +19,7 @@ mod databases;
 mod ddl_locks;
 mod demo;
 mod diff;
+mod diff_windows;
 mod encodings;
 mod estimate;
 mod extension;

@@ -133,7 +133,7 @@ pub(crate) fn visit(fault: Option<Fault>, dice: &mut Dice, visit: u64) -> Vec<St
     } else {
         format!("select count(*) from events where at >= timestamptz '2026-0{month}-01 00:00Z' and at < timestamptz '2026-0{}-01 00:00Z'", month + 1)
     });
-    if visit % 10 == 0 {
+    if visit.is_multiple_of(10) {
         asked.push(format!("select id, note from orders where status = 'open' and total <> {user} order by note"));
     }
     asked.push("commit".to_owned());
