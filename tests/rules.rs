@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test may stop")]
 
 use chrono::{DateTime, NaiveDate};
-use pgassay::audit::{Settings, field_index, judge, run_fixture};
+use pgassay::audit::{Gate, Settings, field_index, judge, run_fixture};
 use pgassay::demo::CONFIG;
 use pgassay::facts::with_facts;
 use pgassay::model::snapshot::{Relation, Snapshot, Tool};
@@ -83,7 +83,8 @@ fn every_rule_on_every_snapshot_says_what_is_expected() {
         .iter()
         .map(|path| (path, judge(&read_snapshot(path).expect("a snapshot"), &library, &settings, Tool::default())))
         .collect();
-    for rule in &library.rules {
+    // Of two snapshots nothing is said of one.
+    for rule in library.rules.iter().filter(|rule| !Gate::judges(rule)) {
         let mut said = String::new();
         for (path, verdict) in &verdicts {
             let story = path.file_name().unwrap().to_str().unwrap().split('.').next().unwrap();

@@ -1,9 +1,10 @@
 //! A rule's own tests: a piece of a snapshot, and what the rule must say of it.
 
 use crate::audit::story::snapshot;
-use crate::audit::verdict::{Settings, judge};
+use crate::audit::verdict::{Gate, Settings, judge, judge_changes};
+use crate::compare::{Comparison, Side};
 use crate::model::finding::{Confidence, Finding, Severity};
-use crate::model::snapshot::Tool;
+use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::verdict::RuleStatus;
 use crate::rules::{Library, Overrides, Problem, Waiver};
 use serde::Deserialize;
@@ -17,6 +18,9 @@ pub struct Fixture {
     /// Rows to lay over an ordinary server, facet by facet; a row names only what matters.
     #[serde(default)]
     pub snapshot: BTreeMap<String, Value>,
+    /// The same of BASE, for rules over changes: `snapshot` is HEAD then.
+    #[serde(default)]
+    pub base: BTreeMap<String, Value>,
     /// Parameters, as on the command line.
     #[serde(default)]
     pub params: BTreeMap<String, crate::rules::ParamValue>,
@@ -81,7 +85,14 @@ pub fn run_fixture(rule: &str, library: &Library, file: &str, text: &str) -> Res
         ..Settings::default()
     };
     settings.overrides.verify(&library.rules).map_err(|(_, message)| unreadable(message))?;
-    let verdict = judge(&snapshot, library, &settings, Tool::default());
+    let own = library.find(rule).map(|(rule, _)| rule).filter(|rule| Gate::judges(rule));
+    let verdict = match own.and_then(|rule| Gate::ALL.into_iter().find(|gate| gate.takes(rule))) {
+        None => judge(&snapshot, library, &settings, Tool::default()),
+        Some(gate) => {
+            let comparison = before(&fixture.base, &snapshot).map_err(unreadable)?;
+            judge_changes(&comparison, library, &settings, gate, Tool::default())
+        }
+    };
     let status = verdict.rules.iter().find(|outcome| outcome.id == rule).map(|outcome| &outcome.status);
     match (status, &fixture.skipped) {
         (None, _) => return Err(FixtureFailure::Differs(format!("there is no rule `{rule}`"))),
@@ -99,6 +110,16 @@ pub fn run_fixture(rule: &str, library: &Library, file: &str, text: &str) -> Res
     }
     let found: Vec<&Finding> = verdict.open().filter(|finding| finding.rule == rule).collect();
     compare(&fixture.expect, &found).map_err(FixtureFailure::Differs)
+}
+
+/// The story's HEAD beside its BASE, which another server counted an hour earlier.
+fn before(pieces: &BTreeMap<String, Value>, head: &Snapshot) -> Result<Comparison, String> {
+    let mut base = snapshot(pieces)?;
+    base.captured_at = head.captured_at - chrono::TimeDelta::hours(1);
+    base.server.started_at = base.captured_at - chrono::TimeDelta::days(1);
+    base.target.host = "another".to_owned();
+    let alone = |snapshot| Side { snapshot, since: None };
+    Comparison::of(alone(&base), alone(head))
 }
 
 fn compare(expected: &[Expected], found: &[&Finding]) -> Result<(), String> {

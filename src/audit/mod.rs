@@ -7,7 +7,7 @@ mod story;
 mod verdict;
 
 pub use fixture::{Fixture, FixtureFailure, run_fixture};
-pub use verdict::{Settings, field_index, judge};
+pub use verdict::{Gate, Settings, field_index, judge, judge_changes};
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,12 @@
 //! whole instance is judged in the first pass alone.
 
 use super::verdict::Settings;
-use crate::facts::{WaiverUse, common, waivers, with_facts};
+use crate::compare::{Comparison, Meeting};
+use crate::facts::{CHANGES, WaiverUse, common, waivers, with_changes, with_facts};
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::table::Facts;
 use crate::model::verdict::{RuleOutcome, RuleStatus};
-use crate::rules::{Judged, Library, Selection, Waiver, evaluate, skipped};
+use crate::rules::{Judged, Library, Rule, Selection, Waiver, evaluate, skipped};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -28,20 +29,46 @@ pub(super) fn run(snapshot: &Snapshot, library: &Library, settings: &Settings) -
         }));
     }
     let mut judged = merged.into_judged();
-    let uses = waiver_uses(&settings.waivers, &judged, snapshot);
-    let waived = Facts { common: common(snapshot), tables: vec![waivers(&snapshot.target.database, &uses)] };
-    // Whatever is selected, a waiver that is out of date must be heard of.
-    let selection = Selection { skip: settings.selection.skip.clone(), ..Selection::default() };
-    let second = pass(snapshot, waived, &selection);
-    judged.findings.extend(second.findings);
-    judged.rules.extend(second.rules);
+    of_waivers(&mut judged, snapshot, &library.rules, settings);
     for rule in &library.rules {
-        if !judged.rules.iter().any(|outcome| outcome.id == rule.form.id) {
-            let reason = format!("its facet `{}` was not collected", rule.form.over.name());
+        let name = rule.form.over.name();
+        if !CHANGES.contains(&name) && !judged.rules.iter().any(|outcome| outcome.id == rule.form.id) {
+            let reason = format!("its facet `{name}` was not collected");
             judged.rules.push(skipped(rule, reason));
         }
     }
     judged
+}
+
+/// Judges the changes between two snapshots, all databases at once.
+pub(super) fn over_changes(
+    comparison: &Comparison,
+    meeting: &Meeting<'_>,
+    rules: &[Rule],
+    settings: &Settings,
+) -> Judged {
+    let head = &comparison.head;
+    let today = head.captured_at.date_naive();
+    let own = |rule: &str| rules.iter().any(|one| one.is_called(rule));
+    let waivers: Vec<Waiver> = settings.waivers.iter().filter(|waiver| own(&waiver.rule)).cloned().collect();
+    let settings = Settings { waivers, ..settings.clone() };
+    let mut judged = with_changes(comparison, meeting, |facts| {
+        evaluate(rules, facts, &head.gaps, &settings.overrides, &settings.selection, &settings.waivers, today)
+    });
+    of_waivers(&mut judged, head, rules, &settings);
+    judged
+}
+
+/// Judges the waivers by what came of them.
+fn of_waivers(judged: &mut Judged, snapshot: &Snapshot, rules: &[Rule], settings: &Settings) {
+    let uses = waiver_uses(&settings.waivers, judged, snapshot);
+    let facts = Facts { common: common(snapshot), tables: vec![waivers(&snapshot.target.database, &uses)] };
+    // Whatever is selected, a waiver that is out of date must be heard of.
+    let selection = Selection { skip: settings.selection.skip.clone(), ..Selection::default() };
+    let today = snapshot.captured_at.date_naive();
+    let second = evaluate(rules, facts, &snapshot.gaps, &settings.overrides, &selection, &settings.waivers, today);
+    judged.findings.extend(second.findings);
+    judged.rules.extend(second.rules);
 }
 
 fn is_of_database(table: &str) -> bool {

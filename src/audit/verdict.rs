@@ -1,12 +1,12 @@
 //! From a snapshot to a verdict.
 
 use super::passes;
-use crate::facts::{counters_since, with_facts};
+use crate::compare::{Comparison, Meeting};
+use crate::facts::{CHANGES, counters_since, fields, planned};
 use crate::model::finding::{Finding, Severity};
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::model::verdict::{FailOn, StatementCounts, Verdict, Window};
-use crate::rules::{FieldIndex, Library, Overrides, Selection, Waiver};
-use chrono::{DateTime, Utc};
+use crate::model::verdict::{Diff, FailOn, StatementCounts, Verdict, Window};
+use crate::rules::{FieldIndex, Judged, Library, Overrides, Rule, Selection, Waiver};
 use std::cmp::Ordering;
 
 /// What the user asked for, beside the rules.
@@ -39,14 +39,95 @@ impl Default for Settings {
 /// The fields rules may name; the same for every snapshot.
 #[must_use]
 pub fn field_index() -> FieldIndex {
-    let empty = Snapshot::empty(Tool::default(), DateTime::<Utc>::UNIX_EPOCH);
-    with_facts(&empty, |facts| FieldIndex::of(&facts))
+    FieldIndex::of(&fields())
+}
+
+/// Which changes are judged: a rule over changes names its gates as tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// What does not depend on the machine: blocks, rows, temporary files, WAL, calls, plans.
+    Work,
+    /// That, and milliseconds.
+    Time,
+    /// Whether an index can serve, which holds on little data too.
+    Plan,
+}
+
+impl Gate {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Work, Self::Time, Self::Plan];
+
+    /// The name in flags and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Work => "work",
+            Self::Time => "time",
+            Self::Plan => "plan",
+        }
+    }
+
+    /// The rule judges changes between two snapshots.
+    #[must_use]
+    pub fn judges(rule: &Rule) -> bool {
+        CHANGES.contains(&rule.form.over.name())
+    }
+
+    /// The rule is part of the run: it judges changes and has the gate's tag, or it judges waivers.
+    #[must_use]
+    pub fn takes(self, rule: &Rule) -> bool {
+        let tags: &[&str] = match self {
+            Self::Work => &["work"],
+            Self::Time => &["work", "time"],
+            Self::Plan => &["plan"],
+        };
+        let has_tag = rule.form.tags.iter().any(|tag| tags.contains(&tag.as_str()));
+        rule.form.over.name() == "waivers" || (Self::judges(rule) && has_tag)
+    }
+}
+
+/// Judges what changed between BASE and HEAD. The verdict is of HEAD.
+#[must_use]
+pub fn judge_changes(
+    comparison: &Comparison,
+    library: &Library,
+    settings: &Settings,
+    gate: Gate,
+    tool: Tool,
+) -> Verdict {
+    let rules: Vec<Rule> = library.rules.iter().filter(|rule| gate.takes(rule)).cloned().collect();
+    let meeting = comparison.meeting();
+    let judged = passes::over_changes(comparison, &meeting, &rules, settings);
+    let diff = Diff {
+        base: comparison.base.target.clone(),
+        base_version: comparison.base.server.version.clone(),
+        base_window: comparison.base_window.clone(),
+        gate: gate.name(),
+        matched: meeting.pairs.len(),
+        rewritten: meeting.pairs.iter().filter(|pair| pair.is_rewritten()).count(),
+        new: meeting.new.len(),
+        gone: meeting.gone.len(),
+        planned: planned(comparison, &meeting),
+    };
+    let window = Window { notes: notes(comparison, &meeting), ..comparison.head_window.clone() };
+    Verdict { window, diff: Some(diff), ..verdict(&comparison.head, judged, settings, tool) }
+}
+
+fn notes(comparison: &Comparison, meeting: &Meeting<'_>) -> Vec<String> {
+    let untold =
+        "calls were not compared: BASE and HEAD have neither 30 transactions committed each nor 3 statements in common";
+    let paceless = meeting.pace.is_none().then(|| untold.to_owned());
+    comparison.notes.iter().cloned().chain(paceless).collect()
 }
 
 /// Judges a snapshot. Waivers hold by the snapshot's own date, so that a replay gives the same verdict.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: Tool) -> Verdict {
-    let mut judged = passes::run(snapshot, library, settings);
+    verdict(snapshot, passes::run(snapshot, library, settings), settings, tool)
+}
+
+/// Puts what was judged in order.
+fn verdict(snapshot: &Snapshot, mut judged: Judged, settings: &Settings, tool: Tool) -> Verdict {
     judged.rules.sort_by(|a, b| a.id.cmp(&b.id));
     judged.findings.sort_by(order);
     let (findings, hidden) = judged.findings.into_iter().partition(|finding| finding.severity >= settings.min_severity);
@@ -65,6 +146,7 @@ pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: 
         gaps: snapshot.gaps.clone(),
         fail_on: settings.fail_on,
         baseline: None,
+        diff: None,
     }
 }
 
@@ -96,6 +178,8 @@ fn window(snapshot: &Snapshot) -> Window {
         from: since.from,
         to: snapshot.captured_at,
         from_is_reset: since.is_reset,
+        is_delta: false,
+        notes: Vec::new(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::diff_args::DiffArgs;
 use super::init_args::InitArgs;
 use super::measure_args::MeasureArgs;
 use super::partition_args::PartitionArgs;
@@ -63,6 +64,8 @@ pub(super) enum Command {
     Audit(Box<AuditArgs>),
     /// Collect only, into a file that `audit --from` judges later
     Snapshot(SnapshotArgs),
+    /// Compare two workloads, and fail on regressions: blocks, rows, temporary files, WAL, calls, plans
+    Diff(Box<DiffArgs>),
     /// Say which indexes the workload should have, and prove it with the planner
     Advise(Box<AdviseArgs>),
     /// Turn findings into an ordered change of the database, with locks, price and way back
@@ -167,6 +170,9 @@ pub(super) struct AuditArgs {
     /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    /// Judge what was counted since this earlier snapshot, instead of since the counters' reset
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(super) since: Option<PathBuf>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]
     pub(super) format: Option<FormatArg>,
@@ -260,14 +266,16 @@ pub(super) enum Profile {
     Static,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum SeverityArg {
     Info,
     Warning,
     Critical,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum FailOnArg {
     Info,
     Warning,

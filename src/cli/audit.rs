@@ -4,22 +4,27 @@ use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
 use super::{connection, output, settings};
-use crate::audit::judge;
-use crate::compare::Baseline;
+use crate::audit::{Gate, Settings, judge};
+use crate::compare::{Baseline, since};
 use crate::model::snapshot::Snapshot;
-use crate::rules::matches_glob;
+use crate::model::verdict::Verdict;
+use crate::rules::{Library, matches_glob};
 use crate::store::{read_baseline, read_snapshot, write_snapshot};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     let Loaded { library, custom } = settings::library(&config, &args.choice.rules)?;
     let judging = settings::settings(&config, &args.choice, &library, args.min_severity, args.fail_on)?;
+    if !library.rules.iter().any(|rule| !Gate::judges(rule) && judging.selection.takes(rule)) {
+        bail!("no rule is left to judge one snapshot by: what changed between two is judged by `pgassay diff`");
+    }
     let format = settings::format(&config, args.format)?;
     let files = output::parse_outputs(&args.output)?;
     let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
+    let earlier = args.since.as_deref().map(read_snapshot).transpose()?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(
@@ -37,7 +42,10 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     for glob in unmatched(&judging.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
         eprintln!("--schema {glob}: no schema of that name has a table");
     }
-    let mut verdict = judge(&snapshot, &library, &judging, connection::tool());
+    let mut verdict = match earlier {
+        None => judge(&snapshot, &library, &judging, connection::tool()),
+        Some(earlier) => judge_since(&earlier, &snapshot, &library, judging)?,
+    };
     if let Some((path, baseline)) = &baseline {
         let refused = |message| anyhow!("baseline {}: {message}", path.display());
         baseline.mark(&mut verdict, gates_new_only).map_err(refused)?;
@@ -50,6 +58,15 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     }
     output::write(shared, &verdict, format, &files)?;
     Ok(verdict.exit_code())
+}
+
+/// The verdict over what was counted between two snapshots. That statistics began a short while ago is what was
+/// asked for, and no finding.
+fn judge_since(earlier: &Snapshot, later: &Snapshot, library: &Library, mut judging: Settings) -> Result<Verdict> {
+    let delta = since(earlier, later).map_err(|reason| anyhow!("--since: {reason}"))?;
+    judging.selection.skip.push("stats_reset_recently".to_owned());
+    let verdict = judge(&delta.snapshot, library, &judging, connection::tool());
+    Ok(Verdict { window: verdict.window.clone().of_two_snapshots(delta.notes), ..verdict })
 }
 
 /// Schemas asked for of which nothing is there to judge: most likely misspelt.

@@ -1,7 +1,8 @@
 //! `pgassay.yaml`: everything a flag says can stand here, beside targets and waivers.
 
 use super::advise_args::WeighArg;
-use super::args::Profile;
+use super::args::{FailOnArg, Profile, SeverityArg};
+use super::diff_args::GateArg;
 use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
 use crate::partition::{Keep, Zone};
@@ -28,6 +29,8 @@ pub(super) struct Config {
     pub(super) rules: RulesConfig,
     /// What is shown, and when a run fails.
     pub(super) audit: AuditConfig,
+    /// Which changes are judged, and when a comparison fails.
+    pub(super) diff: DiffConfig,
     /// How pools are sized.
     pub(super) pool: PoolConfig,
     /// How indexes are advised.
@@ -107,6 +110,15 @@ pub(super) struct AuditConfig {
     /// A JSON report, relative to the config
     pub(super) baseline: Option<PathBuf>,
     pub(super) fail_on_new: bool,
+}
+
+/// As the flags of `diff` of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DiffConfig {
+    pub(super) gate: Option<GateArg>,
+    pub(super) min_severity: Option<SeverityArg>,
+    pub(super) fail_on: Option<FailOnArg>,
 }
 
 /// As the flags of `pool` of the same names.

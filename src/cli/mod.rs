@@ -12,6 +12,8 @@ mod change_args;
 mod config;
 mod connection;
 mod demo;
+mod diff;
+mod diff_args;
 mod init;
 mod init_args;
 mod interrupt;
@@ -79,6 +81,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
     match cli.command {
         Command::Audit(args) => audit::run(&cli.shared, &args),
         Command::Snapshot(args) => snapshot::run(&cli.shared, &args),
+        Command::Diff(args) => diff::run(&cli.shared, &args),
         Command::Advise(args) => advise::run(&cli.shared, &args),
         Command::Plan(args) => plan::run(&cli.shared, &args),
         Command::Apply(args) => apply::run(&cli.shared, &args),

@@ -4,19 +4,18 @@ use super::args::{RuleChoice, RulesArgs, RulesCommand, Shared};
 use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
-use crate::facts::with_facts;
+use crate::facts::fields as all_fields;
 use crate::model::advice::Advice;
 use crate::model::measurement::Measurement;
 use crate::model::plan::Plan;
 use crate::model::saturation::Saturation;
-use crate::model::snapshot::{Snapshot, Tool};
+use crate::model::snapshot::Snapshot;
 use crate::model::survey::Survey;
 use crate::model::table::{Facts, Table};
 use crate::report::report_schema;
 use crate::rules::{Area, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
 use crate::store::{fixtures, rule_sources};
 use anyhow::{Context, Result, anyhow, bail};
-use chrono::DateTime;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -141,7 +140,7 @@ fn new(rule: &str, into: &Path) -> Result<u8> {
 }
 
 fn fields(facet: Option<&str>) -> Result<u8> {
-    let text = with_facts(&Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH), |facts| told(&facts, facet))?;
+    let text = told(&all_fields(), facet)?;
     print(&text)?;
     Ok(exit::OK)
 }

@@ -1,5 +1,6 @@
 //! What each statement did between two snapshots of one server, per call, beside what it did before.
 
+use super::tally::counted;
 use crate::model::snapshot::{Snapshot, Statement, StatementCounters};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -55,27 +56,11 @@ pub fn moved<'a>(before: &Snapshot, after: &'a Snapshot) -> Vec<Moved<'a>> {
     let mut all = Vec::new();
     for statement in &after.statements {
         let Some(earlier) = known.get(&key(statement)) else { continue };
-        let since = difference(&statement.counters, &earlier.counters);
+        let since = counted(&statement.counters, &earlier.counters).counters;
         if since.calls > 0 {
             let (before, after) = (PerCall::of(&earlier.counters), PerCall::of(&since));
             all.push(Moved { statement, before, after });
         }
     }
     all
-}
-
-fn difference(later: &StatementCounters, earlier: &StatementCounters) -> StatementCounters {
-    let is_new_count = later.stats_since.is_some() && later.stats_since != earlier.stats_since;
-    if is_new_count || later.calls < earlier.calls || later.total_exec_time_ms < earlier.total_exec_time_ms {
-        return later.clone();
-    }
-    StatementCounters {
-        calls: later.calls - earlier.calls,
-        total_exec_time_ms: later.total_exec_time_ms - earlier.total_exec_time_ms,
-        shared_blocks_hit: later.shared_blocks_hit - earlier.shared_blocks_hit,
-        shared_blocks_read: later.shared_blocks_read - earlier.shared_blocks_read,
-        wal_bytes: later.wal_bytes - earlier.wal_bytes,
-        wal_full_page_images: later.wal_full_page_images - earlier.wal_full_page_images,
-        ..later.clone()
-    }
 }

@@ -8,6 +8,7 @@ mod autovacuum;
 mod bloat;
 mod build;
 mod cells;
+mod changes;
 mod columns;
 mod common;
 mod custom;
@@ -36,12 +37,14 @@ mod statements;
 mod waits;
 mod waivers;
 
+pub use changes::{CHANGES, planned, with_changes};
 pub use common::{Since, common, counters_since};
 pub use custom::custom_fields;
 pub use waivers::{WaiverUse, waivers};
 
+use crate::compare::Comparison;
 use crate::model::snapshot::Snapshot;
-use crate::model::table::Facts;
+use crate::model::table::{Facts, Table};
 use lookup::Lookup;
 use relations::RelationRow;
 
@@ -52,6 +55,20 @@ pub fn with_facts<T>(snapshot: &Snapshot, judge: impl FnOnce(Facts<'_>) -> T) ->
     let lookup = Lookup::of(&whole);
     let relations = relations::rows(&lookup);
     judge(facts(&lookup, &relations))
+}
+
+/// Every facet there is, of one snapshot and of two, without rows: for those who ask for fields.
+#[must_use]
+pub fn fields() -> Facts<'static> {
+    let comparison = Comparison::empty();
+    let bare = |table: Table<'_>| Table { name: table.name, fields: table.fields, rows: Box::new(std::iter::empty()) };
+    let of_one = with_facts(&comparison.head, |facts| {
+        (bare(facts.common), facts.tables.into_iter().map(bare).collect::<Vec<_>>())
+    });
+    let of_two = with_changes(&comparison, &comparison.meeting(), |facts| {
+        facts.tables.into_iter().map(bare).collect::<Vec<_>>()
+    });
+    Facts { common: of_one.0, tables: of_one.1.into_iter().chain(of_two).collect() }
 }
 
 fn facts<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Facts<'a> {

@@ -80,7 +80,7 @@ pub struct RuleOutcome {
 }
 
 /// The time the counters cover.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Window {
     /// Counters are known to count from here; they may count from earlier where nothing was reset.
     pub from: DateTime<Utc>,
@@ -88,8 +88,12 @@ pub struct Window {
     pub to: DateTime<Utc>,
     /// `from` is a reset that the server recorded; else it is the server's start.
     pub from_is_reset: bool,
+    /// `from` is an earlier snapshot: what was counted in between.
+    pub is_delta: bool,
     /// Every recorded reset: of what, and when.
     pub resets: Vec<(String, DateTime<Utc>)>,
+    /// What happened in it that a reader should know: restarts, evictions, other servers.
+    pub notes: Vec<String>,
 }
 
 impl Window {
@@ -97,6 +101,12 @@ impl Window {
     #[must_use]
     pub fn seconds(&self) -> i64 {
         (self.to - self.from).num_seconds().max(0)
+    }
+
+    /// The same, told to begin with an earlier snapshot.
+    #[must_use]
+    pub fn of_two_snapshots(self, notes: Vec<String>) -> Self {
+        Self { from_is_reset: false, is_delta: true, resets: Vec::new(), notes, ..self }
     }
 }
 
@@ -138,7 +148,30 @@ pub struct Compared {
     pub gates_new_only: bool,
 }
 
-/// The outcome of one audit.
+/// What HEAD was compared with, and how much of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Diff {
+    /// Where BASE was read.
+    pub base: TargetInfo,
+    /// The version of its server.
+    pub base_version: String,
+    /// The time its counters cover; HEAD's is the verdict's own.
+    pub base_window: Window,
+    /// Which changes were judged: work, time or plan.
+    pub gate: &'static str,
+    /// Statements on both sides.
+    pub matched: usize,
+    /// Of those, statements that took over from another text.
+    pub rewritten: usize,
+    /// Statements of HEAD alone.
+    pub new: usize,
+    /// Statements of BASE alone.
+    pub gone: usize,
+    /// Statements on both sides whose plans were compared.
+    pub planned: usize,
+}
+
+/// The outcome of one audit, or of one comparison.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
     /// The program that judged.
@@ -169,6 +202,8 @@ pub struct Verdict {
     pub fail_on: FailOn,
     /// Set when it was compared with a baseline.
     pub baseline: Option<Compared>,
+    /// Set when two snapshots were compared.
+    pub diff: Option<Diff>,
 }
 
 impl Verdict {

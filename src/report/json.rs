@@ -3,8 +3,8 @@
 
 use crate::model::finding::{Confidence, Finding, Severity, Waived};
 use crate::model::object::Object;
-use crate::model::snapshot::{Facet, Tool};
-use crate::model::verdict::{REPORT_VERSION, StatementCounts, Verdict};
+use crate::model::snapshot::{Facet, TargetInfo, Tool};
+use crate::model::verdict::{self, REPORT_VERSION, StatementCounts, Verdict};
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -23,6 +23,9 @@ struct Report<'a> {
     captured_at: DateTime<Utc>,
     target: Target<'a>,
     window: Window<'a>,
+    /// What HEAD, which all else is about, was compared with; absent for an audit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<DiffV1<'a>>,
     summary: Summary,
     /// By severity, then impact, then object.
     findings: Vec<FindingV1<'a>>,
@@ -53,11 +56,34 @@ struct Window<'a> {
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     seconds: i64,
-    /// `lifetime`: since the counters were last reset.
+    /// `lifetime`: since the counters were last reset; `delta`: since an earlier snapshot.
     source: &'a str,
     /// `from` is a recorded reset; else it is the server's start, and the window is at least as long.
     from_is_reset: bool,
     resets: Vec<Reset<'a>>,
+    /// What happened in it that a reader should know: restarts, evictions, other servers; absent where there is nothing.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    notes: &'a [String],
+}
+
+/// BASE, and how much of it is in HEAD.
+#[derive(Serialize, JsonSchema)]
+struct DiffV1<'a> {
+    /// work, time or plan
+    gate: &'a str,
+    base: &'a TargetInfo,
+    base_version: &'a str,
+    base_window: Window<'a>,
+    /// Statements in both.
+    matched: usize,
+    /// Of those, statements that took over from another text.
+    rewritten: usize,
+    /// Statements in HEAD alone.
+    new: usize,
+    /// Statements in BASE alone.
+    gone: usize,
+    /// Statements in both whose plans were compared.
+    planned: usize,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -221,14 +247,8 @@ fn report(verdict: &Verdict) -> Report<'_> {
             is_standby: server.is_standby,
             system_identifier: server.system_identifier.as_deref(),
         },
-        window: Window {
-            from: verdict.window.from,
-            to: verdict.window.to,
-            seconds: verdict.window.seconds(),
-            source: "lifetime",
-            from_is_reset: verdict.window.from_is_reset,
-            resets: verdict.window.resets.iter().map(|(what, at)| Reset { what, at: *at }).collect(),
-        },
+        window: window(&verdict.window),
+        diff: verdict.diff.as_ref().map(diff),
         summary: summary(verdict),
         findings: verdict.findings.iter().map(finding).collect(),
         rules: verdict
@@ -253,6 +273,32 @@ fn report(verdict: &Verdict) -> Report<'_> {
                 remedy: &gap.remedy,
             })
             .collect(),
+    }
+}
+
+fn window(window: &verdict::Window) -> Window<'_> {
+    Window {
+        from: window.from,
+        to: window.to,
+        seconds: window.seconds(),
+        source: if window.is_delta { "delta" } else { "lifetime" },
+        from_is_reset: window.from_is_reset,
+        resets: window.resets.iter().map(|(what, at)| Reset { what, at: *at }).collect(),
+        notes: &window.notes,
+    }
+}
+
+fn diff(diff: &verdict::Diff) -> DiffV1<'_> {
+    DiffV1 {
+        gate: diff.gate,
+        base: &diff.base,
+        base_version: &diff.base_version,
+        base_window: window(&diff.base_window),
+        matched: diff.matched,
+        rewritten: diff.rewritten,
+        new: diff.new,
+        gone: diff.gone,
+        planned: diff.planned,
     }
 }
 

@@ -2,7 +2,9 @@
 //! server stay texts: they make no markup, no link, no mention of people or issues.
 
 use super::escape;
-use super::words::{comparison, counts, ending, flat, gap, not_run, noun, object, server, target, waiver, window};
+use super::words::{
+    comparison, counts, diff, ending, flat, gap, not_run, notes, noun, object, server, target, waiver, window,
+};
 use crate::model::finding::{Confidence, Finding};
 use crate::model::verdict::Verdict;
 use serde_json::Value;
@@ -45,6 +47,13 @@ fn head(verdict: &Verdict) -> String {
     };
     let (target, server) = (prose(&target(verdict)), prose(&server(verdict)));
     let _ = writeln!(text, "\n\n**Server:** {target}, {server}; {}{judged}{hidden}\n", window(verdict));
+    let lines: Vec<String> = diff(verdict).into_iter().chain(notes(verdict)).collect();
+    for line in &lines {
+        let _ = writeln!(text, "- {}", prose(line));
+    }
+    if !lines.is_empty() {
+        text.push('\n');
+    }
     text
 }
 

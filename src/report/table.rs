@@ -1,7 +1,7 @@
 //! The report for people: what a DBA reads in ten seconds, in the width of the terminal.
 
 use super::page::{BOLD, DIM, lines, paint};
-use super::words::{comparison, counts, flat, not_run, object, server, target, waiver, window};
+use super::words::{comparison, counts, diff, flat, not_run, notes, object, server, target, waiver, window};
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
 use crate::model::verdict::Verdict;
@@ -49,6 +49,9 @@ impl Page<'_> {
         let target = self.paint(&escape(&target(verdict)), BOLD);
         writeln!(self.out, "{target}, {}", escape(&server(verdict)))?;
         writeln!(self.out, "{}", window(verdict))?;
+        for line in diff(verdict).into_iter().chain(notes(verdict)) {
+            writeln!(self.out, "{}", escape(&line))?;
+        }
         let statements = verdict.statements;
         if statements.seen > 0 {
             let unparsed = if statements.unparsed > 0 {

@@ -50,6 +50,33 @@ pub(super) fn comparison(verdict: &Verdict) -> Option<String> {
     Some(format!("compared with the baseline of {since}{whose}: {new} new, {gone} gone{gate}"))
 }
 
+/// What HEAD was compared with, and how much of it; nothing for an audit.
+pub(super) fn diff(verdict: &Verdict) -> Vec<String> {
+    let Some(diff) = &verdict.diff else { return Vec::new() };
+    #[allow(clippy::cast_precision_loss, reason = "seconds")]
+    let length = units::millis(diff.base_window.seconds() as f64 * 1000.0);
+    let taken = diff.base_window.to.format("%Y-%m-%d %H:%M UTC");
+    let base = format!(
+        "compared with {} at {}:{}, PostgreSQL {}: {length} up to {taken}; gate: {}",
+        diff.base.name, diff.base.host, diff.base.port, diff.base_version, diff.gate
+    );
+    let rewritten = if diff.rewritten > 0 { format!(", {} of them rewritten", diff.rewritten) } else { String::new() };
+    let statements = format!(
+        "{} {} in both{rewritten}, {} new, {} gone; plans of {} compared",
+        diff.matched,
+        noun(diff.matched, "statement"),
+        diff.new,
+        diff.gone,
+        diff.planned
+    );
+    vec![base, statements]
+}
+
+/// What happened in the window that a reader should know.
+pub(super) fn notes(verdict: &Verdict) -> impl Iterator<Item = String> {
+    verdict.window.notes.iter().map(|note| format!("note: {note}"))
+}
+
 /// Which server.
 pub(super) fn target(verdict: &Verdict) -> String {
     format!("{} at {}:{}", verdict.target.name, verdict.target.host, verdict.target.port)
@@ -68,7 +95,9 @@ pub(super) fn window(verdict: &Verdict) -> String {
     #[allow(clippy::cast_precision_loss, reason = "seconds")]
     let length = units::millis(verdict.window.seconds() as f64 * 1000.0);
     let since = verdict.window.from.format("%Y-%m-%d %H:%M UTC");
-    if verdict.window.from_is_reset {
+    if verdict.window.is_delta {
+        format!("counters cover {length}, since the snapshot of {since}")
+    } else if verdict.window.from_is_reset {
         format!("statement counters cover {length}, since their reset at {since}")
     } else {
         format!("statement counters cover at least {length}, since the server's start at {since}")

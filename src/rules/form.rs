@@ -18,6 +18,7 @@ pub enum Area {
     Partition,
     Connection,
     Server,
+    Regression,
 }
 
 impl Area {
@@ -31,6 +32,7 @@ impl Area {
             Self::Partition => "partition",
             Self::Connection => "connection",
             Self::Server => "server",
+            Self::Regression => "regression",
         }
     }
 }

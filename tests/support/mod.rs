@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary takes what it needs")]
 
 mod advice;
+pub(crate) mod app;
 mod certificates;
 mod change;
 mod corner;

@@ -1,0 +1,150 @@
+//! The shape of a plan: node types, relations and indexes, without rows, costs and conditions, so that two plans
+//! of one shape do the same work in the same way. Partitions count as their table: months come and go.
+
+use crate::model::finding::fingerprint;
+use crate::model::snapshot::{Plan, Snapshot};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Deeper than any plan; a damaged snapshot may hold anything.
+const DEEPEST: usize = 200;
+
+/// What a plan looks like.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// 16 hexadecimal digits over node types, relations and indexes.
+    pub hash: String,
+    /// Its scans, as in `Index Scan on public.orders using orders_pkey`.
+    pub scans: Vec<String>,
+    /// Tables read whole, by schema and name, with the bytes of all their parts that are.
+    pub whole: BTreeMap<(String, String), i64>,
+}
+
+/// The tables that partitions belong to, and sizes.
+struct Tables<'a> {
+    roots: HashMap<(&'a str, &'a str), (&'a str, &'a str)>,
+    bytes: HashMap<(&'a str, &'a str), i64>,
+}
+
+impl<'a> Tables<'a> {
+    fn of(snapshot: &'a Snapshot, database: &str) -> Self {
+        let own: Vec<_> = snapshot.relations.iter().filter(|row| row.database == database).collect();
+        let known: HashMap<_, _> = own.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), *row)).collect();
+        let root = |row: &'a crate::model::snapshot::Relation| {
+            let root = row.root(|schema, name| known.get(&(schema, name)).copied());
+            (root.schema.as_str(), root.name.as_str())
+        };
+        Self {
+            roots: own.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), root(row))).collect(),
+            bytes: own.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row.bytes)).collect(),
+        }
+    }
+}
+
+/// The shape of a plan; none where there is no plan.
+#[must_use]
+pub fn shape(plan: &Plan, snapshot: &Snapshot) -> Option<Shape> {
+    let root = plan.plan.as_ref()?;
+    let tables = Tables::of(snapshot, &plan.database);
+    let mut found = Shape::default();
+    let mut scans = BTreeSet::new();
+    let text = Outline { tables: &tables, scans: &mut scans, whole: &mut found.whole }.of(root, false, 0);
+    found.hash = fingerprint(&text);
+    found.scans = scans.into_iter().collect();
+    Some(found)
+}
+
+/// What is gathered on the way through a plan.
+struct Outline<'a, 'o> {
+    tables: &'o Tables<'a>,
+    scans: &'o mut BTreeSet<String>,
+    whole: &'o mut BTreeMap<(String, String), i64>,
+}
+
+impl Outline<'_, '_> {
+    /// A node and those below it as one text. An index of a partition has a name of its own, which says nothing.
+    fn of(&mut self, node: &Value, is_in_partition: bool, depth: usize) -> String {
+        let text = |key: &str| node.get(key).and_then(Value::as_str);
+        let kind = text("Node Type").unwrap_or_default();
+        let relation = text("Schema").zip(text("Relation Name"));
+        let root = relation.map(|relation| self.tables.roots.get(&relation).copied().unwrap_or(relation));
+        let is_partition = if relation.is_some() { root != relation } else { is_in_partition };
+        let on = root.map(|(schema, name)| format!(" on {schema}.{name}")).unwrap_or_default();
+        let index = text("Index Name").filter(|_| !is_partition);
+        let using = index.map(|index| format!(" using {index}")).unwrap_or_default();
+        let own = format!("{kind}{on}{using}");
+        if let (Some(relation), Some((schema, name))) = (relation, root) {
+            self.scans.insert(own.clone());
+            if kind == "Seq Scan" {
+                let bytes = self.tables.bytes.get(&relation).copied().unwrap_or(0);
+                *self.whole.entry((schema.to_owned(), name.to_owned())).or_default() += bytes;
+            }
+        }
+        let join = text("Join Type").map(|join| format!(" {join}")).unwrap_or_default();
+        let below = node.get("Plans").and_then(Value::as_array).into_iter().flatten().filter(|_| depth < DEEPEST);
+        let mut parts: Vec<String> = below.map(|node| self.of(node, is_partition, depth + 1)).collect();
+        if matches!(kind, "Append" | "Merge Append") {
+            parts.sort();
+            parts.dedup();
+        }
+        if parts.is_empty() { format!("{own}{join}") } else { format!("{own}{join} ({})", parts.join(", ")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{Relation, Tool};
+    use chrono::DateTime;
+    use serde_json::json;
+
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        let relation = |name: &str, parent: Option<&str>| Relation {
+            schema: "s".into(),
+            name: name.into(),
+            bytes: 8192,
+            is_partition: parent.is_some(),
+            parent_schema: parent.map(|_| "s".to_owned()),
+            parent_name: parent.map(str::to_owned),
+            ..Relation::default()
+        };
+        snapshot.relations = vec![
+            relation("t", None),
+            relation("m", None),
+            relation("m1", Some("m")),
+            relation("m2", Some("m")),
+            relation("m3", Some("m")),
+        ];
+        snapshot
+    }
+
+    fn of(root: Value) -> Shape {
+        shape(&Plan { plan: Some(root), ..Plan::default() }, &snapshot()).expect("a shape")
+    }
+
+    fn scan(kind: &str, name: &str, index: Option<&str>) -> Value {
+        json!({"Node Type": kind, "Schema": "s", "Relation Name": name, "Index Name": index, "Plan Rows": name.len()})
+    }
+
+    #[test]
+    fn rows_do_not_count_and_indexes_do() {
+        let by = |index| of(scan("Index Scan", "t", Some(index)));
+        assert_eq!(by("t_pkey"), by("t_pkey"));
+        assert_ne!(by("t_pkey").hash, by("t_x_idx").hash);
+        assert_eq!(by("t_pkey").scans, ["Index Scan on s.t using t_pkey"]);
+        assert!(by("t_pkey").whole.is_empty());
+    }
+
+    #[test]
+    fn one_partition_more_is_the_same_shape() {
+        let append = |names: &[&str]| {
+            of(
+                json!({"Node Type": "Append", "Plans": names.iter().map(|name| scan("Seq Scan", name, None)).collect::<Vec<_>>()}),
+            )
+        };
+        let (two, three) = (append(&["m1", "m2"]), append(&["m1", "m2", "m3"]));
+        assert_eq!(two.hash, three.hash);
+        assert_eq!(three.whole, [(("s".to_owned(), "m".to_owned()), 3 * 8192)].into());
+    }
+}

@@ -1,0 +1,60 @@
+//! Sizes of tables, partitions added up, so that those of two snapshots can be compared.
+
+use crate::model::snapshot::{Relation, RelationName, Snapshot};
+use std::collections::{BTreeMap, HashMap};
+
+/// A table with all its partitions.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole<'a> {
+    pub(super) relation: &'a Relation,
+    /// Bytes of the tables and their TOAST.
+    pub(super) bytes: i64,
+    /// Estimated rows.
+    pub(super) rows: i64,
+}
+
+/// All tables of a snapshot by database, schema and name; partitions by themselves too.
+pub(super) struct Sizes<'a>(BTreeMap<(&'a str, &'a str, &'a str), Whole<'a>>);
+
+fn key(row: &Relation) -> (&str, &str, &str) {
+    (&row.database, &row.schema, &row.name)
+}
+
+impl<'a> Sizes<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot) -> Self {
+        let known: HashMap<_, &Relation> = snapshot.relations.iter().map(|row| (key(row), row)).collect();
+        let mut sums: BTreeMap<_, Whole<'_>> = BTreeMap::new();
+        for row in &snapshot.relations {
+            let root = row.root(|schema, name| known.get(&(row.database.as_str(), schema, name)).copied());
+            let own = (key(root) != key(row)).then_some(row);
+            for relation in std::iter::once(root).chain(own) {
+                let whole = sums.entry(key(relation)).or_insert(Whole { relation, bytes: 0, rows: 0 });
+                whole.bytes = whole.bytes.saturating_add(row.bytes.saturating_add(row.toast_bytes));
+                whole.rows = whole.rows.saturating_add(row.estimated_rows.unwrap_or(0));
+            }
+        }
+        Self(sums)
+    }
+
+    /// The tables that are no partitions.
+    pub(super) fn roots(&self) -> impl Iterator<Item = Whole<'a>> {
+        self.0.values().filter(|whole| !whole.relation.is_partition).copied()
+    }
+
+    /// The table of another snapshot here.
+    pub(super) fn same(&self, relation: &Relation) -> Option<Whole<'a>> {
+        self.0.get(&key(relation)).copied()
+    }
+
+    /// Bytes of what a statement may mean by a name: without a schema it may be any.
+    pub(super) fn meant(&self, database: &str, name: &RelationName) -> Option<i64> {
+        let is_meant = |row: &Relation| {
+            row.database == database
+                && row.name == name.name
+                && name.schema.as_ref().is_none_or(|own| *own == row.schema)
+        };
+        let mut found = self.0.values().filter(|whole| is_meant(whole.relation)).peekable();
+        found.peek()?;
+        Some(found.map(|whole| whole.bytes).sum())
+    }
+}
