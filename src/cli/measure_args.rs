@@ -36,8 +36,8 @@ pub(super) struct MeasureArgs {
     /// Executions that count, of all clients together
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) iterations: u32,
-    /// Executions of each client before, which do not count
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    /// Executions of each session before, which do not count; each of ten rounds has sessions of its own
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) warmup: u32,
     /// Sessions that run it at the same time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]

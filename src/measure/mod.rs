@@ -9,7 +9,7 @@ use crate::model::snapshot::{Server, TargetInfo};
 use crate::postgres::{ConnectError, Lap, Limits, MARKER, ReadError, Stopwatch, Target, pick};
 use crate::progress::Progress;
 use crate::timing::figures;
-use round::{Halt, Round, run_round};
+use round::{Done, Halt, Round, run_round};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -82,17 +82,36 @@ impl MeasureError {
     }
 }
 
+/// Rounds of a measurement: each has sessions of its own. A session stays faster or slower than another by where its
+/// process happens to run, so executions of one session say less than their number; the rounds are what is compared.
+const ROUNDS: u32 = 10;
+
 /// One side at work.
 struct Work<'a> {
     place: &'a Place<'a>,
     server: Server,
+    /// Sessions of the round.
     watches: Vec<Stopwatch>,
     laps: Vec<Lap>,
+    /// Median of each whole round, in milliseconds.
+    medians: Vec<f64>,
     busy: Duration,
 }
 
-/// Measures on each place. Two take turns, so that what the machines do meanwhile meets both alike: in rounds of one
-/// execution, or of five for each of several sessions, the order changing each time. `stop` ends it early.
+/// What all of a measurement shares.
+struct Site<'a> {
+    order: &'a Order,
+    sql: String,
+    run: &'a str,
+    stop: &'a watch::Receiver<bool>,
+    progress: &'a dyn Progress,
+}
+
+/// Why it went no further, and where.
+type Halted<'a> = (Halt, &'a Place<'a>);
+
+/// Measures on each place. Two take turns, so that what the machines do meanwhile meets both alike: one execution
+/// each, or five for each of several sessions, the order changing each time. `stop` ends it early.
 pub async fn measure(
     places: &[Place<'_>],
     order: &Order,
@@ -100,60 +119,101 @@ pub async fn measure(
     stop: &watch::Receiver<bool>,
     progress: &dyn Progress,
 ) -> Result<Vec<Side>, MeasureError> {
-    let clients = u32::from(order.clients);
-    let total = u64::from(order.iterations) + u64::from(order.warmup) * u64::from(clients);
-    progress.begin(places.len() * usize::try_from(total).unwrap_or(usize::MAX));
+    let rounds = ROUNDS.min(order.iterations);
+    let each = u64::from(order.iterations) + u64::from(order.warmup) * u64::from(order.clients) * u64::from(rounds);
+    progress.begin(places.len() * usize::try_from(each).unwrap_or(usize::MAX));
     let mut works = Vec::new();
     for place in places {
         works.push(open(place, order, run).await?);
     }
-    let sql = order.marked();
+    let site = Site { order, sql: order.marked(), run, stop, progress };
     let mut halted = None;
-    for work in &mut works {
-        let round = Round { sql: &sql, count: order.warmup * clients, stop };
-        match run_round(&mut work.watches, round, progress).await.halt {
-            None => {}
-            Some(Halt::Interrupted) => return Err(MeasureError::Interrupted),
-            Some(Halt::Failed(error)) => return Err(MeasureError::failed(work.place, error)),
+    for round in 0..rounds {
+        let until = |round: u32| u64::from(order.iterations) * u64::from(round) / u64::from(rounds);
+        let count = u32::try_from(until(round + 1) - until(round)).unwrap_or(u32::MAX);
+        halted = site.round(&mut works, count).await;
+        if halted.is_some() {
+            break;
         }
-    }
-    let batch = match (works.len(), clients) {
-        (1, _) => order.iterations,
-        (_, 1) => 1,
-        _ => 5 * clients,
-    };
-    let (mut left, mut is_reversed) = (order.iterations, false);
-    while left > 0 && halted.is_none() {
-        let count = batch.min(left);
-        let mut turns: Vec<&mut Work<'_>> = works.iter_mut().collect();
-        if is_reversed {
-            turns.reverse();
-        }
-        for work in turns {
-            let done = run_round(&mut work.watches, Round { sql: &sql, count, stop }, progress).await;
-            work.laps.extend(done.laps);
-            work.busy += done.busy;
-            halted = done.halt;
-            if halted.is_some() {
-                break;
-            }
-        }
-        (left, is_reversed) = (left - count, !is_reversed);
     }
     finish(works, order, halted).await
 }
 
-async fn finish(works: Vec<Work<'_>>, order: &Order, halted: Option<Halt>) -> Result<Vec<Side>, MeasureError> {
-    let first = works.first().map(|work| work.place);
+impl Site<'_> {
+    /// One round on all sides.
+    async fn round<'a>(&self, works: &mut [Work<'a>], count: u32) -> Option<Halted<'a>> {
+        for work in &mut *works {
+            let halt = self.ready(work).await;
+            if let Some(halt) = halt {
+                return Some((halt, work.place));
+            }
+        }
+        let before: Vec<usize> = works.iter().map(|work| work.laps.len()).collect();
+        let clients = u32::from(self.order.clients);
+        let batch = match (works.len(), clients) {
+            (1, _) => count,
+            (_, 1) => 1,
+            _ => 5 * clients,
+        };
+        let (mut left, mut is_reversed) = (count, false);
+        while left > 0 {
+            let count = batch.min(left);
+            let mut turns: Vec<&mut Work<'_>> = works.iter_mut().collect();
+            if is_reversed {
+                turns.reverse();
+            }
+            for work in turns {
+                let done = self.run(work, count).await;
+                work.laps.extend(done.laps);
+                work.busy += done.busy;
+                if let Some(halt) = done.halt {
+                    return Some((halt, work.place));
+                }
+            }
+            (left, is_reversed) = (left - count, !is_reversed);
+        }
+        for (work, before) in works.iter_mut().zip(before) {
+            let own: Vec<f64> = work.laps.iter().skip(before).map(millis).collect();
+            work.medians.push(figures(&own).median);
+        }
+        None
+    }
+
+    /// Sessions of this round, warmed up.
+    async fn ready(&self, work: &mut Work<'_>) -> Option<Halt> {
+        for watch in work.watches.drain(..) {
+            watch.close().await;
+        }
+        let Place { target, limits, .. } = work.place;
+        for _ in 0..self.order.clients {
+            match Stopwatch::connect(target, *limits, self.run).await {
+                Ok(watch) => work.watches.push(watch),
+                Err(error) => return Some(Halt::Failed(error.into())),
+            }
+        }
+        self.run(work, self.order.warmup * u32::from(self.order.clients)).await.halt
+    }
+
+    async fn run(&self, work: &mut Work<'_>, count: u32) -> Done {
+        run_round(&mut work.watches, Round { sql: &self.sql, count, stop: self.stop }, self.progress).await
+    }
+}
+
+/// The sides as far as they came, and why they came no further.
+async fn finish<'a>(
+    works: Vec<Work<'a>>,
+    order: &Order,
+    halted: Option<Halted<'a>>,
+) -> Result<Vec<Side>, MeasureError> {
     if works.iter().all(|work| work.laps.is_empty()) {
-        return Err(match (halted, first) {
-            (Some(Halt::Failed(error)), Some(place)) => MeasureError::failed(place, error),
+        return Err(match halted {
+            Some((Halt::Failed(error), place)) => MeasureError::failed(place, error),
             _ => MeasureError::Interrupted,
         });
     }
-    let stopped = halted.map(|halt| match halt {
+    let stopped = halted.map(|(halt, place)| match halt {
         Halt::Interrupted => "interrupted".to_owned(),
-        Halt::Failed(error) => error.message,
+        Halt::Failed(error) => format!("{}: {}", place.name, error.message),
     });
     let mut sides = Vec::new();
     for work in works {
@@ -177,11 +237,7 @@ async fn open<'a>(place: &'a Place<'a>, order: &Order, run: &str) -> Result<Work
         guard::Refusal::Failed(error) => failed(error),
         guard::Refusal::Refused { reason, next } => MeasureError::Refused { reason, next },
     })?;
-    let mut watches = vec![first];
-    for _ in 1..order.clients {
-        watches.push(Stopwatch::connect(place.target, place.limits, run).await?);
-    }
-    Ok(Work { place, server, watches, laps: Vec::new(), busy: Duration::ZERO })
+    Ok(Work { place, server, watches: vec![first], laps: Vec::new(), medians: Vec::new(), busy: Duration::ZERO })
 }
 
 /// What the server is, and its clock.
@@ -197,7 +253,7 @@ async fn server(watch: &Stopwatch) -> Result<Server, ReadError> {
 
 #[allow(clippy::cast_precision_loss, reason = "a count of executions")]
 fn side(work: &Work<'_>, order: &Order, stopped: Option<String>, seen: Option<explain::Seen>) -> Side {
-    let times_ms: Vec<f64> = work.laps.iter().map(|lap| 1000.0 * lap.time.as_secs_f64()).collect();
+    let times_ms: Vec<f64> = work.laps.iter().map(millis).collect();
     let rows = work.laps.iter().map(|lap| lap.rows);
     let target = work.place.target;
     let seconds = work.busy.as_secs_f64();
@@ -219,10 +275,15 @@ fn side(work: &Work<'_>, order: &Order, stopped: Option<String>, seen: Option<ex
         figures: figures(&times_ms),
         per_second: if seconds > 0.0 { times_ms.len() as f64 / seconds } else { 0.0 },
         times_ms,
+        rounds_ms: work.medians.clone(),
         rows: Range { min: rows.clone().min().unwrap_or(0), max: rows.max().unwrap_or(0) },
         blocks: seen.as_ref().map(|seen| seen.blocks),
         plan: seen.map(|seen| seen.plan).unwrap_or_default(),
     }
+}
+
+fn millis(lap: &Lap) -> f64 {
+    1000.0 * lap.time.as_secs_f64()
 }
 
 impl Order {

@@ -46,7 +46,10 @@ pub struct Side {
     pub stopped: Option<String>,
     /// Time of each execution in milliseconds, in the order they ended.
     pub times_ms: Vec<f64>,
-    /// Figures of these.
+    /// Median of each whole round in milliseconds. The executions are done in ten rounds, each by sessions of its own;
+    /// these are what is compared.
+    pub rounds_ms: Vec<f64>,
+    /// Figures of all times.
     pub figures: Figures,
     /// Executions a second, all sessions together; of time in which something ran.
     pub per_second: f64,
@@ -112,9 +115,11 @@ pub enum Outcome {
     Faster,
     /// The second side takes more time.
     Slower,
+    /// They differ, but the sides were measured apart and did the same work: the machine may be why.
+    Doubtful,
     /// No difference that chance would not make, too.
     NoDifference,
-    /// So few executions that no difference could be told.
+    /// So few rounds that no difference could be told.
     TooFew,
 }
 
@@ -125,6 +130,7 @@ impl Outcome {
         match self {
             Self::Faster => "faster",
             Self::Slower => "slower",
+            Self::Doubtful => "doubtful",
             Self::NoDifference => "no_difference",
             Self::TooFew => "too_few",
         }
@@ -137,14 +143,14 @@ impl Outcome {
 pub struct Comparison {
     /// What the times say, at a level of 0.05.
     pub outcome: Outcome,
-    /// How much longer the second side takes: the median of all differences between a time of the second and one of
+    /// How much longer the second side takes: the median of all differences between a round of the second and one of
     /// the first (Hodges and Lehmann), in milliseconds; below 0 it is faster.
     pub difference_ms: f64,
-    /// 95 % confidence interval of that difference; none where there are too few times for one.
+    /// 95 % confidence interval of that difference; none where there are too few rounds for one.
     pub interval_ms: Option<[f64; 2]>,
     /// Median of the second ÷ median of the first; none where that is 0.
     pub ratio: Option<f64>,
-    /// Mann and Whitney's U of the second side: pairs in which it took longer, ties half.
+    /// Mann and Whitney's U of the second side: pairs of rounds in which it took longer, ties half.
     pub u: f64,
     /// Probability of a U so far from the middle, on either side, if both were the same.
     pub p: f64,

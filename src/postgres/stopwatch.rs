@@ -105,8 +105,8 @@ impl Stopwatch {
         let _ = tokio::time::timeout(self.target.connect_timeout, asked).await;
     }
 
-    /// Ends the session and waits until its socket is closed.
+    /// Ends the session and waits until its socket is closed; not for ever, as the server may be gone.
     pub async fn close(self) {
-        self.dialed.close().await;
+        let _ = tokio::time::timeout(self.target.connect_timeout, self.dialed.close()).await;
     }
 }

@@ -40,7 +40,7 @@ pub fn write_measurement(measurement: &Measurement, style: Style, out: &mut dyn 
         let color = match comparison.outcome {
             Outcome::Slower => "1;31",
             Outcome::Faster => "1;32",
-            Outcome::NoDifference | Outcome::TooFew => "1",
+            Outcome::Doubtful | Outcome::NoDifference | Outcome::TooFew => "1",
         };
         writeln!(out, "\n{}", paint(&told(comparison), color, style))?;
         lines(&because(comparison), style, out)?;
@@ -189,6 +189,9 @@ fn told(comparison: &Comparison) -> String {
     match comparison.outcome {
         Outcome::Slower => format!("slower by {by}{ratio}"),
         Outcome::Faster => format!("faster by {by}{ratio}"),
+        Outcome::Doubtful => {
+            format!("{by} apart{ratio}, but by the same plan and blocks at another time: it may be the machine")
+        }
         Outcome::NoDifference => "no difference that chance would not make, too".to_owned(),
         Outcome::TooFew => "too few executions to tell a difference".to_owned(),
     }

@@ -15,13 +15,13 @@ pub enum Turns {
     Apart,
 }
 
-/// Compares; none where one side has no times.
+/// Compares the rounds of two sides; none where one has none.
 #[must_use]
 pub fn comparison(first: &Side, second: &Side, turns: Turns) -> Option<Comparison> {
-    let ranks = compare(&first.times_ms, &second.times_ms, LEVEL)?;
+    let ranks = compare(&first.rounds_ms, &second.rounds_ms, LEVEL)?;
     let base = first.figures.median;
     Some(Comparison {
-        outcome: outcome(&ranks),
+        outcome: outcome(&ranks, turns == Turns::Apart && is_same_work(first, second)),
         difference_ms: ranks.difference,
         interval_ms: ranks.interval,
         ratio: (base > 0.0).then(|| second.figures.median / base),
@@ -31,10 +31,26 @@ pub fn comparison(first: &Side, second: &Side, turns: Turns) -> Option<Compariso
     })
 }
 
-fn outcome(ranks: &Ranks) -> Outcome {
+/// Blocks of the same work differ by this share at most.
+const SAME_BLOCKS: f64 = 0.1;
+
+/// Nothing but the times tells the sides apart. Where blocks were not looked at, nothing does.
+fn is_same_work(first: &Side, second: &Side) -> bool {
+    if first.statement != second.statement || first.rows != second.rows {
+        return false;
+    }
+    let (Some(one), Some(other)) = (first.blocks, second.blocks) else { return true };
+    #[allow(clippy::cast_precision_loss, reason = "counts of blocks")]
+    let [one_all, other_all] = [one, other].map(|seen| (seen.shared_hit + seen.shared_read) as f64);
+    let is_close = (one_all - other_all).abs() <= SAME_BLOCKS * one_all.max(other_all);
+    first.plan == second.plan && is_close && (one.temp_read, one.temp_written) == (other.temp_read, other.temp_written)
+}
+
+fn outcome(ranks: &Ranks, may_be_machine: bool) -> Outcome {
     match ranks {
         Ranks { is_hopeless: true, .. } => Outcome::TooFew,
         Ranks { p, .. } if *p >= LEVEL => Outcome::NoDifference,
+        _ if may_be_machine => Outcome::Doubtful,
         Ranks { difference, .. } if *difference < 0.0 => Outcome::Faster,
         _ => Outcome::Slower,
     }
@@ -65,6 +81,7 @@ fn notes(first: &Side, second: &Side, turns: Turns) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::measurement::Blocks;
     use crate::timing::figures;
 
     fn side(times: &[f64]) -> Side {
@@ -79,6 +96,7 @@ mod tests {
             iterations: 9,
             stopped: None,
             times_ms: times.to_vec(),
+            rounds_ms: times.to_vec(),
             figures: figures(times),
             per_second: 1.0,
             rows: Default::default(),
@@ -101,6 +119,20 @@ mod tests {
             assert_eq!(comparison(&base, &side(&times), Turns::Taken).expect("times").outcome, wanted, "{times:?}");
         }
         assert_eq!(comparison(&base, &side(&[]), Turns::Taken), None);
+    }
+
+    #[test]
+    fn apart_the_same_work_may_be_slower_by_the_machine() {
+        let base = side(&[1.0, 1.1, 1.2, 1.3, 1.4, 1.5]);
+        let slower = side(&[2.0, 2.1, 2.2, 2.3, 2.4, 2.5]);
+        let outcome = |second: &Side| comparison(&base, second, Turns::Apart).expect("times").outcome;
+        assert_eq!(outcome(&slower), Outcome::Doubtful);
+        assert_eq!(outcome(&Side { blocks: None, ..slower.clone() }), Outcome::Doubtful);
+        let blocks = Some(Blocks { shared_hit: 9, ..Blocks::default() });
+        assert_eq!(outcome(&Side { blocks, ..slower.clone() }), Outcome::Slower);
+        assert_eq!(outcome(&Side { plan: vec!["Append".to_owned()], ..slower.clone() }), Outcome::Slower);
+        assert_eq!(outcome(&Side { statement: "select 2".to_owned(), ..slower }), Outcome::Slower);
+        assert_eq!(outcome(&base), Outcome::NoDifference);
     }
 
     #[test]

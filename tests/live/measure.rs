@@ -7,6 +7,7 @@ use pgassay::demo::{Binaries, Cluster, SUPERUSER};
 use pgassay::postgres::Scratch;
 use rustix::process::Signal;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 
 /// A corner shop with what does harm, or only seems to.
@@ -75,16 +76,18 @@ async fn figures_rows_blocks_and_plan() {
         let said = counter.json(sql, &["--iterations", "21", "--clients", "3", "--warmup", "2"]);
         let side = &said["sides"][0];
         assert_eq!(side["times_ms"].as_array().map(Vec::len), Some(21));
+        assert_eq!(side["rounds_ms"].as_array().map(Vec::len), Some(10));
         assert_eq!((&side["rows"]["min"], &side["rows"]["max"]), (&Value::from(4), &Value::from(4)));
         assert!(side["blocks"]["shared_hit"].as_u64() > Some(0), "{side}");
         let plan = side["plan"].to_string();
         assert!(plan.contains("orders_user_id_idx") && plan.contains("on orders"), "{plan}");
         assert_eq!(said["comparison"], Value::Null);
 
-        // Each execution in a read-only transaction, with our mark: 21, 6 before, and one looked at.
+        // Each execution in a read-only transaction, with our mark: 21, two before by each of three sessions in ten
+        // rounds, and one looked at.
         let all = ours(&entries(&counter.cluster));
         let runs = all.iter().filter(|entry| entry.text.contains("select /* pgassay */ id, note from")).count();
-        assert_eq!(runs, 21 + 6 + 1, "{all:#?}");
+        assert_eq!(runs, 21 + 60 + 1, "{all:#?}");
         let begun = all.iter().filter(|entry| entry.text.starts_with("statement: begin read only;")).count();
         let ended = all.iter().filter(|entry| entry.text.ends_with("commit")).count();
         // Besides: what the server is, the plan, and which functions may do more than read.
@@ -122,12 +125,13 @@ async fn before_and_after_and_here_and_there() {
     assert!(blocks(1) > 20 * blocks(0), "{said}");
     assert_eq!(said["comparison"]["outcome"], "slower");
     assert_eq!(said["comparison"]["notes"].to_string(), "[\"the plans differ\"]");
-    // In turn: never more than two of the same server in a row.
+    // In turn, and by sessions of each round's own: of each one warm-up, then one execution or two.
     let all = ours(&entries(&counter.cluster));
     let runs = all.iter().filter(|entry| entry.text.starts_with("statement: select /* pgassay */ t from"));
     let order: Vec<u32> = runs.map(|entry| entry.process).collect();
-    assert_eq!(order.len(), 2 * 13);
-    assert!(order[2..].windows(3).all(|three| three.iter().any(|one| *one != three[0])), "{order:?}");
+    assert_eq!(order.len(), 2 * (12 + 10));
+    assert_eq!(order.iter().collect::<BTreeSet<_>>().len(), 20);
+    assert!(order.windows(4).all(|four| four.iter().any(|one| *one != four[0])), "{order:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -17,6 +17,7 @@ fn side(name: &str, times: &[f64], plan: &[&str]) -> Side {
         iterations: 10,
         stopped: None,
         times_ms: times.to_vec(),
+        rounds_ms: times.to_vec(),
         figures: figures(times),
         per_second: 812.5,
         rows: Range { min: 4, max: 4 },
