@@ -18,6 +18,9 @@ pub struct Shape {
     pub scans: Vec<String>,
     /// Tables read whole, by schema and name, with the bytes of all their parts that are.
     pub whole: BTreeMap<(String, String), i64>,
+    /// Tables whose rows are filtered and not found by an index, though sequential scans are the last resort; none
+    /// where the planner was not asked that.
+    pub unserved: Option<BTreeSet<(String, String)>>,
 }
 
 /// The tables that partitions belong to, and sizes.
@@ -49,9 +52,34 @@ pub fn shape(plan: &Plan, snapshot: &Snapshot) -> Option<Shape> {
     let mut found = Shape::default();
     let mut scans = BTreeSet::new();
     let text = Outline { tables: &tables, scans: &mut scans, whole: &mut found.whole }.of(root, false, 0);
+    found.unserved = unserved(plan, &tables);
     found.hash = fingerprint(&text);
     found.scans = scans.into_iter().collect();
     Some(found)
+}
+
+/// Conditions by which an access method finds rows.
+const FINDS: [&str; 3] = ["Index Cond", "Recheck Cond", "TID Cond"];
+
+fn unserved(plan: &Plan, tables: &Tables<'_>) -> Option<BTreeSet<(String, String)>> {
+    let own = filtered(plan.plan.as_ref()?, tables, 0);
+    match &plan.without_seq_scan {
+        Some(root) => Some(filtered(root, tables, 0)),
+        // What needs no other plan has no table that is read whole.
+        None if own.is_empty() => Some(own),
+        None => None,
+    }
+}
+
+/// Tables whose rows are filtered and not found.
+fn filtered(node: &Value, tables: &Tables<'_>, depth: usize) -> BTreeSet<(String, String)> {
+    let text = |key: &str| node.get(key).and_then(Value::as_str);
+    let is_found = FINDS.iter().any(|key| node.get(key).is_some());
+    let relation = text("Schema").zip(text("Relation Name")).filter(|_| !is_found && text("Filter").is_some());
+    let root = relation.map(|relation| tables.roots.get(&relation).copied().unwrap_or(relation));
+    let own = root.map(|(schema, name)| (schema.to_owned(), name.to_owned()));
+    let below = node.get("Plans").and_then(Value::as_array).into_iter().flatten().filter(|_| depth < DEEPEST);
+    own.into_iter().chain(below.flat_map(|node| filtered(node, tables, depth + 1))).collect()
 }
 
 /// What is gathered on the way through a plan.
@@ -134,6 +162,28 @@ mod tests {
         assert_ne!(by("t_pkey").hash, by("t_x_idx").hash);
         assert_eq!(by("t_pkey").scans, ["Index Scan on s.t using t_pkey"]);
         assert!(by("t_pkey").whole.is_empty());
+    }
+
+    #[test]
+    fn an_index_can_serve_or_not() {
+        let filtered = |kind: &str, cond: Option<&str>| {
+            let mut node = scan(kind, "t", None);
+            node["Filter"] = json!("(a = $1)");
+            if let Some(cond) = cond {
+                node[cond] = json!("(b = $2)");
+            }
+            node
+        };
+        let unserved = |plan: Value, without: Option<Value>| {
+            let plan = Plan { plan: Some(plan), without_seq_scan: without, ..Plan::default() };
+            shape(&plan, &snapshot()).expect("a shape").unserved.map(|tables| tables.len())
+        };
+        let seq = || filtered("Seq Scan", None);
+        assert_eq!(unserved(seq(), Some(seq())), Some(1), "nothing serves");
+        assert_eq!(unserved(seq(), Some(filtered("Index Scan", None))), Some(1), "an index read whole serves nobody");
+        assert_eq!(unserved(seq(), Some(filtered("Index Scan", Some("Index Cond")))), Some(0), "an index could");
+        assert_eq!(unserved(filtered("Index Scan", Some("Index Cond")), None), Some(0), "an index does");
+        assert_eq!(unserved(seq(), None), None, "nobody asked");
     }
 
     #[test]

@@ -72,6 +72,8 @@ struct StatementChange {
     newly_scanned_table: Option<String>,
     /// Size of that table. {bytes | pg_relation_size()}
     newly_scanned_bytes: i64,
+    /// Tables of HEAD's plan whose rows no index can find, and one could in BASE: the planner was asked to take sequential scans as the last resort. {objects | EXPLAIN with enable_seqscan off}
+    newly_unserved_tables: Vec<String>,
     /// Bytes of a row returned, in BASE, by the planner's estimate; none without a plan. {bytes | EXPLAIN Plan Width}
     base_row_bytes: Option<f64>,
     /// Bytes of a row returned, in HEAD, by the planner's estimate; none without a plan. {bytes | EXPLAIN Plan Width}
@@ -163,6 +165,12 @@ fn newly_scanned(before: &Shape, now: &Shape) -> Option<(String, i64)> {
     let new = now.whole.iter().filter(|(table, _)| !before.whole.contains_key(*table));
     let ((schema, name), bytes) = new.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0)))?;
     Some((Object::in_schema(ObjectKind::Table, "", schema, name).path(), *bytes))
+}
+
+/// Tables that an index served in the first plan and none can in the second; nothing where nobody asked.
+fn newly_unserved(before: &Shape, now: &Shape) -> Vec<String> {
+    let (Some(before), Some(now)) = (&before.unserved, &now.unserved) else { return Vec::new() };
+    now.difference(before).map(|(schema, name)| Object::in_schema(ObjectKind::Table, "", schema, name).path()).collect()
 }
 
 impl<'a> Workload<'a> {
@@ -267,6 +275,7 @@ impl<'a> Workload<'a> {
             head_scans: shapes.as_ref().map(|(before, now)| lacking(&now.scans, &before.scans)).unwrap_or_default(),
             newly_scanned_bytes: new_scan.as_ref().map_or(0, |(_, bytes)| *bytes),
             newly_scanned_table: new_scan.map(|(table, _)| table),
+            newly_unserved_tables: shapes.as_ref().map(|(before, now)| newly_unserved(before, now)).unwrap_or_default(),
             base_row_bytes: width(before),
             head_row_bytes: width(now),
             calls_may_be_missing: evicted(own) || evicted(other),
