@@ -8,6 +8,9 @@ use crate::model::snapshot::{Facet, Snapshot, StatementKind, Tool};
 use crate::model::verdict::Window;
 use chrono::DateTime;
 
+/// Of so many statements of the smaller side one at least must be in both, or they are different applications.
+const COMMON: usize = 10;
+
 /// One side: a snapshot, and where its window begins when that is not its counters' own beginning.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -132,8 +135,12 @@ impl Comparison {
                 ));
             }
         }
-        if self.meeting().pairs.is_empty() {
-            return Err("BASE and HEAD have no statement in common: are they of the same application?".to_owned());
+        let met = self.meeting();
+        let (pairs, base, head) = (met.pairs.len(), met.pairs.len() + met.gone.len(), met.pairs.len() + met.new.len());
+        if pairs == 0 || pairs * COMMON < base.min(head) {
+            return Err(format!(
+                "BASE and HEAD have {pairs} statements in common, of {base} and {head}: are they of the same application?"
+            ));
         }
         Ok(())
     }
