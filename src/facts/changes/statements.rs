@@ -1,7 +1,7 @@
 //! What a call of each statement took in BASE and takes in HEAD, and how its plan has changed.
 
 use super::sizes::Sizes;
-use crate::compare::{Comparison, Meeting, Pair, Shape, shape};
+use crate::compare::{Comparison, Meeting, Pair, Shape, Shapes};
 use crate::facts::build;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Plan, Snapshot, Statement, StatementKind};
@@ -116,6 +116,8 @@ pub(super) struct Workload<'a> {
     meeting: &'a Meeting<'a>,
     base_plans: HashMap<(&'a str, &'a str), &'a Plan>,
     head_plans: HashMap<(&'a str, &'a str), &'a Plan>,
+    base_shapes: Shapes<'a>,
+    head_shapes: Shapes<'a>,
     base_sizes: Sizes<'a>,
     head_sizes: Sizes<'a>,
     /// All of HEAD: calls and blocks.
@@ -185,6 +187,8 @@ impl<'a> Workload<'a> {
             meeting,
             base_plans: plans(&comparison.base),
             head_plans: plans(&comparison.head),
+            base_shapes: Shapes::of(&comparison.base),
+            head_shapes: Shapes::of(&comparison.head),
             base_sizes: Sizes::of(&comparison.base),
             head_sizes: Sizes::of(&comparison.head),
             head_total,
@@ -237,9 +241,10 @@ impl<'a> Workload<'a> {
     fn change(&self, pair: &Pair<'a>) -> StatementChange {
         let (base, head) = (pair.base, pair.head);
         let (before, now) = self.plans_of(pair);
-        let shapes = before.zip(now).filter(|_| self.comparison.is_of_one_major()).and_then(|(before, now)| {
-            Some((shape(before, &self.comparison.base)?, shape(now, &self.comparison.head)?))
-        });
+        let shapes = before
+            .zip(now)
+            .filter(|_| self.comparison.is_of_one_major())
+            .and_then(|(before, now)| Some((self.base_shapes.shape(before)?, self.head_shapes.shape(now)?)));
         let new_scan = shapes.as_ref().and_then(|(before, now)| newly_scanned(before, now));
         let temp = |row: &Statement, snapshot: &Snapshot| {
             per_call(row.counters.temp_blocks_written.saturating_mul(snapshot.server.block_bytes), row)
