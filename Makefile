@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench bench-advisor soak clean setup-build pages
+.PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ bench: setup ## run the benchmarks
 # Wants PGASSAY_ADVISOR_DSN and PGASSAY_ADVISOR_QUERIES, as benches/advisor/main.rs says.
 bench-advisor: setup-build
 	cargo bench --locked --bench advisor
+
+noise: setup ## run one workload twice, 50 times, on a loaded machine: `diff` must not report
+	PGASSAY_NOISE_RUNS=50 cargo bench --locked --profile dev --bench noise
 
 soak: setup-build ## run the property tests on 100,000 other cases each
 	PROPTEST_CASES=100000 PROPTEST_RNG_SEED=$$(date +%s) cargo test --locked --release --lib

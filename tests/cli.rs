@@ -5,6 +5,8 @@
 mod advise;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/init.rs"]
 mod init;
 #[path = "cli/measure.rs"]

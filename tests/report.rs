@@ -6,6 +6,8 @@
 mod advice;
 #[path = "report/baseline.rs"]
 mod baseline;
+#[path = "report/diff.rs"]
+mod diff;
 #[path = "report/formats.rs"]
 mod formats;
 #[path = "report/measurement.rs"]

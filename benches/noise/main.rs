@@ -2,8 +2,8 @@
 //! never report; how often `--gate time` does is printed, beside how far each figure of a call wandered. Fails when
 //! `--gate work` reports at all, or when a planted regression is missed.
 //!
-//! - `PGASSAY_NOISE_RUNS=50` pairs of runs on each server
-//! - `PGASSAY_NOISE_VISITS=300` visits a run, by each of three sessions at a time
+//! - `PGASSAY_NOISE_RUNS=50` pairs of runs on each server, instead of 5; `make noise` says so
+//! - `PGASSAY_NOISE_VISITS=300` visits a run, instead of 120, by each of three sessions at a time
 //! - `PGASSAY_PG_BIN` names the folder of one server's binaries; without it the oldest and the newest found
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, clippy::panic, reason = "a table for people")]
 #![allow(missing_docs, reason = "a program, and no library")]
@@ -98,11 +98,11 @@ impl Bench {
         let cluster = Cluster::start(binaries, folder, &setup).expect("a server");
         seed(&cluster).await;
         let library = Library::load(builtin_sources(), &field_index()).expect("the built-in rules");
-        Self { cluster, library, visits: number("PGASSAY_NOISE_VISITS", 300), spread: BTreeMap::new() }
+        Self { cluster, library, visits: number("PGASSAY_NOISE_VISITS", 120), spread: BTreeMap::new() }
     }
 
     async fn run(mut self) -> Fallible<usize> {
-        let runs = number("PGASSAY_NOISE_RUNS", 50);
+        let runs = number("PGASSAY_NOISE_RUNS", 5);
         let is_over = Arc::new(AtomicBool::new(false));
         let load: Vec<_> = (0..4).map(|_| busy(Arc::clone(&is_over))).collect();
         let (mut work, mut time, mut wrong) = (0, 0, 0);

@@ -12,6 +12,7 @@ pub use verdict::{Gate, Settings, field_index, judge, judge_changes};
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::compare::{Comparison, Side};
     use crate::model::snapshot::{Snapshot, Tool};
     use crate::mutants::{bent, mutants};
     use crate::report::{Format, Style, render};
@@ -44,6 +45,21 @@ mod tests {
         STORIES.iter().map(|(_, text)| snapshot(text)).collect()
     }
 
+    /// BASE and HEAD of the stories about changes.
+    fn told_as_pairs() -> Vec<serde_json::Value> {
+        let of_changes = STORIES.iter().filter(|(_, text)| text.lines().any(|line| line == "base:"));
+        let pair = |(_, text): &(String, String)| {
+            let fixture: Fixture = serde_yaml::from_str(text).expect("a fixture");
+            let sides = [&fixture.base, &fixture.snapshot].map(|pieces| story::snapshot(pieces).expect("a snapshot"));
+            serde_json::to_value(sides).expect("JSON")
+        };
+        of_changes.map(pair).collect()
+    }
+
+    fn pair(value: &serde_json::Value) -> serde_json::Result<[Snapshot; 2]> {
+        serde::Deserialize::deserialize(value)
+    }
+
     /// Rule files, and fixtures of the same rules beside them.
     fn rules_and_stories() -> Vec<(String, String)> {
         let file = |rule: &str| BUILT_IN.find(rule).expect("a rule").1.text.clone();
@@ -65,6 +81,20 @@ mod tests {
             let verdict = judge(&snapshot, &BUILT_IN, &Settings::default(), Tool::default());
             for format in [Format::Table, Format::Json, Format::Markdown, Format::Sarif, Format::Junit, Format::Csv] {
                 render(&verdict, format, Style { width: 80, color: false }, &mut Vec::new()).expect("rendered");
+            }
+        }
+
+        #[test]
+        fn no_two_snapshots_make_the_comparison_panic(value in bent(told_as_pairs(), |value| pair(value).is_ok()), is_of_one_server in any::<bool>()) {
+            let [mut base, head] = pair(&value).expect("two snapshots");
+            base.captured_at -= chrono::TimeDelta::hours(1);
+            base.server.system_identifier = (!is_of_one_server).then(|| "another".to_owned());
+            let (one, other) = (Side { snapshot: &base, since: None }, Side { snapshot: &head, since: None });
+            if let Ok(comparison) = Comparison::of(one, other) {
+                for gate in Gate::ALL {
+                    let verdict = judge_changes(&comparison, &BUILT_IN, &Settings::default(), gate, Tool::default());
+                    render(&verdict, Format::Table, Style { width: 80, color: false }, &mut Vec::new()).expect("rendered");
+                }
             }
         }
 

@@ -35,6 +35,11 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
     let after = Side { snapshot: &head, since: head_since.as_ref() };
     let comparison = Comparison::of(before, after).map_err(|reason| anyhow!(reason))?;
     let verdict = judge_changes(&comparison, &library, &judging, gate, connection::tool());
+    if gate == Gate::Plan && verdict.diff.as_ref().is_some_and(|diff| diff.planned == 0) {
+        bail!(
+            "no statement has a plan in BASE and in HEAD, of one major: --gate plan has nothing to compare; take the snapshots with --plans, as a role that may read the tables"
+        );
+    }
     output::write(shared, &verdict, format, &files)?;
     Ok(verdict.exit_code())
 }

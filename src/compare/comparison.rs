@@ -7,6 +7,10 @@ use super::since::{Delta, difference, since};
 use crate::model::snapshot::{Facet, Snapshot, StatementKind, Tool};
 use crate::model::verdict::Window;
 use chrono::DateTime;
+use std::collections::BTreeSet;
+
+/// Of so many statements of the smaller side one at least must be in both, or they are different applications.
+const COMMON: usize = 10;
 
 /// One side: a snapshot, and where its window begins when that is not its counters' own beginning.
 #[derive(Debug, Clone, Copy)]
@@ -98,9 +102,10 @@ impl Comparison {
             }
             return Ok(());
         }
-        let apart: Vec<&str> =
-            self.head.audited.iter().filter(|name| !self.base.audited.contains(name)).map(String::as_str).collect();
-        if apart.len() == self.head.audited.len() {
+        let of_both = |name: &String| self.base.audited.contains(name) && self.head.audited.contains(name);
+        let all = self.base.audited.iter().chain(&self.head.audited);
+        let (both, apart): (BTreeSet<String>, BTreeSet<String>) = all.cloned().partition(of_both);
+        if both.is_empty() {
             return Err(format!(
                 "BASE is of database {}, HEAD of {}: compare like with like",
                 self.base.audited.join(", "),
@@ -108,9 +113,10 @@ impl Comparison {
             ));
         }
         if !apart.is_empty() {
-            self.notes.push(format!("not compared, as BASE lacks it: database {}", apart.join(", ")));
-            let apart: Vec<String> = apart.into_iter().map(str::to_owned).collect();
-            self.head.statements.retain(|row| !apart.contains(&row.database));
+            let names: Vec<&str> = apart.iter().map(String::as_str).collect();
+            self.notes.push(format!("not compared, as one side lacks it: database {}", names.join(", ")));
+            self.base.statements.retain(|row| both.contains(&row.database));
+            self.head.statements.retain(|row| both.contains(&row.database));
         }
         Ok(())
     }
@@ -132,8 +138,12 @@ impl Comparison {
                 ));
             }
         }
-        if self.meeting().pairs.is_empty() {
-            return Err("BASE and HEAD have no statement in common: are they of the same application?".to_owned());
+        let met = self.meeting();
+        let (pairs, base, head) = (met.pairs.len(), met.pairs.len() + met.gone.len(), met.pairs.len() + met.new.len());
+        if pairs == 0 || pairs * COMMON < base.min(head) {
+            return Err(format!(
+                "BASE and HEAD have {pairs} statements in common, of {base} and {head}: are they of the same application?"
+            ));
         }
         Ok(())
     }

@@ -137,3 +137,80 @@ fn succeed(met: &mut Meeting<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{StatementCounters, Tool};
+    use chrono::DateTime;
+
+    fn statement(fingerprint: &str, relation: &str, calls: i64) -> Statement {
+        Statement {
+            fingerprint: fingerprint.to_owned(),
+            relations: vec![RelationName { schema: None, name: relation.to_owned() }],
+            counters: StatementCounters { calls, ..StatementCounters::default() },
+            ..Statement::default()
+        }
+    }
+
+    fn commit(calls: i64) -> Statement {
+        Statement { kind: StatementKind::Utility, text: "COMMIT".to_owned(), ..statement("commit", "", calls) }
+    }
+
+    fn snapshot(statements: Vec<Statement>) -> Snapshot {
+        Snapshot { statements, ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH) }
+    }
+
+    /// `old>new` of each pair, `+new`, `-gone`.
+    fn told(base: Vec<Statement>, head: Vec<Statement>) -> Vec<String> {
+        let (base, head) = (snapshot(base), snapshot(head));
+        let met = meet(&base, &head);
+        let pairs = met.pairs.iter().map(|pair| format!("{}>{}", pair.base.fingerprint, pair.head.fingerprint));
+        let new = met.new.iter().map(|row| format!("+{}", row.fingerprint));
+        let mut all: Vec<String> =
+            pairs.chain(new).chain(met.gone.iter().map(|row| format!("-{}", row.fingerprint))).collect();
+        all.sort();
+        all
+    }
+
+    #[test]
+    fn a_new_text_takes_over_from_one_that_is_gone() {
+        let kept = || statement("kept", "t", 100);
+        let cases = [
+            ("as often", statement("new", "t", 110), vec!["kept>kept", "old>new"]),
+            ("ten times as often", statement("new", "t", 1000), vec!["+new", "-old", "kept>kept"]),
+            ("of another table", statement("new", "u", 100), vec!["+new", "-old", "kept>kept"]),
+            (
+                "of another sort",
+                Statement { kind: StatementKind::Delete, ..statement("new", "t", 100) },
+                vec!["+new", "-old", "kept>kept"],
+            ),
+        ];
+        for (what, new, expected) in cases {
+            assert_eq!(told(vec![kept(), statement("old", "t", 100)], vec![kept(), new]), expected, "{what}");
+        }
+        let both = told(
+            vec![statement("a", "t", 100), statement("b", "t", 150)],
+            vec![statement("c", "t", 148), statement("d", "t", 101)],
+        );
+        assert_eq!(both, ["a>d", "b>c"], "the nearest first");
+    }
+
+    #[test]
+    fn the_pace_is_that_of_transactions_else_of_the_median_statement() {
+        let of = |base: Vec<Statement>, head: Vec<Statement>| {
+            meet(&snapshot(base), &snapshot(head)).pace.map(|pace| pace.factor)
+        };
+        let rows = |calls: [i64; 3]| {
+            ["a", "b", "c"].iter().zip(calls).map(|(name, calls)| statement(name, "t", calls)).collect::<Vec<_>>()
+        };
+        let with = |mut rows: Vec<Statement>, commits| {
+            rows.push(commit(commits));
+            rows
+        };
+        assert_eq!(of(rows([10, 10, 10]), rows([20, 30, 900])), Some(3.0));
+        assert_eq!(of(with(rows([10, 10, 10]), 100), with(rows([20, 30, 900]), 50)), Some(0.5));
+        assert_eq!(of(with(rows([10, 10, 10]), 29), with(rows([20, 30, 900]), 50)), Some(3.0), "too few transactions");
+        assert_eq!(of(rows([10, 10, 10])[..2].to_vec(), rows([20, 30, 900])), None, "too few statements");
+    }
+}

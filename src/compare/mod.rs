@@ -15,6 +15,6 @@ pub use baseline::Baseline;
 pub use comparison::{Comparison, Side};
 pub use effect::{Effect, Measured, StatementEffect, measure};
 pub use meeting::{Meeting, Pace, Pair};
-pub use shape::{Shape, shape};
+pub use shape::{Shape, Shapes};
 pub use since::{Delta, since};
 pub use window::{Moved, PerCall, moved};

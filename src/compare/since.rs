@@ -261,3 +261,46 @@ fn wal(now: &mut Wal, before: &Wal) {
         &[],
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{Node, Tool};
+    use chrono::TimeDelta;
+
+    fn snapshot(minute: i64, scans: i64, commits: i64) -> Snapshot {
+        let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH + TimeDelta::minutes(minute));
+        snapshot.server.system_identifier = Some("7".to_owned());
+        snapshot.audited = vec!["shop".to_owned()];
+        snapshot.statements_info =
+            vec![StatementsInfo { stats_reset: Some(DateTime::UNIX_EPOCH), ..StatementsInfo::default() }];
+        snapshot.indexes = vec![Index { name: "i".to_owned(), scans, ..Index::default() }];
+        snapshot.databases = vec![Database { name: "shop".to_owned(), commits, ..Database::default() }];
+        snapshot.wal = Some(Wal { bytes: Some(commits * 100), ..Wal::default() });
+        snapshot
+    }
+
+    #[test]
+    fn counters_are_those_of_the_window() {
+        let delta = since(&snapshot(1, 100, 50), &snapshot(2, 130, 80)).expect("a window");
+        let window = &delta.snapshot;
+        assert_eq!((window.indexes[0].scans, window.databases[0].commits), (30, 30));
+        assert_eq!(window.wal.as_ref().and_then(|wal| wal.bytes), Some(3000));
+        let begins = Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(1));
+        assert_eq!((window.databases[0].stats_reset, window.statements_info[0].stats_reset), (begins, begins));
+        assert!(delta.notes.is_empty(), "{:?}", delta.notes);
+    }
+
+    #[test]
+    fn what_was_reset_counts_from_there_and_is_said() {
+        let mut later = snapshot(9, 7, 80);
+        let reset = Some(DateTime::UNIX_EPOCH + TimeDelta::minutes(5));
+        later.databases[0].stats_reset = reset;
+        later.nodes = vec![Node::default()];
+        let delta = since(&snapshot(1, 100, 50), &later).expect("a window");
+        assert_eq!((delta.snapshot.indexes[0].scans, delta.snapshot.databases[0].commits), (7, 80));
+        assert_eq!(delta.snapshot.databases[0].stats_reset, reset);
+        assert!(delta.notes[0].contains("in shop were reset in between"), "{:?}", delta.notes);
+        assert!(delta.snapshot.nodes.is_empty() && delta.notes[1].contains("standbys"), "{:?}", delta.notes);
+    }
+}

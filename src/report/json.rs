@@ -62,8 +62,8 @@ struct Window<'a> {
     from_is_reset: bool,
     resets: Vec<Reset<'a>>,
     /// What happened in it that a reader should know: restarts, evictions, other servers; absent where there is nothing.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    notes: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<&'a [String]>,
 }
 
 /// BASE, and how much of it is in HEAD.
@@ -284,7 +284,7 @@ fn window(window: &verdict::Window) -> Window<'_> {
         source: if window.is_delta { "delta" } else { "lifetime" },
         from_is_reset: window.from_is_reset,
         resets: window.resets.iter().map(|(what, at)| Reset { what, at: *at }).collect(),
-        notes: &window.notes,
+        notes: Some(window.notes.as_slice()).filter(|notes| !notes.is_empty()),
     }
 }
 

@@ -174,6 +174,7 @@ builtin![
     "query/wal_heavy_query.yaml",
     "query/wide_select.yaml",
     "regression/index_dropped.yaml",
+    "regression/index_no_longer_serves.yaml",
     "regression/more_blocks_per_call.yaml",
     "regression/more_calls.yaml",
     "regression/more_rows_per_call.yaml",

@@ -37,21 +37,44 @@ pub struct Question<'a> {
 
 /// Asks for the generic plan of a statement.
 pub async fn plan(reader: &Reader, major: i32, question: Question<'_>, column_type: &ColumnType<'_>) -> Plan {
-    let (plan, unplannable, error) = match planned(reader, major, question, column_type).await {
-        Ok((_, mut plan)) => {
-            redact_plan(&mut plan);
-            (Some(plan), None, None)
-        }
-        Err((code, words)) => (None, Some(code.to_owned()), Some(words)),
-    };
-    Plan {
+    let mut answer = Plan {
         database: question.database.to_owned(),
         fingerprint: question.fingerprint.to_owned(),
         search_path: question.search_path.to_owned(),
-        plan,
-        unplannable,
-        error,
+        ..Plan::default()
+    };
+    match planned(reader, major, question, column_type).await {
+        Ok((repaired, mut plan)) => {
+            if filters_whole(&plan) {
+                let script = without_seq_scan(script(&repaired, major));
+                answer.without_seq_scan = reader.explain(&script, question.search_path).await.ok();
+                answer.without_seq_scan.iter_mut().for_each(redact_plan);
+            }
+            redact_plan(&mut plan);
+            answer.plan = Some(plan);
+        }
+        Err((code, words)) => {
+            answer.unplannable = Some(code.to_owned());
+            answer.error = Some(words);
+        }
     }
+    answer
+}
+
+/// Some table is read whole and filtered.
+fn filters_whole(node: &Value) -> bool {
+    let is_one = node.get("Node Type").and_then(Value::as_str) == Some("Seq Scan") && node.get("Filter").is_some();
+    is_one || node.get("Plans").and_then(Value::as_array).into_iter().flatten().any(filters_whole)
+}
+
+/// The same question of a planner that takes sequential scans as the last resort. The last statement but one answers.
+fn without_seq_scan(mut script: Vec<String>) -> Vec<String> {
+    let set = |value: &str| format!("select pg_catalog.set_config('enable_seqscan', '{value}', true)");
+    if script.len() == 1 {
+        script.push(set("on"));
+    }
+    script.insert(0, set("off"));
+    script
 }
 
 /// The statement as the server takes it, and its plan, which shows literals of views and policies; or a code and words why there is none. Each refusal that tells the type of a parameter is
@@ -198,6 +221,16 @@ mod tests {
         let gone = Repaired { gone: [1].into(), ..repaired.clone() };
         assert_eq!(script(&gone, 13)[1], "prepare pgassay_question(text) as SELECT $1");
         assert_eq!(script(&Repaired { params: 0, ..repaired }, 13).len(), 1);
+    }
+
+    #[test]
+    fn without_sequential_scans_the_last_but_one_answers() {
+        let repaired = Repaired { sql: "SELECT $1".to_owned(), params: 1, ..Repaired::default() };
+        for major in [13, 18] {
+            let script = without_seq_scan(script(&repaired, major));
+            assert!(script[script.len() - 2].starts_with("explain"), "{script:?}");
+            assert!(script[0].contains("'enable_seqscan', 'off'"), "{script:?}");
+        }
     }
 
     #[test]

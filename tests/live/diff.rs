@@ -65,10 +65,13 @@ async fn every_planted_regression_is_found_and_the_same_version_is_not() {
     for binaries in [oldest(), newest()] {
         let stage = Stage::set(&binaries).await;
         stage.run("base", None, 1).await;
-        stage.run("same", None, 2).await;
-        let same = stage.diff(&["base.json.zst", "same.json.zst", "--format", "json"]).expect(0);
-        assert_eq!(regressions(&same), Vec::<String>::new());
-        assert_eq!(same.report().0["diff"]["new"], 0, "{}", same.stdout);
+        for dice in 2..=4 {
+            let name = format!("same_{dice}");
+            stage.run(&name, None, dice).await;
+            let same = stage.diff(&["base.json.zst", &format!("{name}.json.zst"), "--format", "json"]).expect(0);
+            assert_eq!(regressions(&same), Vec::<String>::new());
+            assert_eq!(same.report().0["diff"]["new"], 0, "{}", same.stdout);
+        }
         let mut missed = Vec::new();
         for fault in Fault::ALL {
             let name = format!("{fault:?}").to_lowercase();
@@ -81,5 +84,38 @@ async fn every_planted_regression_is_found_and_the_same_version_is_not() {
             }
         }
         assert!(missed.is_empty(), "{}", missed.join("\n"));
+    }
+}
+
+/// Twenty orders: whoever looks for one reads them all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_an_index_can_serve_is_seen_on_little_data() {
+    for binaries in [oldest(), newest()] {
+        let stage = Stage::set(&binaries).await;
+        for (name, fault) in [
+            ("base", None),
+            ("same", None),
+            ("dropped", Some(Fault::DroppedIndex)),
+            ("casting", Some(Fault::SequentialScan)),
+        ] {
+            deploy(&stage.cluster, name, fault).await;
+            let owner = stage.cluster.session(name, SUPERUSER, "setup").await.expect("a session");
+            owner.execute("delete from orders where id > 20").await.expect("deleted");
+            owner.execute("vacuum full analyze orders").await.expect("small");
+            owner.close().await;
+            visits(&stage.cluster, name, fault, 1, 10).await;
+            stage.snapshot(name, name);
+        }
+        let plan = |head: &str| stage.diff(&["base.json.zst", head, "--gate", "plan", "--format", "json"]);
+        assert_eq!(regressions(&plan("same.json.zst").expect(0)), Vec::<String>::new());
+        for head in ["dropped.json.zst", "casting.json.zst"] {
+            let found = regressions(&plan(head).expect(1));
+            let is_it =
+                |one: &String| one.starts_with("index_no_longer_serves select id, total from orders where user_id");
+            assert!(found.iter().any(is_it), "{head} on {}: {found:#?}", stage.cluster.major);
+        }
+        let dsn = stage.cluster.dsn(SUPERUSER, "same");
+        let without = stage.yard.pgassay(&["diff", "base.json.zst", &dsn, "--gate", "plan", "--plans", "0"]).run();
+        without.expect_unable(&["no statement has a plan in BASE and in HEAD"]);
     }
 }

@@ -45,12 +45,14 @@ impl Stage {
 
     /// Kills a backend, so that the server starts over without having ended.
     async fn crash(&self) {
-        let victim = self.cluster.session(APP, SUPERUSER, "victim").await.expect("a session");
+        let [victim, witness] = [self.cluster.session(APP, SUPERUSER, "a"), self.cluster.session(APP, SUPERUSER, "b")];
+        let (victim, witness) = (victim.await.expect("a session"), witness.await.expect("a session"));
         let pid = victim.value("select pg_backend_pid()").await.expect("asked").and_then(|pid| pid.parse().ok());
         signal(pid.expect("a process"), Signal::KILL);
-        victim.close().await;
         let deadline = Instant::now() + Duration::from_secs(20);
-        while self.cluster.session(APP, SUPERUSER, "again").await.is_err() {
+        // All others are ended first; then somebody may come in again.
+        while witness.execute("select 1").await.is_ok() || self.cluster.session(APP, SUPERUSER, "again").await.is_err()
+        {
             assert!(Instant::now() < deadline, "it does not come back");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

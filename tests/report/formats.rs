@@ -127,6 +127,7 @@ fn scenes() -> Vec<(&'static str, Verdict)> {
     same.mark(&mut quieted, true).expect("marked");
     vec![
         ("found", judged(&shop(), FailOn::Severity(Severity::Critical))),
+        ("compared", super::diff::verdict()),
         ("found, and never failing", judged(&shop(), FailOn::Never)),
         ("empty", judged(&empty, FailOn::Severity(Severity::Critical))),
         ("incomplete", judged(&missing, FailOn::Severity(Severity::Critical))),
@@ -140,7 +141,7 @@ fn scenes() -> Vec<(&'static str, Verdict)> {
 #[test]
 fn all_formats_agree_with_the_exit_code() {
     let codes: Vec<u8> = scenes().iter().map(|(_, verdict)| verdict.exit_code()).collect();
-    assert_eq!(codes, [1, 0, 0, 3, 1, 0, 1, 0]);
+    assert_eq!(codes, [1, 1, 0, 0, 3, 1, 0, 1, 0]);
     for (name, verdict) in scenes() {
         let code = verdict.exit_code();
         assert_eq!(json(&verdict, Format::Json)["summary"]["exit_code"], code, "{name}");

@@ -7,7 +7,7 @@ use pgassay::demo::{Cluster, SUPERUSER};
 pub(crate) const SEED: &str = "app_seed";
 
 /// What the data is: orders of ten megabytes, carts that are updated in place, documents with values in TOAST,
-/// events by months.
+/// events by months; and what wanders by nature: counters of few rows that all update, and a queue.
 pub(crate) const DATA: &[&str] = &[
     "create table users (id int primary key, name text not null, email text not null)",
     "insert into users select i, 'user ' || i, i || '@example.com' from generate_series(1, 4000) i",
@@ -25,6 +25,10 @@ pub(crate) const DATA: &[&str] = &[
     "do $$ begin for m in 1..6 loop execute format('create table events_%s partition of events for values from (%L) to (%L)', m,
        make_timestamptz(2026, m, 1, 0, 0, 0, 'UTC'), make_timestamptz(2026, m + 1, 1, 0, 0, 0, 'UTC')); end loop; end $$",
     "insert into events select make_timestamptz(2026, 1 + i % 6, 1 + i % 27, i % 24, 0, 0, 'UTC'), 'kind ' || i % 10, md5(i::text) from generate_series(1, 30000) i",
+    "create table counters (id int primary key, n bigint not null default 0)",
+    "insert into counters select i from generate_series(1, 5) i",
+    "create table jobs (id bigint generated always as identity primary key, payload text not null)",
+    "insert into jobs (payload) select md5(i::text) from generate_series(1, 20) i",
     "create extension pg_stat_statements",
 ];
 
@@ -127,6 +131,11 @@ pub(crate) fn visit(fault: Option<Fault>, dice: &mut Dice, visit: u64) -> Vec<St
     asked.push(format!(
         "insert into events values (timestamptz '2026-03-05 00:00Z' + {visit} * interval '1 second', 'kind 1', md5('{user}'))"
     ));
+    asked.push(format!("update counters set n = n + 1 where id = {}", dice.roll(5)));
+    asked.push(format!("insert into jobs (payload) values (md5('{user}'))"));
+    asked.push(
+        "delete from jobs where id = (select id from jobs order by id for update skip locked limit 1)".to_owned(),
+    );
     let month = dice.roll(6);
     asked.push(if has(Fault::LostPruning) {
         format!("select count(*) from events where date_trunc('month', at at time zone 'UTC') = '2026-0{month}-01'")

@@ -9,8 +9,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a server is, rather than how it is set.
-const FACTS: [&str; 6] =
-    ["in_hot_standby", "port", "server_version", "server_version_num", "shared_memory_size", "transaction_read_only"];
+const FACTS: [&str; 7] = [
+    "in_hot_standby",
+    "port",
+    "server_version",
+    "server_version_num",
+    "shared_memory_size",
+    "shared_memory_size_in_huge_pages",
+    "transaction_read_only",
+];
 
 #[derive(Serialize, JsonSchema)]
 struct SettingChange {
@@ -20,8 +27,6 @@ struct SettingChange {
     head_value: String,
     /// Unit of both; none where there is none. {text | pg_settings.unit}
     unit: Option<String>,
-    /// Where HEAD's value comes from. {text | pg_settings.source}
-    source: String,
 }
 
 fn value(setting: &Setting) -> &str {
@@ -37,7 +42,6 @@ pub(super) fn table(comparison: &Comparison) -> Table<'_> {
                 base_value: value(before).to_owned(),
                 head_value: value(now).to_owned(),
                 unit: now.unit.clone(),
-                source: now.source.clone(),
             };
             (Object::global(ObjectKind::Setting, &now.name), change)
         })

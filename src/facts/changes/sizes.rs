@@ -14,9 +14,15 @@ pub(super) struct Whole<'a> {
 }
 
 /// All tables of a snapshot by database, schema and name; partitions by themselves too.
-pub(super) struct Sizes<'a>(BTreeMap<(&'a str, &'a str, &'a str), Whole<'a>>);
+pub(super) struct Sizes<'a> {
+    all: BTreeMap<Key<'a>, Whole<'a>>,
+    /// By database and name alone.
+    by_name: HashMap<(&'a str, &'a str), Vec<Whole<'a>>>,
+}
 
-fn key(row: &Relation) -> (&str, &str, &str) {
+type Key<'a> = (&'a str, &'a str, &'a str);
+
+fn key(row: &Relation) -> Key<'_> {
     (&row.database, &row.schema, &row.name)
 }
 
@@ -33,27 +39,29 @@ impl<'a> Sizes<'a> {
                 whole.rows = whole.rows.saturating_add(row.estimated_rows.unwrap_or(0));
             }
         }
-        Self(sums)
+        let mut by_name: HashMap<_, Vec<_>> = HashMap::new();
+        for whole in sums.values() {
+            let row = whole.relation;
+            by_name.entry((row.database.as_str(), row.name.as_str())).or_default().push(*whole);
+        }
+        Self { all: sums, by_name }
     }
 
     /// The tables that are no partitions.
     pub(super) fn roots(&self) -> impl Iterator<Item = Whole<'a>> {
-        self.0.values().filter(|whole| !whole.relation.is_partition).copied()
+        self.all.values().filter(|whole| !whole.relation.is_partition).copied()
     }
 
     /// The table of another snapshot here.
     pub(super) fn same(&self, relation: &Relation) -> Option<Whole<'a>> {
-        self.0.get(&key(relation)).copied()
+        self.all.get(&key(relation)).copied()
     }
 
     /// Bytes of what a statement may mean by a name: without a schema it may be any.
     pub(super) fn meant(&self, database: &str, name: &RelationName) -> Option<i64> {
-        let is_meant = |row: &Relation| {
-            row.database == database
-                && row.name == name.name
-                && name.schema.as_ref().is_none_or(|own| *own == row.schema)
-        };
-        let mut found = self.0.values().filter(|whole| is_meant(whole.relation)).peekable();
+        let is_meant = |row: &Relation| name.schema.as_ref().is_none_or(|own| *own == row.schema);
+        let named = self.by_name.get(&(database, name.name.as_str()))?;
+        let mut found = named.iter().filter(|whole| is_meant(whole.relation)).peekable();
         found.peek()?;
         Some(found.map(|whole| whole.bytes).sum())
     }

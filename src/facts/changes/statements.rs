@@ -1,7 +1,7 @@
 //! What a call of each statement took in BASE and takes in HEAD, and how its plan has changed.
 
 use super::sizes::Sizes;
-use crate::compare::{Comparison, Meeting, Pair, Shape, shape};
+use crate::compare::{Comparison, Meeting, Pair, Shape, Shapes};
 use crate::facts::build;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Plan, Snapshot, Statement, StatementKind};
@@ -72,6 +72,8 @@ struct StatementChange {
     newly_scanned_table: Option<String>,
     /// Size of that table. {bytes | pg_relation_size()}
     newly_scanned_bytes: i64,
+    /// Tables of HEAD's plan whose rows no index can find, and one could in BASE: the planner was asked to take sequential scans as the last resort. {objects | EXPLAIN with enable_seqscan off}
+    newly_unserved_tables: Vec<String>,
     /// Bytes of a row returned, in BASE, by the planner's estimate; none without a plan. {bytes | EXPLAIN Plan Width}
     base_row_bytes: Option<f64>,
     /// Bytes of a row returned, in HEAD, by the planner's estimate; none without a plan. {bytes | EXPLAIN Plan Width}
@@ -114,6 +116,8 @@ pub(super) struct Workload<'a> {
     meeting: &'a Meeting<'a>,
     base_plans: HashMap<(&'a str, &'a str), &'a Plan>,
     head_plans: HashMap<(&'a str, &'a str), &'a Plan>,
+    base_shapes: Shapes<'a>,
+    head_shapes: Shapes<'a>,
     base_sizes: Sizes<'a>,
     head_sizes: Sizes<'a>,
     /// All of HEAD: calls and blocks.
@@ -165,6 +169,12 @@ fn newly_scanned(before: &Shape, now: &Shape) -> Option<(String, i64)> {
     Some((Object::in_schema(ObjectKind::Table, "", schema, name).path(), *bytes))
 }
 
+/// Tables that an index served in the first plan and none can in the second; nothing where nobody asked.
+fn newly_unserved(before: &Shape, now: &Shape) -> Vec<String> {
+    let (Some(before), Some(now)) = (&before.unserved, &now.unserved) else { return Vec::new() };
+    now.difference(before).map(|(schema, name)| Object::in_schema(ObjectKind::Table, "", schema, name).path()).collect()
+}
+
 impl<'a> Workload<'a> {
     #[allow(clippy::cast_precision_loss, reason = "counters")]
     pub(super) fn of(comparison: &'a Comparison, meeting: &'a Meeting<'a>) -> Self {
@@ -177,6 +187,8 @@ impl<'a> Workload<'a> {
             meeting,
             base_plans: plans(&comparison.base),
             head_plans: plans(&comparison.head),
+            base_shapes: Shapes::of(&comparison.base),
+            head_shapes: Shapes::of(&comparison.head),
             base_sizes: Sizes::of(&comparison.base),
             head_sizes: Sizes::of(&comparison.head),
             head_total,
@@ -229,9 +241,10 @@ impl<'a> Workload<'a> {
     fn change(&self, pair: &Pair<'a>) -> StatementChange {
         let (base, head) = (pair.base, pair.head);
         let (before, now) = self.plans_of(pair);
-        let shapes = before.zip(now).filter(|_| self.comparison.is_of_one_major()).and_then(|(before, now)| {
-            Some((shape(before, &self.comparison.base)?, shape(now, &self.comparison.head)?))
-        });
+        let shapes = before
+            .zip(now)
+            .filter(|_| self.comparison.is_of_one_major())
+            .and_then(|(before, now)| Some((self.base_shapes.shape(before)?, self.head_shapes.shape(now)?)));
         let new_scan = shapes.as_ref().and_then(|(before, now)| newly_scanned(before, now));
         let temp = |row: &Statement, snapshot: &Snapshot| {
             per_call(row.counters.temp_blocks_written.saturating_mul(snapshot.server.block_bytes), row)
@@ -267,6 +280,7 @@ impl<'a> Workload<'a> {
             head_scans: shapes.as_ref().map(|(before, now)| lacking(&now.scans, &before.scans)).unwrap_or_default(),
             newly_scanned_bytes: new_scan.as_ref().map_or(0, |(_, bytes)| *bytes),
             newly_scanned_table: new_scan.map(|(table, _)| table),
+            newly_unserved_tables: shapes.as_ref().map(|(before, now)| newly_unserved(before, now)).unwrap_or_default(),
             base_row_bytes: width(before),
             head_row_bytes: width(now),
             calls_may_be_missing: evicted(own) || evicted(other),

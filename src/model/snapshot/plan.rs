@@ -16,6 +16,9 @@ pub struct Plan {
     pub search_path: String,
     /// `EXPLAIN (FORMAT JSON, VERBOSE)` of the generic plan. {json | EXPLAIN}
     pub plan: Option<Value>,
+    /// The same with `enable_seqscan` off, where the plan filters a table that it reads whole: an index could serve it or not. {json | EXPLAIN}
+    #[serde(default)]
+    pub without_seq_scan: Option<Value>,
     /// Why there is no plan: `no_relation`, `ambiguous_name`, `not_plannable`, `no_privilege`, `timeout`, `untyped_parameter` or `other`. {text | SQLSTATE}
     pub unplannable: Option<String>,
     /// The server's words for that. {text | EXPLAIN}
