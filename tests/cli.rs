@@ -5,6 +5,8 @@
 mod advise;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/history.rs"]
+mod history;
 #[path = "cli/pool.rs"]
 mod pool;
 

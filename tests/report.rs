@@ -8,6 +8,8 @@ mod advice;
 mod baseline;
 #[path = "report/formats.rs"]
 mod formats;
+#[path = "report/history.rs"]
+mod history;
 #[path = "report/plans.rs"]
 mod plans;
 #[path = "report/saturation.rs"]

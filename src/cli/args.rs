@@ -2,6 +2,7 @@
 
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
+use super::history_args::HistoryArgs;
 use super::partition_args::PartitionArgs;
 use super::pool_args::PoolArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -73,6 +74,8 @@ pub(super) enum Command {
     Pool(Box<PoolArgs>),
     /// See monthly partitions, make them and keep them
     Partition(PartitionArgs),
+    /// See what was kept of earlier runs, and what improves or degrades over them
+    History(HistoryArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Start a throwaway server with a shop, its workload and its faults, and audit it
@@ -161,6 +164,9 @@ pub(super) struct AuditArgs {
     /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
+    /// Keep the run in this history, for `pgassay history`
+    #[arg(long, value_name = "DIR")]
+    pub(super) history: Option<String>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]
     pub(super) format: Option<FormatArg>,
@@ -273,13 +279,17 @@ pub(super) enum FailOnArg {
 #[command(after_help = "\
 Examples:
   pgassay snapshot postgres://auditor@db1/shop -o shop.json.zst
-  pgassay snapshot shop -o shop.json && jq .relations shop.json")]
+  pgassay snapshot shop -o shop.json && jq .relations shop.json
+  pgassay snapshot shop --history /var/lib/pgassay")]
 pub(super) struct SnapshotArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
     /// The file; `.json` is written plain, anything else compressed with zstd
-    #[arg(long, short, value_name = "FILE")]
-    pub(super) output: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "history")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep the run in this history, for `pgassay history`
+    #[arg(long, value_name = "DIR")]
+    pub(super) history: Option<String>,
     /// Rule packs whose SELECTs are read too: a file or folder; repeatable
     #[arg(long, value_name = "DIR|FILE")]
     pub(super) rules: Vec<PathBuf>,
@@ -376,6 +386,9 @@ pub(super) enum RulesCommand {
         /// Of `partition list`
         #[arg(long, group = "what")]
         survey: bool,
+        /// Of `history list`
+        #[arg(long, group = "what")]
+        history: bool,
     },
 }
 

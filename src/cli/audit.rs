@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, output, settings};
+use super::{connection, history, output, settings};
 use crate::audit::judge;
 use crate::compare::Baseline;
 use crate::model::snapshot::Snapshot;
@@ -20,6 +20,8 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let files = output::parse_outputs(&args.output)?;
     let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
+    // What was read from a file is kept only when asked for: it may come from the history itself.
+    let history = args.history.as_ref().or(config.history.store.as_ref().filter(|_| args.from.is_none()));
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(
@@ -49,6 +51,9 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         }
     }
     output::write(shared, &verdict, format, &files)?;
+    if let Some(history) = history {
+        history::keep(history, &snapshot, Some(&verdict))?;
+    }
     Ok(verdict.exit_code())
 }
 

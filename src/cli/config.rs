@@ -36,6 +36,8 @@ pub(super) struct Config {
     pub(super) change: ChangeConfig,
     /// Which tables are kept in months, and how.
     pub(super) partition: PartitionConfig,
+    /// Where runs are kept.
+    pub(super) history: HistoryConfig,
     /// Accepted findings.
     pub(super) waivers: Vec<Waiver>,
     /// Where it was read from, for messages.
@@ -173,6 +175,16 @@ pub(super) struct PartitionTableConfig {
     pub(super) keep: Option<String>,
 }
 
+/// Runs that are kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HistoryConfig {
+    /// As `--history`; a folder is relative to the config
+    pub(super) store: Option<String>,
+    /// As `history prune --keep`
+    pub(super) keep: Option<String>,
+}
+
 impl Config {
     /// Reads the named file, or the default one when it is there.
     pub(super) fn load(named: Option<&Path>) -> Result<Self> {
@@ -186,6 +198,9 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let paths = config.rules.paths.iter_mut().chain(&mut config.audit.baseline).chain(&mut config.change.state);
         paths.for_each(|path| *path = folder.join(&*path));
+        if let Some(store) = &mut config.history.store {
+            *store = folder.join(&*store).display().to_string();
+        }
         Ok(config)
     }
 

@@ -12,6 +12,8 @@ mod change_args;
 mod config;
 mod connection;
 mod demo;
+mod history;
+mod history_args;
 mod interrupt;
 mod months;
 mod output;
@@ -81,6 +83,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Verify(args) => verify::run(&cli.shared, &args),
         Command::Pool(args) => pool::run(&cli.shared, &args),
         Command::Partition(args) => partition::run(&cli.shared, &args),
+        Command::History(args) => history::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {

@@ -5,6 +5,7 @@ pub mod advice;
 pub mod catalog;
 pub mod escape;
 pub mod finding;
+pub mod history;
 pub mod object;
 pub mod partition;
 pub mod plan;
