@@ -16,6 +16,8 @@ mod plans;
 mod saturation;
 #[path = "report/survey.rs"]
 mod survey;
+#[path = "report/trend.rs"]
+mod trend;
 
 use pgassay::audit::{Settings, field_index, judge};
 use pgassay::model::finding::Severity;

@@ -389,6 +389,9 @@ pub(super) enum RulesCommand {
         /// Of `history list`
         #[arg(long, group = "what")]
         history: bool,
+        /// Of `history trend`
+        #[arg(long, group = "what")]
+        trend: bool,
     },
 }
 

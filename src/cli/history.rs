@@ -4,7 +4,7 @@ use super::args::Shared;
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::history_args::{HistoryArgs, HistoryCommand, ListArgs, PruneArgs, ShowArgs, StoreArgs};
-use super::{exit, output, settings};
+use super::{exit, output, settings, trend};
 use crate::facts::counters_since;
 use crate::model::history::{Holdings, Kept, Run, Tally};
 use crate::model::snapshot::Snapshot;
@@ -21,6 +21,7 @@ pub(super) fn run(shared: &Shared, args: &HistoryArgs) -> Result<u8> {
     match &args.command {
         HistoryCommand::List(list) => self::list(shared, &config, list),
         HistoryCommand::Show(show) => self::show(shared, &config, show),
+        HistoryCommand::Trend(args) => trend::run(shared, &config, args),
         HistoryCommand::Prune(prune) => self::prune(shared, &config, prune),
     }
 }
@@ -33,7 +34,7 @@ pub(super) fn keep(history: &str, snapshot: &Snapshot, verdict: Option<&Verdict>
 }
 
 /// The history of the flag, else of the config.
-fn open(config: &Config, args: &StoreArgs) -> Result<Folder> {
+pub(super) fn open(config: &Config, args: &StoreArgs) -> Result<Folder> {
     let named = args.history.as_deref().or(config.history.store.as_deref());
     let named = named.ok_or_else(|| {
         anyhow!("which history? Name the folder that `audit --history` was given with --history, or history.store in the config")
@@ -56,7 +57,7 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
 }
 
 /// Leaves the runs of one target; that there are none is a mistake.
-fn only(holdings: &mut Holdings, target: &str) -> Result<()> {
+pub(super) fn only(holdings: &mut Holdings, target: &str) -> Result<()> {
     let places = places(holdings);
     holdings.runs.retain(|kept| kept.run.is_of(target));
     if holdings.runs.is_empty() {
@@ -67,7 +68,7 @@ fn only(holdings: &mut Holdings, target: &str) -> Result<()> {
 }
 
 /// The targets there are runs of.
-fn places(holdings: &Holdings) -> Vec<String> {
+pub(super) fn places(holdings: &Holdings) -> Vec<String> {
     let mut places: Vec<String> = holdings.runs.iter().map(|kept| kept.run.place()).collect();
     places.sort();
     places.dedup();

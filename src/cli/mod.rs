@@ -28,6 +28,7 @@ mod rules;
 mod runs;
 mod settings;
 mod snapshot;
+mod trend;
 mod verify;
 
 use anyhow::{Result, anyhow};

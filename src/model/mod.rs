@@ -13,5 +13,6 @@ pub mod saturation;
 pub mod snapshot;
 pub mod survey;
 pub mod table;
+pub mod trend;
 pub mod units;
 pub mod verdict;

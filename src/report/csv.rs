@@ -38,7 +38,7 @@ fn row(finding: &Finding) -> [String; 14] {
 
 /// A text as a cell. Spreadsheets compute what begins like a formula, wherever the file came from
 /// (CWE-1236): an apostrophe makes it a text.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let is_formula = text.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
         || text.starts_with(['\t', '\r', '\n']);
     let safe = escape(text);

@@ -18,6 +18,8 @@ mod sarif;
 mod saturation;
 mod survey;
 mod table;
+mod trend;
+mod trend_formats;
 mod words;
 
 pub use crate::model::escape::escape;
@@ -30,6 +32,8 @@ pub use plan::write_plan;
 pub use prometheus::write_saturation_prometheus;
 pub use saturation::{write_saturation, write_saturation_json};
 pub use survey::{write_survey, write_survey_json};
+pub use trend::{write_trends, write_trends_json};
+pub use trend_formats::{write_trends_csv, write_trends_markdown, write_trends_prometheus};
 
 use crate::model::verdict::Verdict;
 use std::io::{self, Write};

@@ -1,7 +1,8 @@
 //! `history` over a folder: what is kept, listed, shown and removed, and what is refused.
 
 use super::{Desk, fixture};
-use pgassay::store::{read_snapshot, write_snapshot};
+use pgassay::model::history::Run;
+use pgassay::store::{Folder, read_snapshot, write_snapshot};
 use serde_json::Value;
 use std::fs;
 
@@ -88,6 +89,45 @@ fn the_config_says_where_and_how_long() {
     assert_eq!(listed(&desk)["runs"].as_array().map(Vec::len), Some(1));
 }
 
+/// A desk with a run an hour; blocks per call of every statement grow at the end.
+fn with_work(hours: i64) -> Desk {
+    let desk = Desk::new();
+    let shop = read_snapshot(&fixture("snapshots/shop.json.zst")).expect("a snapshot");
+    for hour in 0..hours {
+        let mut then = shop.clone();
+        then.captured_at += chrono::TimeDelta::hours(hour);
+        for row in &mut then.statements {
+            row.counters.calls += 100 * hour;
+            row.counters.shared_blocks_hit += 10_000 * hour + 20_000 * (hour - 12).max(0);
+        }
+        Folder::at(&desk.folder.path().join("past"))
+            .keep(&Run::of(&then, then.captured_at, None), &then)
+            .expect("kept");
+    }
+    desk
+}
+
+#[test]
+fn trends_are_told_and_gate_when_asked() {
+    let desk = with_work(25);
+    desk.write("past/20990101T000000Z_shop_0a1b2c3d.json.zst", "damaged");
+    let trend = |more: &[&str]| desk.run(&[&["history", "trend", "--history", "past"], more].concat());
+    let said = trend(&[]);
+    assert_eq!((said.code, said.err.as_str()), (0, ""));
+    assert!(said.out.contains("degrading  blocks_per_call  q:"), "{}", said.out);
+    assert!(said.out.contains("--every 1d"), "hours are set beside other hours: {}", said.out);
+    assert_eq!(trend(&["--fail-on", "degrading"]).code, 1);
+    for more in [["--metric", "rows_per_call"], ["--of", "database"], ["--object", "q:none*"], ["--last", "12"]] {
+        let all = [&more[..], &["--fail-on", "degrading"]].concat();
+        assert_eq!(trend(&all).code, 0, "{more:?}");
+    }
+    let json = |more: &[&str]| -> Value {
+        serde_json::from_str(&trend(&[more, &["--format", "json"]].concat()).out).expect("JSON")
+    };
+    assert_eq!(json(&["--every", "6h"])["runs"], 5);
+    assert_eq!(json(&["--every", "6h"])["windows"], 4);
+}
+
 #[test]
 fn mistakes_are_told() {
     let desk = with_runs(&[0, 1]);
@@ -97,6 +137,12 @@ fn mistakes_are_told() {
         (&["list", "crm", "--history", "past"], "no run of `crm` in past; there is shop@"),
         (&["show", "1999", "--history", "past"], "no run 1999 in past; `pgassay history list` shows all"),
         (&["show", "20", "--history", "past"], "2 runs begin with 20"),
+        (
+            &["trend", "--history", "past", "--metric", "ms_per_cal"],
+            "no metric `ms_per_cal` — did you mean `ms_per_call`?; there are blocks_per_call, ",
+        ),
+        (&["trend", "--history", "past", "--change", "100"], "a number from 0 to less than 100"),
+        (&["trend", "--history", "past", "--every", "soon"], "every: \"soon\" is not a number"),
         (&["prune", "--history", "past"], "how long are runs kept? Say so with --keep 90d"),
         (&["prune", "--history", "past", "--keep", "long"], "keep: \"long\" is not a number"),
         (&["prune", "--history", "past", "--keep", "1d", "--yes", "--dry-run"], "cannot be used with"),

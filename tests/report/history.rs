@@ -6,7 +6,7 @@ use pgassay::report::{Style, write_holdings, write_holdings_json, write_kept};
 use serde_json::Value;
 use std::path::PathBuf;
 
-const PLAIN: Style = Style { width: 100, color: false };
+pub(super) const PLAIN: Style = Style { width: 100, color: false };
 
 fn holdings() -> Holdings {
     let runs = (0..3).map(|hour| {
@@ -26,14 +26,14 @@ fn holdings() -> Holdings {
     Holdings::of("/var/lib/pgassay".to_owned(), runs.collect(), strangers.collect())
 }
 
-fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
+pub(super) fn written(write: impl FnOnce(&mut dyn std::io::Write) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
     write(&mut out).expect("written");
     String::from_utf8(out).expect("UTF-8")
 }
 
 /// The published schema, which is the program's own.
-fn schema(file: &str, own: &schemars::Schema) -> Value {
+pub(super) fn schema(file: &str, own: &schemars::Schema) -> Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/schema").join(file);
     let published: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a schema")).expect("JSON");
     assert_eq!(&published, own.as_value(), "docs/schema/{file} is stale: run `make pages`");
