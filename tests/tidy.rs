@@ -24,6 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("collect", &["model", "progress", "statement", "postgres", "whatif"]),
     ("apply", &["model", "progress", "statement", "ddl", "postgres"]),
     ("store", &["model", "rules", "compare", "ddl"]),
+    ("archive", &["model", "ddl", "store", "postgres"]),
     ("demo", &["model", "progress", "postgres"]),
     ("report", &["model", "compare"]),
     (
@@ -45,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "collect",
             "apply",
             "store",
+            "archive",
             "demo",
             "report",
         ],
@@ -71,8 +73,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("Utc::now", &[]),
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),
-    ("Writer::connect", &["postgres", "apply"]),
-    ("async ", &["postgres", "collect", "whatif", "apply", "demo", "cli"]),
+    ("Writer::connect", &["postgres", "apply", "archive"]),
+    ("async ", &["postgres", "collect", "whatif", "apply", "archive", "demo", "cli"]),
 ];
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

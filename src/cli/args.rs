@@ -164,8 +164,8 @@ pub(super) struct AuditArgs {
     /// Keep the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
-    /// Keep the run in this history, for `pgassay history`
-    #[arg(long, value_name = "DIR")]
+    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    #[arg(long, value_name = "DIR|URL")]
     pub(super) history: Option<String>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]
@@ -287,8 +287,8 @@ pub(super) struct SnapshotArgs {
     /// The file; `.json` is written plain, anything else compressed with zstd
     #[arg(long, short, value_name = "FILE", required_unless_present = "history")]
     pub(super) output: Option<PathBuf>,
-    /// Keep the run in this history, for `pgassay history`
-    #[arg(long, value_name = "DIR")]
+    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    #[arg(long, value_name = "DIR|URL")]
     pub(super) history: Option<String>,
     /// Rule packs whose SELECTs are read too: a file or folder; repeatable
     #[arg(long, value_name = "DIR|FILE")]

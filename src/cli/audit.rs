@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, history, output, settings};
+use super::{connection, history_store, output, settings};
 use crate::audit::judge;
 use crate::compare::Baseline;
 use crate::model::snapshot::Snapshot;
@@ -52,7 +52,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     }
     output::write(shared, &verdict, format, &files)?;
     if let Some(history) = history {
-        history::keep(history, &snapshot, Some(&verdict))?;
+        history_store::keep(&config, history, &snapshot, Some(&verdict))?;
     }
     Ok(verdict.exit_code())
 }

@@ -2,6 +2,7 @@
 
 use super::advise_args::WeighArg;
 use super::args::Profile;
+use super::history_store::{self, is_database};
 use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
 use crate::partition::{Keep, Zone};
@@ -198,7 +199,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let paths = config.rules.paths.iter_mut().chain(&mut config.audit.baseline).chain(&mut config.change.state);
         paths.for_each(|path| *path = folder.join(&*path));
-        if let Some(store) = &mut config.history.store {
+        if let Some(store) = config.history.store.as_mut().filter(|store| !is_database(store)) {
             *store = folder.join(&*store).display().to_string();
         }
         Ok(config)
@@ -222,6 +223,10 @@ impl Config {
         if config.advise.what_if.as_deref().is_some_and(holds_password) {
             let message = "what_if holds a password: keep it in .pgpass, a service file or PGPASSWORD instead";
             return Err(Problem::at(file, text, &["advise", "what_if"], None, message.to_owned()).into());
+        }
+        if config.history.store.as_deref().is_some_and(history_store::holds_password) {
+            let message = "store holds a password: keep it in .pgpass, a service file or PGPASSWORD instead";
+            return Err(Problem::at(file, text, &["history", "store"], None, message.to_owned()).into());
         }
         for waiver in &config.waivers {
             if waiver.reason.trim().is_empty() {

@@ -1,6 +1,7 @@
 //! What can be typed of `pgassay history`.
 
 use super::change_args::PlainFormat;
+use super::partition_args::MAX_MONTHS;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -24,6 +25,8 @@ pub(super) enum HistoryCommand {
     Trend(Box<TrendArgs>),
     /// Remove runs that are older than what is kept
     Prune(PruneArgs),
+    /// Prepare a database for a history: print the SQL, or do it
+    Init(InitArgs),
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +69,8 @@ Examples:
 
 The first only says what would go. The second is a line for crontab.")]
 pub(super) struct PruneArgs {
-    /// What is kept, counted back from the newest run of each target, as in 90d
+    /// What is kept, as in 90d: of a folder counted back from the newest run of each target, of a database in whole
+    /// months at least so long
     #[arg(long, value_name = "TIME")]
     pub(super) keep: Option<String>,
     #[command(flatten)]
@@ -74,9 +78,39 @@ pub(super) struct PruneArgs {
     /// Remove them without asking
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Only say what would go
+    /// Only say what would go, as without --yes
     #[arg(long, conflicts_with = "yes")]
     pub(super) dry_run: bool,
+    /// Of a database, where the journals are [default: pgassay in the XDG state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay history init --writer auditor --reader grafana > history.sql
+  pgassay history init --history postgres://owner@db0/ops --writer auditor --yes
+
+Exit codes: 0 printed or done, 2 could not run, 4 refused and 5 stopped half-way while months were made.")]
+pub(super) struct InitArgs {
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+    /// Let this role keep runs; repeatable
+    #[arg(long, value_name = "ROLE")]
+    pub(super) writer: Vec<String>,
+    /// Let this role read runs; repeatable
+    #[arg(long, value_name = "ROLE")]
+    pub(super) reader: Vec<String>,
+    /// Months that are to be there beyond the current one
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
+    pub(super) months: u16,
+    /// Do it
+    #[arg(long, short)]
+    pub(super) yes: bool,
+    /// Where the journals are [default: pgassay in the XDG state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) state: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -167,7 +201,7 @@ fn percent(text: &str) -> Result<f64, String> {
 /// Where the runs are.
 #[derive(Debug, Args)]
 pub(super) struct StoreArgs {
-    /// The history: the folder that `audit --history` was given; without it `history.store` of the config
-    #[arg(long, value_name = "DIR")]
+    /// The history: the folder or database of `audit --history`; without it `history.store` of the config
+    #[arg(long, value_name = "DIR|URL")]
     pub(super) history: Option<String>,
 }

@@ -14,6 +14,7 @@ mod connection;
 mod demo;
 mod history;
 mod history_args;
+mod history_store;
 mod interrupt;
 mod months;
 mod output;

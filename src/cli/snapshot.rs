@@ -2,7 +2,7 @@
 
 use super::args::{Shared, SnapshotArgs};
 use super::config::Config;
-use super::{connection, exit, history, settings};
+use super::{connection, exit, history_store, settings};
 use crate::store::write_snapshot;
 use anyhow::Result;
 
@@ -15,7 +15,7 @@ pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
         write_snapshot(path, &snapshot)?;
     }
     if let Some(history) = args.history.as_ref().or(config.history.store.as_ref()) {
-        history::keep(history, &snapshot, None)?;
+        history_store::keep(&config, history, &snapshot, None)?;
     }
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
         eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);

@@ -3,15 +3,15 @@
 use super::args::Shared;
 use super::config::Config;
 use super::history_args::{KindArg, TrendArgs, TrendFormat, TrendGate};
+use super::history_store::Store;
 use super::{connection, exit, history, output, settings};
 use crate::compare::{Chronicle, metric_names, trends};
 use crate::model::history::{Holdings, Kept};
 use crate::model::trend::{Kind, Terms, Trends};
 use crate::report::{
-    write_trends, write_trends_csv, write_trends_json, write_trends_markdown, write_trends_prometheus,
+    escape, write_trends, write_trends_csv, write_trends_json, write_trends_markdown, write_trends_prometheus,
 };
 use crate::rules::{matches_glob, suggest};
-use crate::store::read_snapshot;
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
 use std::io::{self, Write};
@@ -23,16 +23,14 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &TrendArgs) -> Result<
             bail!("no metric `{name}`{}; there are {}", suggest(name, known.iter().copied()), known.join(", "));
         }
     }
-    let folder = history::open(config, &args.store)?;
-    let mut holdings = folder.holdings()?;
+    let store = Store::open(config, &args.store)?;
+    let mut holdings = store.holdings()?;
     let target = one_target(&mut holdings, args.target.as_deref())?;
     let mut chronicle = Chronicle::new(args.min_calls);
-    for kept in chosen(&holdings, args)? {
-        match read_snapshot(&folder.file(&kept.name)) {
-            Ok(snapshot) => chronicle.add(snapshot, kept.run.findings),
-            Err(error) => eprintln!("warning: {error}: left out"),
-        }
-    }
+    store.read(&chosen(&holdings, args)?, |kept, snapshot| match snapshot {
+        Ok(snapshot) => chronicle.add(snapshot, kept.run.findings),
+        Err(error) => eprintln!("warning: {}: left out", escape(&error.to_string())),
+    })?;
     let terms = Terms {
         change_pct: args.change,
         confidence_pct: args.confidence,

@@ -24,6 +24,7 @@ pub use files::Surroundings;
 pub use pinned::{Pinned, TextRow};
 pub use queries::{QUERIES, Query, Since, pick};
 pub use reader::{Limits, Load, MARKER, Reader, marked};
+pub use row::Bytes;
 pub use scratch::{Scratch, ScratchError};
 pub use target::Target;
 pub use tokio_postgres::types::{ToSql, Type};

@@ -23,6 +23,7 @@ mod estimate;
 mod extension;
 mod forks;
 mod healthy;
+mod history;
 mod locks;
 mod loss;
 mod majors;
