@@ -1,7 +1,7 @@
 //! A history in a database: made once by its owner, written by many at a time who may do nothing else, read back as it
 //! was written, and kept to its months.
 
-use crate::support::{CORNER, Outcome, Site, newest, oldest, root};
+use crate::support::{CORNER, Outcome, Pooler, Site, newest, oldest, root};
 use chrono::{DateTime, TimeDelta, Utc};
 use pgassay::demo::Binaries;
 use pgassay::model::snapshot::Snapshot;
@@ -159,4 +159,37 @@ async fn versions_are_looked_at_and_the_script_does_the_same() {
     past.history(&owner, &["init", "--yes"]).expect_unable(&["has version 99"]);
     assert!(past.keep(&past.file(past.shop.captured_at + TimeDelta::seconds(1))).stderr.contains("has version 99"));
     past.history(&past.dsn("teller"), &["init", "--yes"]).expect_unable(&[]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_who_make_it_at_once_make_it_once_and_a_pooler_may_stand_between() {
+    let past = Past::open(&newest()).await;
+    let owner = past.site.dsn();
+    let outcomes = std::thread::scope(|scope| {
+        let both = [(), ()].map(|()| scope.spawn(|| past.history(&owner, &["init", "--yes", "--writer", "clerk"])));
+        both.map(|one| one.join().expect("it ran"))
+    });
+    // Months are made by one at a time: the other is told so, or finds them.
+    for outcome in &outcomes {
+        let is_told = outcome.code == Some(0) || outcome.stderr.contains("another run");
+        assert!(is_told, "{outcomes:#?}");
+    }
+    past.history(&owner, &["init", "--yes", "--reader", "teller"]).expect(0);
+    assert_eq!(past.site.text("select count(*) from pgassay.migration").await, "1");
+    assert_eq!(past.site.text("select count(*) from pg_inherits where inhparent = 'pgassay.run'::regclass").await, "4");
+
+    let pooler = Pooler::start(&past.site.yard, &past.site.cluster);
+    let pooled = format!("host={} port={} dbname={CORNER} user=clerk", pooler.folder.display(), pooler.port);
+    for second in 0..3 {
+        let file = past.file(past.shop.captured_at + TimeDelta::seconds(second));
+        let keep = ["audit", "--from", &file, "--fail-on", "never", "--history", &pooled];
+        past.site.yard.pgassay(&keep).run().expect(0);
+    }
+    assert_eq!(past.runs().len(), 3);
+    let session = pooler.session("clerk").await;
+    for (name, value) in [("search_path", "\"$user\", public"), ("statement_timeout", "0"), ("lock_timeout", "0")] {
+        let shown = session.value(&format!("show {name}")).await.expect("a setting");
+        assert_eq!(shown.as_deref(), Some(value), "{name}: nothing of ours stays in the session");
+    }
+    session.close().await;
 }
