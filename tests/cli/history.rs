@@ -152,3 +152,31 @@ fn mistakes_are_told() {
         assert!(said.err.contains(told), "{args:?}\n  wanted: {told}\n  said: {}", said.err);
     }
 }
+
+#[test]
+fn a_database_is_told_from_a_folder_and_prepared_only_when_asked() {
+    let desk = Desk::new();
+    let said = desk.run(&["history", "init", "--writer", "Au ditor"]);
+    assert_eq!(said.code, 0);
+    assert!(said.out.starts_with("begin;\n") && said.out.ends_with("commit;\n"), "{}", said.out);
+    assert!(said.out.contains("grant insert on pgassay.run to \"Au ditor\";"), "{}", said.out);
+    assert!(said.err.contains("nothing was done: --yes does it"), "{}", said.err);
+    for (args, told) in [
+        (&["init", "--yes"][..], "which history?"),
+        (&["init", "--yes", "--history", "past"], "past is a folder, which needs no preparation"),
+        (&["list", "--history", "host=/nowhere dbname=ops"], "cannot connect to /nowhere:5432/ops"),
+        (&["list", "--history", "postgres://h:port/ops"], "--history: "),
+        (&["prune", "--history", "host=/nowhere", "--keep", "soon"], "keep: \"soon\" is not a number"),
+    ] {
+        let said = desk.run(&[&["history"], args].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{args:?}");
+        assert!(said.err.contains(told), "{args:?}\n  wanted: {told}\n  said: {}", said.err);
+    }
+    desk.write("pgassay.yaml", "history: {store: 'postgres://u:S3cret@h/d'}\n");
+    let said = desk.run(&["history", "list"]);
+    assert!(
+        said.err.contains("pgassay.yaml:1:11: store holds a password") && !said.err.contains("S3cret"),
+        "{}",
+        said.err
+    );
+}
