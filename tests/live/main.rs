@@ -48,5 +48,6 @@ mod targets;
 mod texts;
 mod tls;
 mod transactions;
+mod trends;
 mod verify;
 mod waits;
