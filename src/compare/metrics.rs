@@ -159,7 +159,7 @@ pub(super) const TABLE: &[Metric<Between<Relation>>] = &[
     Metric {
         name: "seq_tuples_per_second",
         unit: "tuples/s",
-        worse: Worse::Up,
+        worse: Worse::Neither,
         floor: 1_000.0,
         of: |window| window.rate(|row| row.seq_tuples_read),
     },
@@ -219,11 +219,14 @@ pub(super) const DATABASE: &[Metric<Between<Database>>] = &[
         of: |window| window.share(|row| row.blocks_hit, |row| row.blocks_read),
     },
     Metric {
-        name: "temp_bytes_per_second",
-        unit: "bytes/s",
+        name: "temp_bytes_per_transaction",
+        unit: "bytes",
         worse: Worse::Up,
-        floor: 10_240.0,
-        of: |window| window.rate(|row| row.temp_bytes),
+        floor: 1_024.0,
+        of: |window| {
+            let transactions = window.rise(|row| row.commits + row.rollbacks).filter(|count| *count >= LEAST)?;
+            Some(window.rise(|row| row.temp_bytes)? / transactions)
+        },
     },
     Metric {
         name: "deadlocks_per_day",

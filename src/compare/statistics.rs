@@ -95,9 +95,15 @@ pub(super) fn adjusted(p_values: &[f64]) -> Vec<f64> {
 /// The median; of an even number the mean of the two in the middle.
 pub(super) fn median(values: &mut [f64]) -> Option<f64> {
     let middle = values.len() / 2;
-    values.sort_by(f64::total_cmp);
-    let upper = *values.get(middle)?;
-    if values.len() % 2 == 1 { Some(upper) } else { Some(f64::midpoint(*values.get(middle - 1)?, upper)) }
+    let is_odd = values.len() % 2 == 1;
+    if values.is_empty() {
+        return None;
+    }
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if is_odd {
+        return Some(*upper);
+    }
+    below.iter().copied().max_by(f64::total_cmp).map(|lower| f64::midpoint(lower, *upper))
 }
 
 /// Sizes of the groups of equal values.

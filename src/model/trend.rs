@@ -33,7 +33,7 @@ pub struct Trends {
     pub notes: Vec<String>,
     /// Trends by verdict.
     pub summary: Summary,
-    /// What changed first, then by kind, object and metric.
+    /// By course, what degrades first; then by kind, the heaviest object first, and by metric.
     pub trends: Vec<Trend>,
 }
 

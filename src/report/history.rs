@@ -44,7 +44,7 @@ fn strangers(holdings: &Holdings, style: Style, out: &mut dyn Write) -> io::Resu
     if count == 0 {
         return Ok(());
     }
-    writeln!(out, "\n{}", bold(&format!("LEFT ALONE: {count} {}", noun(count, "other file")), style))?;
+    writeln!(out, "\n{}", bold(&format!("LEFT ALONE, as no runs that this program reads: {count}"), style))?;
     let shown = holdings.strangers.iter().take(NAMED).map(|one| format!("{}: {}", one.name, one.reason));
     let more = (count > NAMED).then(|| format!("… and {} more; --format json has all", count - NAMED));
     lines(&shown.chain(more).collect::<Vec<_>>(), style, out)

@@ -71,7 +71,13 @@ fn a_list_for_people_names_targets_and_what_is_left_alone() {
     let desk = with_runs(&[0]);
     desk.write("past/notes.txt", "mine");
     let said = desk.run(&["history", "list", "shop", "--history", "past"]);
-    for part in ["1 run in past", "shop@", " critical, ", "LEFT ALONE: 1 other file", "notes.txt: no run by its name"] {
+    for part in [
+        "1 run in past",
+        "shop@",
+        " critical, ",
+        "LEFT ALONE, as no runs that this program reads: 1",
+        "notes.txt: no run by its name",
+    ] {
         assert!(said.out.contains(part), "`{part}` should be in: {}", said.out);
     }
 }

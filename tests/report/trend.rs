@@ -2,7 +2,7 @@
 
 use super::history::{PLAIN, schema, written};
 use super::shop;
-use pgassay::compare::{Chronicle, trends};
+use pgassay::compare::{Chronicle, metric_names, trends};
 use pgassay::model::history::Tally;
 use pgassay::model::snapshot::{Snapshot, Tool};
 use pgassay::model::trend::{Terms, Trends};
@@ -72,6 +72,15 @@ fn all_of_it_has_what_is_stable_and_no_escape() {
     assert!(few.contains("3 runs are too few") && few.contains("unknown  bytes"), "{few}");
     let none = written(|out| write_trends(&judged(0), false, PLAIN, out));
     assert!(none.starts_with("shop@db1:5432: 0 runs, 0 windows compared\n"), "{none}");
+}
+
+#[test]
+fn every_metric_has_its_line_in_the_page() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands/history.md");
+    let page = std::fs::read_to_string(page).expect("a page");
+    for name in metric_names() {
+        assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/commands/history.md");
+    }
 }
 
 #[test]
