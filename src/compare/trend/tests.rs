@@ -111,7 +111,8 @@ fn many_lines_of_noise_raise_no_alarm() {
 #[test]
 fn windows_across_resets_and_restarts_give_no_value() {
     let moment = DateTime::UNIX_EPOCH + TimeDelta::days(9);
-    let cases: [(&str, fn(&mut Snapshot, DateTime<chrono::Utc>), usize); 7] = [
+    type Change = fn(&mut Snapshot, DateTime<chrono::Utc>);
+    let cases: [(&str, Change, usize); 7] = [
         ("nothing", |_, _| {}, 11),
         ("another cluster", |run, _| run.server.system_identifier = Some("2".to_owned()), 10),
         ("a restart", |run, at| run.server.started_at = at, 10),
