@@ -78,7 +78,7 @@ impl Chronicle {
         let at = snapshot.captured_at;
         for (subject, whole) in tables(snapshot) {
             let story = self.stories.entry(subject).or_default();
-            story.weight = (whole.counters.bytes + whole.index_bytes) as f64;
+            story.weight = whole.counters.bytes as f64 + whole.index_bytes as f64;
             story.note(at, TABLE_STATE, |of| of(&whole));
         }
         for row in audited(snapshot) {
@@ -143,7 +143,8 @@ impl Chronicle {
                 self.dropped.push(Dropped { to: at, reason });
                 return;
             }
-            self.evictions += (later.evictions.unwrap_or(0) - earlier.evictions.unwrap_or(0)).max(0);
+            let evicted = later.evictions.unwrap_or(0).saturating_sub(earlier.evictions.unwrap_or(0)).max(0);
+            self.evictions = self.evictions.saturating_add(evicted);
         }
         let known: HashMap<_, &Statement> = before.statements.iter().map(|row| (identity(row), row)).collect();
         for row in after.statements.iter().filter(|row| row.kind != StatementKind::Utility) {
@@ -248,7 +249,8 @@ fn tables(snapshot: &Snapshot) -> BTreeMap<Subject, Whole> {
     for index in snapshot.indexes.iter().filter(|index| !index.is_partitioned) {
         let table = names.get(&(index.database.as_str(), index.schema.as_str(), index.table.as_str()));
         if let Some(table) = table {
-            tables.entry(whole(table, &names)).or_default().index_bytes += index.bytes;
+            let sum = &mut tables.entry(whole(table, &names)).or_default().index_bytes;
+            *sum = sum.saturating_add(index.bytes);
         }
     }
     tables
@@ -295,5 +297,47 @@ fn add(sum: &mut Relation, row: &Relation) {
     ];
     for (sum, part) in parts {
         *sum = sum.saturating_add(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::trends;
+    use crate::model::snapshot::{StatementsInfo, Tool, Wal};
+    use crate::model::trend::Terms;
+    use crate::mutants::bent;
+    use proptest::prelude::*;
+
+    /// A run with a row of everything that is followed.
+    fn run() -> Snapshot {
+        let mut run = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        run.audited = vec!["shop".to_owned()];
+        run.statements_info = vec![StatementsInfo::default()];
+        run.statements = vec![Statement::default()];
+        run.relations = vec![Relation { database: "shop".to_owned(), ..Relation::default() }];
+        run.databases = vec![Database { name: "shop".to_owned(), ..Database::default() }];
+        run.wal = Some(Wal::default());
+        run
+    }
+
+    fn read(value: &serde_json::Value) -> serde_json::Result<Snapshot> {
+        serde::Deserialize::deserialize(value)
+    }
+
+    fn damaged() -> impl Strategy<Value = serde_json::Value> {
+        bent(vec![serde_json::to_value(run()).expect("JSON")], |value| read(value).is_ok())
+    }
+
+    proptest! {
+        #[test]
+        fn no_snapshot_makes_it_panic(values in proptest::collection::vec(damaged(), 2..12)) {
+            let mut chronicle = Chronicle::new(0);
+            for value in &values {
+                chronicle.add(read(value).expect("a snapshot"), None);
+            }
+            let trends = trends(&chronicle, "shop", &Terms::default(), &|_, _, _, _| true, Tool::default());
+            prop_assert!(trends.trends.iter().flat_map(|trend| &trend.points).all(|point| point.value.is_finite()));
+        }
     }
 }

@@ -27,6 +27,11 @@ pub(super) struct Metric<F> {
     pub(super) of: F,
 }
 
+/// A sum that stays a number, whatever a damaged snapshot says.
+fn sum<const N: usize>(parts: [i64; N]) -> i64 {
+    parts.into_iter().fold(0, i64::saturating_add)
+}
+
 /// One row at two moments.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window<'a, R> {
@@ -91,14 +96,14 @@ pub(super) const STATEMENT: &[Metric<Between<StatementCounters>>] = &[
         unit: "blocks",
         worse: Worse::Up,
         floor: 10.0,
-        of: |window| window.per_call(|row| row.shared_blocks_hit + row.shared_blocks_read),
+        of: |window| window.per_call(|row| sum([row.shared_blocks_hit, row.shared_blocks_read])),
     },
     Metric {
         name: "temp_blocks_per_call",
         unit: "blocks",
         worse: Worse::Up,
         floor: 1.0,
-        of: |window| window.per_call(|row| row.temp_blocks_read + row.temp_blocks_written),
+        of: |window| window.per_call(|row| sum([row.temp_blocks_read, row.temp_blocks_written])),
     },
     Metric {
         name: "wal_bytes_per_call",
@@ -140,7 +145,7 @@ pub(super) const TABLE_STATE: &[Metric<At<Whole>>] = &[
         unit: "bytes",
         worse: Worse::Neither,
         floor: 1_048_576.0,
-        of: |whole| Some((whole.counters.bytes + whole.counters.toast_bytes + whole.index_bytes) as f64),
+        of: |whole| Some(sum([whole.counters.bytes, whole.counters.toast_bytes, whole.index_bytes]) as f64),
     },
     Metric {
         name: "dead_pct",
@@ -168,14 +173,14 @@ pub(super) const TABLE: &[Metric<Between<Relation>>] = &[
         unit: "tuples/s",
         worse: Worse::Neither,
         floor: 0.1,
-        of: |window| window.rate(|row| row.inserted + row.updated + row.deleted),
+        of: |window| window.rate(|row| sum([row.inserted, row.updated, row.deleted])),
     },
     Metric {
         name: "hot_pct",
         unit: "%",
         worse: Worse::Down,
         floor: 5.0,
-        of: |window| window.share(|row| row.hot_updated, |row| row.updated - row.hot_updated),
+        of: |window| window.share(|row| row.hot_updated, |row| row.updated.saturating_sub(row.hot_updated)),
     },
     Metric {
         name: "cache_hit_pct",
@@ -202,7 +207,7 @@ pub(super) const DATABASE: &[Metric<Between<Database>>] = &[
         unit: "transactions/s",
         worse: Worse::Neither,
         floor: 0.1,
-        of: |window| window.rate(|row| row.commits + row.rollbacks),
+        of: |window| window.rate(|row| sum([row.commits, row.rollbacks])),
     },
     Metric {
         name: "rollback_pct",
@@ -224,7 +229,7 @@ pub(super) const DATABASE: &[Metric<Between<Database>>] = &[
         worse: Worse::Up,
         floor: 1_024.0,
         of: |window| {
-            let transactions = window.rise(|row| row.commits + row.rollbacks).filter(|count| *count >= LEAST)?;
+            let transactions = window.rise(|row| sum([row.commits, row.rollbacks])).filter(|count| *count >= LEAST)?;
             Some(window.rise(|row| row.temp_bytes)? / transactions)
         },
     },
@@ -245,8 +250,8 @@ pub(super) const SERVER_STATE: &[Metric<At<Snapshot>>] = &[Metric {
     floor: 5.0,
     of: |snapshot| {
         let slots = snapshot.usable_connections().filter(|slots| *slots > 0)?;
-        let backends: i64 = snapshot.databases.iter().map(|row| row.backends).sum();
-        Some(100.0 * backends as f64 / slots as f64)
+        let backends: f64 = snapshot.databases.iter().map(|row| row.backends as f64).sum();
+        Some(100.0 * backends / slots as f64)
     },
 }];
 
@@ -259,7 +264,7 @@ pub(super) const SERVER: &[Metric<Between<Snapshot>>] = &[Metric {
     of: |window| {
         let (before, after) = (window.before.wal.as_ref()?, window.after.wal.as_ref()?);
         let (before, now) = (before.bytes.filter(|_| before.stats_reset == after.stats_reset)?, after.bytes?);
-        (now >= before).then(|| (now - before) as f64 / window.seconds)
+        (now >= before).then(|| now.saturating_sub(before) as f64 / window.seconds)
     },
 }];
 
