@@ -9,6 +9,7 @@
 
 pub mod advise;
 pub mod apply;
+pub mod archive;
 pub mod audit;
 pub mod cli;
 pub mod collect;

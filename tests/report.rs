@@ -10,6 +10,8 @@ mod baseline;
 mod diff;
 #[path = "report/formats.rs"]
 mod formats;
+#[path = "report/history.rs"]
+mod history;
 #[path = "report/measurement.rs"]
 mod measurement;
 #[path = "report/plans.rs"]
@@ -18,6 +20,8 @@ mod plans;
 mod saturation;
 #[path = "report/survey.rs"]
 mod survey;
+#[path = "report/trend.rs"]
+mod trend;
 
 use pgassay::audit::{Settings, field_index, judge};
 use pgassay::model::finding::Severity;

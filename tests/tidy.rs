@@ -27,6 +27,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("collect", &["model", "progress", "statement", "postgres", "whatif"]),
     ("apply", &["model", "progress", "statement", "ddl", "postgres"]),
     ("store", &["model", "rules", "compare", "ddl"]),
+    ("archive", &["model", "ddl", "store", "postgres"]),
     ("demo", &["model", "progress", "postgres"]),
     ("report", &["model", "compare"]),
     (
@@ -51,6 +52,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "collect",
             "apply",
             "store",
+            "archive",
             "demo",
             "report",
         ],
@@ -77,8 +79,8 @@ const ALONE: &[(&str, &[&str])] = &[
     ("Utc::now", &[]),
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),
-    ("Writer::connect", &["postgres", "apply"]),
-    ("async ", &["postgres", "collect", "whatif", "measure", "apply", "demo", "cli"]),
+    ("Writer::connect", &["postgres", "apply", "archive"]),
+    ("async ", &["postgres", "collect", "whatif", "measure", "apply", "archive", "demo", "cli"]),
 ];
 
 fn files(folder: &str, extension: &str) -> Vec<PathBuf> {

@@ -1,4 +1,4 @@
-//! Carries a plan out: the only writer. Takes short locks with a time-out and tries again, lets long
+//! Carries a plan out: the only writer but for `archive`, which has a schema of its own. Takes short locks with a time-out and tries again, lets long
 //! builds wait under a watchdog, repairs what a failure leaves, and keeps a journal that a later run
 //! can take up or take back.
 //!

@@ -3,6 +3,7 @@
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use super::diff_args::DiffArgs;
+use super::history_args::HistoryArgs;
 use super::init_args::InitArgs;
 use super::measure_args::MeasureArgs;
 use super::partition_args::PartitionArgs;
@@ -80,6 +81,8 @@ pub(super) enum Command {
     Pool(Box<PoolArgs>),
     /// See monthly partitions, make them and keep them
     Partition(PartitionArgs),
+    /// See what was kept of earlier runs, and what improves or degrades over them
+    History(HistoryArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
     /// Print what sets pgassay up elsewhere: its role, a config, an audit each day, a job for CI
@@ -173,6 +176,9 @@ pub(super) struct AuditArgs {
     /// Judge what was counted since this earlier snapshot, instead of since the counters' reset
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) since: Option<PathBuf>,
+    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    #[arg(long, value_name = "DIR|URL")]
+    pub(super) history: Option<String>,
     /// Format on standard output [default: table]
     #[arg(long, value_name = "FORMAT", help_heading = "Report")]
     pub(super) format: Option<FormatArg>,
@@ -287,13 +293,17 @@ pub(super) enum FailOnArg {
 #[command(after_help = "\
 Examples:
   pgassay snapshot postgres://auditor@db1/shop -o shop.json.zst
-  pgassay snapshot shop -o shop.json && jq .relations shop.json")]
+  pgassay snapshot shop -o shop.json && jq .relations shop.json
+  pgassay snapshot shop --history /var/lib/pgassay")]
 pub(super) struct SnapshotArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
     /// The file; `.json` is written plain, anything else compressed with zstd
-    #[arg(long, short, value_name = "FILE")]
-    pub(super) output: PathBuf,
+    #[arg(long, short, value_name = "FILE", required_unless_present = "history")]
+    pub(super) output: Option<PathBuf>,
+    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    #[arg(long, value_name = "DIR|URL")]
+    pub(super) history: Option<String>,
     /// Rule packs whose SELECTs are read too: a file or folder; repeatable
     #[arg(long, value_name = "DIR|FILE")]
     pub(super) rules: Vec<PathBuf>,
@@ -393,6 +403,12 @@ pub(super) enum RulesCommand {
         /// Of `measure`
         #[arg(long, group = "what")]
         measurement: bool,
+        /// Of `history list`
+        #[arg(long, group = "what")]
+        history: bool,
+        /// Of `history trend`
+        #[arg(long, group = "what")]
+        trend: bool,
     },
 }
 

@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, output, settings};
+use super::{connection, history_store, output, settings};
 use crate::audit::{Gate, Settings, judge};
 use crate::compare::{Baseline, since};
 use crate::model::snapshot::Snapshot;
@@ -25,6 +25,8 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
     let earlier = args.since.as_deref().map(read_snapshot).transpose()?;
+    // What was read from a file is kept only when asked for: it may come from the history itself.
+    let history = args.history.as_ref().or(config.history.store.as_ref().filter(|_| args.from.is_none()));
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(
@@ -57,6 +59,9 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         }
     }
     output::write(shared, &verdict, format, &files)?;
+    if let Some(history) = history {
+        history_store::keep(&config, history, &snapshot, Some(&verdict))?;
+    }
     Ok(verdict.exit_code())
 }
 

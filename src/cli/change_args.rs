@@ -128,7 +128,7 @@ pub(super) struct VerifyArgs {
 }
 
 /// How a change is carried out.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct ChangeArgs {
     /// Carry it out without asking
     #[arg(long, short, help_heading = "Change")]

@@ -3,6 +3,7 @@
 use super::advise_args::WeighArg;
 use super::args::{FailOnArg, Profile, SeverityArg};
 use super::diff_args::GateArg;
+use super::history_store::{self, is_database};
 use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
 use crate::partition::{Keep, Zone};
@@ -39,6 +40,8 @@ pub(super) struct Config {
     pub(super) change: ChangeConfig,
     /// Which tables are kept in months, and how.
     pub(super) partition: PartitionConfig,
+    /// Where runs are kept.
+    pub(super) history: HistoryConfig,
     /// Accepted findings.
     pub(super) waivers: Vec<Waiver>,
     /// Where it was read from, for messages.
@@ -185,6 +188,16 @@ pub(super) struct PartitionTableConfig {
     pub(super) keep: Option<String>,
 }
 
+/// Runs that are kept.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct HistoryConfig {
+    /// As `--history`; a folder is relative to the config
+    pub(super) store: Option<String>,
+    /// As `history prune --keep`
+    pub(super) keep: Option<String>,
+}
+
 impl Config {
     /// Reads the named file, or the default one when it is there.
     pub(super) fn load(named: Option<&Path>) -> Result<Self> {
@@ -198,6 +211,9 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         let paths = config.rules.paths.iter_mut().chain(&mut config.audit.baseline).chain(&mut config.change.state);
         paths.for_each(|path| *path = folder.join(&*path));
+        if let Some(store) = config.history.store.as_mut().filter(|store| !is_database(store)) {
+            *store = folder.join(&*store).display().to_string();
+        }
         Ok(config)
     }
 
@@ -219,6 +235,10 @@ impl Config {
         if config.advise.what_if.as_deref().is_some_and(holds_password) {
             let message = "what_if holds a password: keep it in .pgpass, a service file or PGPASSWORD instead";
             return Err(Problem::at(file, text, &["advise", "what_if"], None, message.to_owned()).into());
+        }
+        if config.history.store.as_deref().is_some_and(history_store::holds_password) {
+            let message = "store holds a password: keep it in .pgpass, a service file or PGPASSWORD instead";
+            return Err(Problem::at(file, text, &["history", "store"], None, message.to_owned()).into());
         }
         for waiver in &config.waivers {
             if waiver.reason.trim().is_empty() {

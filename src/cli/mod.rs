@@ -14,6 +14,9 @@ mod connection;
 mod demo;
 mod diff;
 mod diff_args;
+mod history;
+mod history_args;
+mod history_store;
 mod init;
 mod init_args;
 mod interrupt;
@@ -32,6 +35,7 @@ mod rules;
 mod runs;
 mod settings;
 mod snapshot;
+mod trend;
 mod verify;
 
 use anyhow::{Result, anyhow};
@@ -89,6 +93,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Measure(args) => measure::run(&cli.shared, &args),
         Command::Pool(args) => pool::run(&cli.shared, &args),
         Command::Partition(args) => partition::run(&cli.shared, &args),
+        Command::History(args) => history::run(&cli.shared, &args),
         Command::Rules(args) => rules::run(&cli.shared, &args),
         Command::Init(args) => init::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),

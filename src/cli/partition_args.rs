@@ -137,7 +137,7 @@ pub(super) struct RetireArgs {
 }
 
 /// What may be done to the DEFAULT partition.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct DefaultArgs {
     /// Move rows of a month out of the DEFAULT partition, in the transaction that makes the month
     #[arg(long, requires = "window", help_heading = "DEFAULT partition")]
@@ -148,7 +148,7 @@ pub(super) struct DefaultArgs {
 }
 
 /// Where the plan is written besides.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct FileArgs {
     /// Write the plan, for `pgassay apply`
     #[arg(long, short, value_name = "FILE")]

@@ -6,12 +6,14 @@ use super::{exit, print, settings};
 use crate::audit::run_fixture;
 use crate::facts::fields as all_fields;
 use crate::model::advice::Advice;
+use crate::model::history::Holdings;
 use crate::model::measurement::Measurement;
 use crate::model::plan::Plan;
 use crate::model::saturation::Saturation;
 use crate::model::snapshot::Snapshot;
 use crate::model::survey::Survey;
 use crate::model::table::{Facts, Table};
+use crate::model::trend::Trends;
 use crate::report::report_schema;
 use crate::rules::{Area, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
 use crate::store::{fixtures, rule_sources};
@@ -29,9 +31,18 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema { report, config_file, snapshot, plan, advice, pool, survey, measurement } => {
-            schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey, *measurement])
-        }
+        RulesCommand::Schema {
+            report,
+            config_file,
+            snapshot,
+            plan,
+            advice,
+            pool,
+            survey,
+            measurement,
+            history,
+            trend,
+        } => schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey, *measurement, *history, *trend]),
     }
 }
 
@@ -176,8 +187,8 @@ fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Of the report, the config, snapshots, plans, advice, pools, surveys, measurements; else of rule files.
-fn schema(wanted: [bool; 8]) -> Result<u8> {
+/// Of the report, the config, snapshots, plans, advice, pools, surveys, measurements, histories, trends; else of rule files.
+fn schema(wanted: [bool; 10]) -> Result<u8> {
     let schema = match wanted.iter().position(|is_wanted| *is_wanted) {
         Some(0) => report_schema(),
         Some(1) => schemars::schema_for!(Config).as_value().clone(),
@@ -186,7 +197,9 @@ fn schema(wanted: [bool; 8]) -> Result<u8> {
         Some(4) => schemars::schema_for!(Advice).as_value().clone(),
         Some(5) => schemars::schema_for!(Saturation).as_value().clone(),
         Some(6) => schemars::schema_for!(Survey).as_value().clone(),
-        Some(_) => schemars::schema_for!(Measurement).as_value().clone(),
+        Some(7) => schemars::schema_for!(Measurement).as_value().clone(),
+        Some(8) => schemars::schema_for!(Holdings).as_value().clone(),
+        Some(_) => schemars::schema_for!(Trends).as_value().clone(),
         None => schemars::schema_for!(RuleForm).as_value().clone(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 /// A full-page image is counted as one page, though it may be compressed: taken off, WAL per call does not
 /// depend on when checkpoints came.
-const PAGE_BYTES: i64 = 8192;
+pub(super) const PAGE_BYTES: i64 = 8192;
 
 /// What one call took, on average.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

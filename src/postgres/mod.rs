@@ -25,6 +25,7 @@ pub use files::Surroundings;
 pub use pinned::{Pinned, TextRow};
 pub use queries::{QUERIES, Query, Since, pick};
 pub use reader::{Limits, Load, MARKER, Reader, marked};
+pub use row::Bytes;
 pub use scratch::{Scratch, ScratchError};
 pub use stopwatch::{Lap, Stopwatch};
 pub use target::Target;

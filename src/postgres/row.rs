@@ -2,8 +2,8 @@
 //! with its name, never a default.
 
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, Error as _, IntoDeserializer, Visitor};
-use serde::forward_to_deserialize_any;
+use serde::de::{DeserializeOwned, Deserializer, Error as _, IntoDeserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
 use std::borrow::Cow;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
@@ -25,6 +25,29 @@ enum Cell {
     Text(String),
     List(Vec<Cell>),
     Json(serde_json::Value),
+    Bytes(Vec<u8>),
+}
+
+/// Bytes as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Taken;
+        impl Visitor<'_> for Taken {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Taken).map(Self)
+    }
 }
 
 /// Text in any encoding: what is not UTF-8, as on SQL_ASCII servers, is replaced and not refused.
@@ -63,6 +86,7 @@ fn cell(row: &Row, at: usize, ty: &Type) -> Result<Cell, Error> {
             Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
         }),
         Type::JSON | Type::JSONB => get(row, at, Cell::Json),
+        Type::BYTEA => get(row, at, Cell::Bytes),
         Type::INT4_ARRAY => get(row, at, |values: Vec<i32>| {
             Cell::List(values.into_iter().map(|value| Cell::Integer(value.into())).collect())
         }),
@@ -91,6 +115,7 @@ impl<'de> serde::Deserializer<'de> for Cell {
             Self::Text(value) => visitor.visit_string(value),
             Self::List(values) => visitor.visit_seq(SeqDeserializer::new(values.into_iter())),
             Self::Json(value) => value.deserialize_any(visitor).map_err(Error::custom),
+            Self::Bytes(value) => visitor.visit_byte_buf(value),
         }
     }
 

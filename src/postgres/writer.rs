@@ -1,9 +1,10 @@
-//! A session that changes a database: one connection of its own, never pooled. Only `apply` opens one.
+//! A session that changes a database: one connection of its own, never pooled. Only `apply` and `archive` open one.
 
 use super::dial::Dialed;
 use super::error::{ConnectError, ReadError};
 use super::target::Target;
 use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::types::{ToSql, Type};
 
 /// One writing session.
 #[derive(Debug)]
@@ -53,6 +54,11 @@ impl Writer {
     /// transaction block.
     pub async fn execute(&self, sql: &str) -> Result<(), ReadError> {
         self.dialed.client.batch_execute(sql).await.map_err(|error| ReadError::of(&error))
+    }
+
+    /// Runs one statement with values, unprepared, so that it works through a transaction pooler.
+    pub async fn execute_with(&self, sql: &str, params: &[(&(dyn ToSql + Sync), Type)]) -> Result<(), ReadError> {
+        self.dialed.client.query_typed(sql, params).await.map(|_| ()).map_err(|error| ReadError::of(&error))
     }
 
     /// The first column of the first row, as text.

@@ -1,11 +1,11 @@
-//! Pools and connections in Prometheus' text exposition format, version 0.0.4.
+//! Pools and connections, and gauges of all sorts, in Prometheus' text exposition format, version 0.0.4.
 
 use crate::model::saturation::{PoolLoad, PoolerLoad, Saturation};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
 /// A sample: labels and value.
-type Sample = (Vec<(&'static str, String)>, f64);
+pub(super) type Sample = (Vec<(&'static str, String)>, f64);
 
 /// Writes every figure as a gauge of its own.
 #[allow(clippy::cast_precision_loss, reason = "counts of connections")]
@@ -93,7 +93,7 @@ fn pools(seen: &Saturation, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A metric with its samples; nothing where there are none.
-fn gauge(out: &mut dyn Write, name: &str, help: &str, samples: Vec<Sample>) -> io::Result<()> {
+pub(super) fn gauge(out: &mut dyn Write, name: &str, help: &str, samples: Vec<Sample>) -> io::Result<()> {
     if samples.is_empty() {
         return Ok(());
     }

@@ -1,16 +1,18 @@
-//! Files: snapshots, baselines, plans, rule packs and their fixtures.
+//! Files: snapshots, histories of them, baselines, plans, rule packs and their fixtures.
 
 mod baseline;
+mod history;
 mod measurement;
 mod plan;
 mod rules;
 mod snapshot;
 
 pub use baseline::read_baseline;
+pub use history::Folder;
 pub use measurement::{read_side, write_measurement};
 pub use plan::{Wishes, read_plan, read_wishes, write_plan, write_text};
 pub use rules::{FixtureFile, fixtures, rule_sources};
-pub use snapshot::{read_snapshot, write_snapshot};
+pub use snapshot::{packed, parse_head, read_snapshot, unpacked, write_snapshot};
 
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -1,10 +1,11 @@
 //! Snapshots on disk: JSON, compressed with zstd unless the name says otherwise.
 
 use super::{StoreError, replace};
+use crate::model::history::{HISTORY_VERSION, Run};
 use crate::model::snapshot::{FORMAT_VERSION, Snapshot};
 use serde::Deserialize;
 use std::fs;
-use std::io::{self, BufWriter, Read};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 /// Largest snapshot that is read, after decompression.
@@ -12,6 +13,16 @@ const MAX_BYTES: u64 = 4 << 30;
 
 /// First bytes of a zstd frame (RFC 8878 §3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// First bytes of a frame that zstd skips (RFC 8878 §3.1.2): the head of a run is in one, so that any program that
+/// reads zstd finds the snapshot behind it.
+const HEAD_MAGIC: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
+
+/// Largest head that is read.
+const MAX_HEAD: u32 = 1 << 20;
+
+/// How a compressed snapshot's name ends.
+pub(super) const EXTENSION: &str = ".json.zst";
 
 /// Writes a snapshot whole or not at all.
 /// `*.json` is written plain, anything else compressed.
@@ -27,24 +38,72 @@ fn plain(file: fs::File, snapshot: &Snapshot) -> io::Result<fs::File> {
 }
 
 /// Compressed as it is written: the whole text would need as much memory as the snapshot itself.
-fn compressed(file: fs::File, snapshot: &Snapshot) -> io::Result<fs::File> {
+fn compressed<W: Write>(file: W, snapshot: &Snapshot) -> io::Result<W> {
     let mut text = BufWriter::with_capacity(1 << 16, zstd::Encoder::new(file, 3)?);
     serde_json::to_writer(&mut text, snapshot)?;
     text.into_inner().map_err(io::IntoInnerError::into_error)?.finish()
 }
 
-/// Reads a snapshot, compressed or plain.
-pub fn read_snapshot(path: &Path) -> Result<Snapshot, StoreError> {
-    let fail = |error: &dyn std::fmt::Display| StoreError::new(path, error);
-    let raw = fs::read(path).map_err(|error| fail(&error))?;
-    let mut json = Vec::new();
-    if raw.starts_with(&ZSTD_MAGIC) {
-        let decoder = zstd::Decoder::new(raw.as_slice()).map_err(|error| fail(&error))?;
-        decoder.take(MAX_BYTES).read_to_end(&mut json).map_err(|error| fail(&error))?;
-    } else {
-        json = raw;
+/// A run of a history: its head, and its snapshot compressed.
+pub fn packed(run: &Run, snapshot: &Snapshot) -> io::Result<Vec<u8>> {
+    let head = serde_json::to_vec(run)?;
+    let length = u32::try_from(head.len()).ok().filter(|length| *length <= MAX_HEAD);
+    let length = length.ok_or_else(|| io::Error::other("what is known of the run is larger than a head may be"))?;
+    let mut bytes = HEAD_MAGIC.to_vec();
+    bytes.extend(length.to_le_bytes());
+    bytes.extend(head);
+    compressed(bytes, snapshot)
+}
+
+/// The head of a run's file, and the file's size; none where the file is gone.
+pub(super) fn read_head(path: &Path) -> Result<Option<(Run, u64)>, String> {
+    let mut file = match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| error.to_string())?,
+    };
+    let bytes = file.metadata().map_err(|error| error.to_string())?.len();
+    let cut = |error: io::Error| format!("not a run of pgassay ({error})");
+    let (mut magic, mut length) = ([0; 4], [0; 4]);
+    file.read_exact(&mut magic).and_then(|()| file.read_exact(&mut length)).map_err(cut)?;
+    let length = u32::from_le_bytes(length);
+    if magic != HEAD_MAGIC || length > MAX_HEAD {
+        return Err("not a run of pgassay: it has no head".to_owned());
     }
-    parse(&json).map_err(|message| StoreError::new(path, message))
+    let mut head = Vec::new();
+    file.take(u64::from(length)).read_to_end(&mut head).map_err(cut)?;
+    Ok(Some((parse_head(&head)?, bytes)))
+}
+
+/// Reads what is known of a run.
+pub fn parse_head(json: &[u8]) -> Result<Run, String> {
+    #[derive(Deserialize)]
+    struct Version {
+        history_version: u32,
+    }
+    let fail = |error: serde_json::Error| format!("not a run of pgassay ({error})");
+    let version: Version = serde_json::from_slice(json).map_err(fail)?;
+    if version.history_version != HISTORY_VERSION {
+        let found = version.history_version;
+        return Err(format!("run of version {found}, this program reads {HISTORY_VERSION}: use a newer pgassay"));
+    }
+    serde_json::from_slice(json).map_err(fail)
+}
+
+/// Reads a snapshot, compressed or plain; a run of a history too.
+pub fn read_snapshot(path: &Path) -> Result<Snapshot, StoreError> {
+    let raw = fs::read(path).map_err(|error| StoreError::new(path, error))?;
+    unpacked(raw).map_err(|message| StoreError::new(path, message))
+}
+
+/// The snapshot in these bytes.
+pub fn unpacked(raw: Vec<u8>) -> Result<Snapshot, String> {
+    if !raw.starts_with(&ZSTD_MAGIC) && !raw.starts_with(&HEAD_MAGIC) {
+        return parse(&raw);
+    }
+    let mut json = Vec::new();
+    let decoder = zstd::Decoder::new(raw.as_slice()).map_err(|error| error.to_string())?;
+    decoder.take(MAX_BYTES).read_to_end(&mut json).map_err(|error| error.to_string())?;
+    parse(&json)
 }
 
 fn parse(json: &[u8]) -> Result<Snapshot, String> {
@@ -102,12 +161,13 @@ mod tests {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             let _ = parse(&bytes);
-            let mut framed = ZSTD_MAGIC.to_vec();
-            framed.extend(&bytes);
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("s");
-            std::fs::write(&path, framed).expect("written");
-            let _ = read_snapshot(&path);
+            for magic in [ZSTD_MAGIC, HEAD_MAGIC] {
+                std::fs::write(&path, [&magic[..], &bytes].concat()).expect("written");
+                let _ = read_snapshot(&path);
+                let _ = read_head(&path);
+            }
         }
 
         #[test]
