@@ -8,6 +8,8 @@ mod advice;
 mod baseline;
 #[path = "report/formats.rs"]
 mod formats;
+#[path = "report/partition_advice.rs"]
+mod partition_advice;
 #[path = "report/plans.rs"]
 mod plans;
 #[path = "report/saturation.rs"]

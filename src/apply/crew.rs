@@ -2,6 +2,7 @@
 //! looks on. And what is seen of the server before anything is begun.
 
 use crate::ddl::{Site, strayed};
+use crate::model::blueprint::SeenTable;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
@@ -145,6 +146,12 @@ impl Scout {
     pub async fn likeness(&self, table: &Name) -> Result<Option<Likeness>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
         Ok(self.ask("change_likeness", &name).await?.pop())
+    }
+
+    /// All that a table is made of; none where there is no such table.
+    pub async fn table(&self, table: &Name) -> Result<Option<SeenTable>, ReadError> {
+        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
+        Ok(self.ask("change_table", &name).await?.pop())
     }
 
     /// What decides how a partition of a table is made; none where it is gone.

@@ -376,6 +376,9 @@ pub(super) enum RulesCommand {
         /// Of `partition list`
         #[arg(long, group = "what")]
         survey: bool,
+        /// Of `partition advise`
+        #[arg(long, group = "what")]
+        partition_advice: bool,
     },
 }
 

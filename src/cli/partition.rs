@@ -4,7 +4,7 @@ use super::args::{LimitArgs, Shared};
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, exit, interrupt, months, output, retire};
+use super::{connection, exit, interrupt, months, output, partition_advise, partition_new, retire};
 use crate::apply::Scout;
 use crate::ddl::quoted;
 use crate::model::plan::Name;
@@ -23,6 +23,8 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     match &args.command {
         PartitionCommand::List(list) => self::list(shared, &config, list),
+        PartitionCommand::Advise(advise) => partition_advise::run(shared, &config, advise),
+        PartitionCommand::New(new) => partition_new::run(&config, new),
         PartitionCommand::Create(create) => months::create(shared, &config, create),
         PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
         PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),

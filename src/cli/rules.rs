@@ -6,6 +6,7 @@ use super::{exit, print, settings};
 use crate::audit::run_fixture;
 use crate::facts::with_facts;
 use crate::model::advice::Advice;
+use crate::model::partition_advice::PartitionAdvice;
 use crate::model::plan::Plan;
 use crate::model::saturation::Saturation;
 use crate::model::snapshot::{Snapshot, Tool};
@@ -29,8 +30,8 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema { report, config_file, snapshot, plan, advice, pool, survey } => {
-            schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey])
+        RulesCommand::Schema { report, config_file, snapshot, plan, advice, pool, survey, partition_advice } => {
+            schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey, *partition_advice])
         }
     }
 }
@@ -176,8 +177,8 @@ fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Of the report, the config, snapshots, plans, advice, pools, surveys; else of rule files.
-fn schema(wanted: [bool; 7]) -> Result<u8> {
+/// Of the report, the config, snapshots, plans, advice, pools, surveys, advice on partitions; else of rule files.
+fn schema(wanted: [bool; 8]) -> Result<u8> {
     let schema = match wanted.iter().position(|is_wanted| *is_wanted) {
         Some(0) => report_schema(),
         Some(1) => schemars::schema_for!(Config).as_value().clone(),
@@ -185,7 +186,8 @@ fn schema(wanted: [bool; 7]) -> Result<u8> {
         Some(3) => schemars::schema_for!(Plan).as_value().clone(),
         Some(4) => schemars::schema_for!(Advice).as_value().clone(),
         Some(5) => schemars::schema_for!(Saturation).as_value().clone(),
-        Some(_) => schemars::schema_for!(Survey).as_value().clone(),
+        Some(6) => schemars::schema_for!(Survey).as_value().clone(),
+        Some(_) => schemars::schema_for!(PartitionAdvice).as_value().clone(),
         None => schemars::schema_for!(RuleForm).as_value().clone(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;

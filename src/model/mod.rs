@@ -2,11 +2,13 @@
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
 pub mod advice;
+pub mod blueprint;
 pub mod catalog;
 pub mod escape;
 pub mod finding;
 pub mod object;
 pub mod partition;
+pub mod partition_advice;
 pub mod plan;
 pub mod saturation;
 pub mod snapshot;

@@ -43,6 +43,7 @@ queries! {
     "change_replication" Base, "change_replication.sql";
     "change_server" Base, "change_server.sql";
     "change_statistics" Base, "change_statistics.sql";
+    "change_table" Base, "change_table.sql";
     "change_waits" Base, "change_waits.sql";
     "checkpoints" Major(17), "checkpoints.17.sql";
     "checkpoints" Major(18), "checkpoints.18.sql";

@@ -3,6 +3,7 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
+use pgassay::model::blueprint::SeenTable;
 use pgassay::model::catalog::{
     Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
 };
@@ -144,6 +145,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_replication" => properties::<Behind>(),
         "change_server" => properties::<SeenServer>(),
         "change_statistics" => properties::<SeenStatistics>(),
+        "change_table" => properties::<SeenTable>(),
         "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
         facet => fields(facet),
     }
