@@ -20,7 +20,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let files = output::parse_outputs(&args.output)?;
     let gates_new_only = args.fail_on_new || config.audit.fail_on_new;
     let baseline = baseline(&config, args.baseline.as_deref(), gates_new_only)?;
-    let snapshot = match &args.from {
+    let mut snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(
             shared,
@@ -34,6 +34,8 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;
     }
+    // What is to be kept is the reader's word, and no part of what the server said.
+    snapshot.managers.extend(config.keepers());
     for glob in unmatched(&judging.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
         eprintln!("--schema {glob}: no schema of that name has a table");
     }

@@ -11,6 +11,15 @@ pub enum Since {
     Extension(i32),
 }
 
+/// What pg_partman keeps, of the extension in this schema, which is quoted.
+#[must_use]
+pub fn managers(schema: &str) -> String {
+    format!(
+        "select 'pg_partman' as name, pg_catalog.current_database()::text as database, c.parent_table::text as \"table\", \
+         c.premake::int4 as premake, c.retention::text as retention from {schema}.part_config c order by c.parent_table"
+    )
+}
+
 /// One file of `sql/`.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {

@@ -32,6 +32,7 @@ mod months_breaks;
 mod months_keys;
 mod months_load;
 mod months_new;
+mod months_zones;
 mod names;
 mod packs;
 mod pool;

@@ -1,3 +1,5 @@
+//! Verdicts over a table of events, and what adds up in them.
+
 use super::*;
 use crate::model::snapshot::{
     Constraint, ForeignKey, Index, Plan, RelationName, Statement, StatementCounters, StatementsInfo,

@@ -1,3 +1,5 @@
+//! Tables as they are described, and what is refused.
+
 use super::*;
 use crate::ddl::fresh;
 
