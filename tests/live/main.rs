@@ -31,6 +31,7 @@ mod months_advice;
 mod months_breaks;
 mod months_keys;
 mod months_load;
+mod months_many;
 mod months_new;
 mod months_zones;
 mod names;
