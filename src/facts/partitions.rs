@@ -30,6 +30,8 @@ struct PartitionedTableRow {
     is_monthly: bool,
     /// A partition holds the moment of reading. {bool | pg_class.relpartbound}
     covers_now: bool,
+    /// Time since the newest partition ended; none where one holds the present or what is to come. {days | pg_class.relpartbound}
+    ended_days_ago: Option<f64>,
     /// Partitions that follow the current one without a gap; none unless monthly, current and with an end. {months | pg_class.relpartbound}
     months_ahead: Option<usize>,
     /// Where the unbroken row of partitions ends; none unless cut by time, current and with an end. {time | pg_class.relpartbound}
@@ -82,6 +84,14 @@ fn path(row: &Partition) -> String {
 /// The gap that matters: the first that is not over, else the last.
 fn gap(gaps: &[Slice], now: DateTime<Utc>) -> Option<Slice> {
     gaps.iter().find(|gap| gap.to > now).or(gaps.last()).copied()
+}
+
+/// Days since the last of these ended, where it has.
+fn ended(slices: &[Slice], now: DateTime<Utc>) -> Option<f64> {
+    let end = slices.iter().map(|slice| slice.to).max().filter(|end| *end <= now)?;
+    #[allow(clippy::cast_precision_loss, reason = "seconds")]
+    let seconds = (now - end).num_seconds() as f64;
+    Some(seconds / 86_400.0)
 }
 
 /// Live rows as counted or estimated, whichever is more.
@@ -160,6 +170,7 @@ fn row<'a>(
         has_default: default.is_some(),
         is_monthly,
         covers_now,
+        ended_days_ago: ended(&slices, now),
         months_ahead,
         covered_until,
         zone: zone.map(|zone| zone.name().to_owned()),

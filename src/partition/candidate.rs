@@ -204,8 +204,7 @@ fn tells_time(column: &Column) -> bool {
 
 /// Some statement sets the column of rows that are there: they would move from month to month.
 fn is_changed(column: &str, demands: &[Demand<'_>]) -> bool {
-    let sets = |demand: &Demand<'_>| demand.is_target && demand.statement.set_columns.iter().any(|name| name == column);
-    demands.iter().any(sets)
+    demands.iter().any(|demand| demand.sets.contains(column))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "shares")]

@@ -1,5 +1,5 @@
-//! How a workload looks for the rows of each table: by which columns, and what it deletes by age. By the plan
-//! of a statement where there is one, else by its text.
+//! How a workload looks for the rows of each table: by which columns, and what it deletes by age. By the text of a
+//! statement; what is behind the views that it names, by its plan.
 
 use crate::advise::workload;
 use crate::model::plan::Name;
@@ -17,8 +17,17 @@ pub(super) struct Demand<'a> {
     pub(super) aged: BTreeSet<String>,
     /// ON CONFLICT of an INSERT into it names these columns, or a constraint.
     pub(super) conflict: Option<Vec<String>>,
+    /// Columns that it sets of rows that are there.
+    pub(super) sets: BTreeSet<String>,
     /// It writes to this table, and reads others at most.
     pub(super) is_target: bool,
+}
+
+impl<'a> Demand<'a> {
+    fn behind_view(statement: &'a Statement, columns: &BTreeSet<String>) -> Self {
+        let (aged, sets) = (BTreeSet::new(), BTreeSet::new());
+        Self { statement, filtered: columns.clone(), aged, conflict: None, sets, is_target: false }
+    }
 }
 
 /// What the statements of a snapshot do with each table.
@@ -37,12 +46,12 @@ pub(super) fn demands(snapshot: &Snapshot) -> HashMap<Name, Vec<Demand<'_>>> {
     for statement in snapshot.statements.iter().filter(|row| row.kind != StatementKind::Utility) {
         let Some(access) = access(&statement.text) else { continue };
         let plan = planned.get(&statement.fingerprint);
-        let named = statement.relations.iter().filter_map(|relation| names.table(relation));
-        // A plan names what is behind views.
-        let tables: BTreeSet<Name> = named.chain(plan.into_iter().flat_map(|tables| tables.keys().cloned())).collect();
-        for table in &tables {
-            let demand = names.demand(statement, &access, table, &tables, plan.and_then(|tables| tables.get(table)));
-            all.entry(table.clone()).or_default().push(demand);
+        let named: BTreeSet<Name> = statement.relations.iter().filter_map(|name| names.table(name)).collect();
+        for table in &named {
+            all.entry(table.clone()).or_default().push(names.demand(statement, &access, table, &named));
+        }
+        for (table, columns) in plan.into_iter().flatten().filter(|(table, _)| !named.contains(*table)) {
+            all.entry(table.clone()).or_default().push(Demand::behind_view(statement, columns));
         }
     }
     all
@@ -82,14 +91,7 @@ impl<'a> Names<'a> {
         self.columns.contains(&(table.schema.as_str(), table.name.as_str(), column))
     }
 
-    fn demand(
-        &self,
-        statement: &'a Statement,
-        access: &Access,
-        table: &Name,
-        tables: &BTreeSet<Name>,
-        planned: Option<&BTreeSet<String>>,
-    ) -> Demand<'a> {
+    fn demand(&self, statement: &'a Statement, access: &Access, table: &Name, tables: &BTreeSet<Name>) -> Demand<'a> {
         let is_own = |relation: Option<&RelationName>, column: &str| match relation {
             Some(relation) => self.table(relation).as_ref() == Some(table),
             None => self.has(table, column) && tables.iter().filter(|one| self.has(one, column)).count() == 1,
@@ -101,10 +103,8 @@ impl<'a> Names<'a> {
         Demand {
             statement,
             aged: below.map(|one| one.column.clone()).collect(),
-            filtered: match planned {
-                Some(columns) => columns.clone(),
-                None => own().map(|one| one.column.clone()).collect(),
-            },
+            filtered: own().map(|one| one.column.clone()).collect(),
+            sets: statement.set_columns.iter().chain(&access.updates).filter(|_| is_target).cloned().collect(),
             conflict: access.conflict.clone().filter(|_| is_target),
             is_target,
         }

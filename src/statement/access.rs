@@ -1,9 +1,9 @@
 //! Which rows of its tables a statement is after, by its text: columns compared with values, and what it
 //! changes. For statements of which there is no plan, as those that write.
 
-use super::analyse::{is_value, last_field, name_of};
+use super::analyse::{is_value, last_field, name_of, set_columns};
 use crate::model::snapshot::RelationName;
-use pg_query::protobuf::{AExpr, AExprKind, ColumnRef, InferClause, InsertStmt, Node};
+use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, ColumnRef, InferClause, InsertStmt, Node};
 use pg_query::{NodeEnum, NodeRef, ParserOptions};
 use std::collections::HashMap;
 
@@ -14,7 +14,9 @@ pub struct Access {
     pub target: Option<RelationName>,
     /// ON CONFLICT names a key: these columns, or none of them where it names the constraint.
     pub conflict: Option<Vec<String>>,
-    /// Columns compared with values.
+    /// Columns that ON CONFLICT DO UPDATE sets.
+    pub updates: Vec<String>,
+    /// Columns that a condition on rows compares with values.
     pub compared: Vec<ComparedColumn>,
 }
 
@@ -54,6 +56,8 @@ pub fn access(text: &str) -> Option<Access> {
         Some(NodeEnum::InsertStmt(insert)) => {
             access.target = insert.relation.as_ref().map(name_of);
             access.conflict = conflict(insert);
+            let updates = insert.on_conflict_clause.iter().flat_map(|clause| set_columns(&clause.target_list));
+            access.updates = updates.collect();
         }
         _ => {}
     }
@@ -64,7 +68,10 @@ pub fn access(text: &str) -> Option<Access> {
                 let alias = range.alias.as_ref().map_or(&range.relname, |alias| &alias.aliasname);
                 names.insert(alias.clone(), name_of(range));
             }
-            NodeRef::AExpr(expression) => found.extend(compared(expression)),
+            NodeRef::SelectStmt(select) => conjuncts(select.where_clause.as_deref(), &mut found),
+            NodeRef::DeleteStmt(delete) => conjuncts(delete.where_clause.as_deref(), &mut found),
+            NodeRef::UpdateStmt(update) => conjuncts(update.where_clause.as_deref(), &mut found),
+            NodeRef::JoinExpr(join) => conjuncts(join.quals.as_deref(), &mut found),
             _ => {}
         }
     }
@@ -97,6 +104,17 @@ fn column_name(column: &ColumnRef) -> Option<(String, Option<&str>)> {
     let name = last_field(column).and_then(text)?;
     let before = column.fields.len().checked_sub(2).and_then(|at| column.fields.get(at)?.node.as_ref());
     Some((name.to_owned(), before.and_then(text)))
+}
+
+/// The comparisons that AND joins: what stands under OR or NOT, in a CASE or a FILTER, bounds no rows that are read.
+fn conjuncts<'a>(condition: Option<&'a Node>, found: &mut Vec<(&'a ColumnRef, Bound)>) {
+    match condition.and_then(|node| node.node.as_ref()) {
+        Some(NodeEnum::BoolExpr(all)) if all.boolop == BoolExprType::AndExpr as i32 => {
+            all.args.iter().for_each(|part| conjuncts(Some(part), found));
+        }
+        Some(NodeEnum::AExpr(expression)) => found.extend(compared(expression)),
+        _ => {}
+    }
 }
 
 /// The bare column of a comparison with something that names no column.
@@ -175,6 +193,13 @@ mod tests {
             ("select 1 from t where at > created + $1", vec![]),
             ("select 1 from t where date(at) = $1", vec![]),
             ("select 1 from t where name like $1", vec![]),
+            ("select 1 from t where at > $1 or id = $2", vec![]),
+            ("select 1 from t where not at > $1", vec![]),
+            ("select count(*) filter (where at > $1) from t having max(at) > $2", vec![]),
+            (
+                "select 1 from t join u on u.id = t.id and t.at > $1 where exists (select 1 from v where v.day = $2)",
+                vec!["t.at Above", "v.day Equal"],
+            ),
         ] {
             assert_eq!(compared(text), expected, "{text}");
         }
@@ -190,6 +215,8 @@ mod tests {
         assert_eq!(named.1, Some(vec!["id".to_owned(), "day".to_owned()]));
         assert_eq!(of("insert into t values ($1) on conflict on constraint k do nothing").1, Some(vec![]));
         assert_eq!(of("select 1"), (None, None));
+        let upsert = access("insert into t values ($1) on conflict (id) do update set at = excluded.at, n = $2");
+        assert_eq!(upsert.expect("a statement").updates, ["at", "n"]);
     }
 
     proptest! {

@@ -226,7 +226,7 @@ fn equality(comparison: &AExpr) -> Option<String> {
     }
 }
 
-fn set_columns(targets: &[Node]) -> Vec<String> {
+pub(super) fn set_columns(targets: &[Node]) -> Vec<String> {
     let name = |target: &Node| match &target.node {
         Some(NodeEnum::ResTarget(target)) => Some(target.name.clone()),
         _ => None,

@@ -87,6 +87,11 @@ fn only_what_goes_by_time_would_gain() {
         // A time in a function, or beside a column, leaves no month out.
         (vec![("select 1 from events where date(at) = $1", 500, 100.0, 500)], Err("not_by_time")),
         (vec![("select 1 from events order by at limit $1", 500, 100.0, 500)], Err("not_by_time")),
+        (vec![("select 1 from events where at > $1 or id = $2", 500, 100.0, 500)], Err("not_by_time")),
+        (
+            vec![BY_TIME, ("insert into events values ($1) on conflict (id) do update set at = now()", 5, 1.0, 5)],
+            Err("key_changes"),
+        ),
         // What is deleted by the time of others has none itself.
         (
             vec![BY_ID, ("delete from users where id in (select id from events where at < $1)", 9, 1.0, 90)],
