@@ -34,9 +34,12 @@ select
       'name', k.conname, 'is_primary', k.contype = 'p', 'is_deferrable', k.condeferrable, 'is_deferred', k.condeferred,
       -- from 15
       'nulls_not_distinct', coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
-      'columns', array(select pg_catalog.pg_get_indexdef(i.indexrelid, g.nr, true) from pg_catalog.generate_series(1, i.indnkeyatts) g (nr)),
+      'columns', array(
+        select a.attname from pg_catalog.unnest(i.indkey) with ordinality g (attnum, nr)
+        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = g.attnum where g.nr <= i.indnkeyatts order by g.nr),
       'included', array(
-        select pg_catalog.pg_get_indexdef(i.indexrelid, g.nr, true) from pg_catalog.generate_series(i.indnkeyatts + 1, i.indnatts) g (nr))
+        select a.attname from pg_catalog.unnest(i.indkey) with ordinality g (attnum, nr)
+        join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = g.attnum where g.nr > i.indnkeyatts order by g.nr)
     ) order by k.contype, k.conname)
     from pg_catalog.pg_constraint k join pg_catalog.pg_index i on i.indexrelid = k.conindid
     where k.conrelid = c.oid and k.contype in ('p', 'u')), '[]') as keys,

@@ -65,9 +65,9 @@ pub struct SeenKey {
     pub is_deferred: bool,
     /// NULLS NOT DISTINCT, from 15.
     pub nulls_not_distinct: bool,
-    /// Its columns in order, quoted.
+    /// Its columns in order.
     pub columns: Vec<String>,
-    /// Columns that its index holds besides, quoted.
+    /// Columns that its index holds besides.
     pub included: Vec<String>,
 }
 

@@ -38,10 +38,9 @@ pub fn after(table: &Name, seen: &SeenTable, likeness: Likeness, order: &Order) 
     }
     let columns = seen.columns.iter().map(|column| definition(column, column.name == order.by, &mut remarks));
     let mut parts: Vec<String> = columns.collect();
-    let added = quoted(&order.by);
     for key in &seen.keys {
         let name = renamed(&key.name, table, &order.name).filter(|_| !key.is_primary);
-        parts.push(constraint(key, name.as_deref(), &added, &mut remarks));
+        parts.push(constraint(key, name.as_deref(), &order.by, &mut remarks));
     }
     parts.extend(seen.constraints.iter().map(|one| format!("CONSTRAINT {} {}", quoted(&one.name), one.definition)));
     if !seen.keys.iter().any(|key| key.is_primary) {
@@ -109,7 +108,8 @@ pub fn described(definitions: &[String], primary_key: &[String], order: &Order) 
         .zip(&columns)
         .map(|(text, column)| {
             let comment = if text.contains("--") { "\n  " } else { "" };
-            let not_null = if column.name == order.by && own.is_empty() { " NOT NULL" } else { "" };
+            let not_null =
+                if column.name == order.by && own.is_empty() && !column.is_not_null { " NOT NULL" } else { "" };
             format!("{}{comment}{not_null}", text.trim())
         })
         .collect();
@@ -118,7 +118,7 @@ pub fn described(definitions: &[String], primary_key: &[String], order: &Order) 
     } else {
         let primary =
             SeenKey { is_primary: true, columns: own.iter().map(|name| quoted(name)).collect(), ..SeenKey::default() };
-        parts.push(constraint(&primary, None, &quoted(&order.by), &mut remarks));
+        parts.push(constraint(&primary, None, &order.by, &mut remarks));
     }
     Ok(Blueprint {
         table: order.name.clone(),
@@ -156,12 +156,13 @@ fn definition(column: &SeenColumn, is_key: bool, remarks: &mut Vec<String>) -> S
     sql
 }
 
-/// A primary key or a unique constraint, with the key in it.
-fn constraint(key: &SeenKey, name: Option<&str>, added: &str, remarks: &mut Vec<String>) -> String {
-    let mut columns = key.columns.clone();
-    if !columns.iter().any(|column| column == added) {
-        remarks.push(format!("({}) alone is unique by month only: the key must be in it", columns.join(", ")));
-        columns.push(added.to_owned());
+/// A primary key or a unique constraint, with the column that the table is cut by in it.
+fn constraint(key: &SeenKey, name: Option<&str>, by: &str, remarks: &mut Vec<String>) -> String {
+    let list = |columns: &[&str]| columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+    let mut columns: Vec<&str> = key.columns.iter().map(String::as_str).collect();
+    if !columns.contains(&by) {
+        remarks.push(format!("({}) alone is unique by month only: the key must be in it", list(&columns)));
+        columns.push(by);
     }
     let name = name.map(|name| format!("CONSTRAINT {} ", quoted(name))).unwrap_or_default();
     let kind = match (key.is_primary, key.nulls_not_distinct) {
@@ -169,14 +170,14 @@ fn constraint(key: &SeenKey, name: Option<&str>, added: &str, remarks: &mut Vec<
         (false, false) => "UNIQUE",
         (false, true) => "UNIQUE NULLS NOT DISTINCT",
     };
-    let included: Vec<&str> = key.included.iter().map(String::as_str).filter(|column| *column != added).collect();
-    let included = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", included.join(", ")) };
+    let included: Vec<&str> = key.included.iter().map(String::as_str).filter(|column| *column != by).collect();
+    let included = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", list(&included)) };
     let deferrable = match (key.is_deferrable, key.is_deferred) {
         (false, _) => "",
         (true, false) => " DEFERRABLE",
         (true, true) => " DEFERRABLE INITIALLY DEFERRED",
     };
-    format!("{name}{kind} ({}){included}{deferrable}", columns.join(", "))
+    format!("{name}{kind} ({}){included}{deferrable}", list(&columns))
 }
 
 fn index(old: &str, name: Option<String>, text: IndexText, by: &str, remarks: &mut Vec<String>) -> BlueprintIndex {

@@ -3,7 +3,7 @@
 use super::page::{bold, lines, wrapped};
 use super::words::noun;
 use super::{Style, escape};
-use crate::model::partition_advice::{Candidate, Growth, PartitionAdvice};
+use crate::model::partition_advice::{Candidate, Growth, PartitionAdvice, PassedOver};
 use crate::model::units;
 use std::io::{self, Write};
 
@@ -145,9 +145,8 @@ fn passed_over(advice: &PartitionAdvice, style: Style, out: &mut dyn Write) -> i
         return Ok(());
     }
     writeln!(out, "\n{}", bold("as large, and passed over", style))?;
-    let one = |table: &crate::model::partition_advice::PassedOver| {
-        format!("{}, {}: {}", table.table, units::bytes(table.table_bytes as f64), table.reason)
-    };
+    let one =
+        |table: &PassedOver| format!("{}, {}: {}", table.table, units::bytes(table.table_bytes as f64), table.reason);
     let mut told: Vec<String> = all.iter().take(SHOWN).map(one).collect();
     if all.len() > SHOWN {
         told.push(format!("… and {} more; --format json has all", all.len() - SHOWN));

@@ -12,6 +12,8 @@ pub struct ColumnText {
     pub type_name: String,
     /// It is an identity column.
     pub is_identity: bool,
+    /// It says NOT NULL.
+    pub is_not_null: bool,
     /// It is generated from other columns.
     pub is_generated: bool,
     /// It says PRIMARY KEY or UNIQUE.
@@ -37,6 +39,7 @@ pub fn column_text(definition: &str) -> Option<ColumnText> {
         name: column.colname.clone(),
         type_name: type_name(column)?,
         is_identity: has(ConstrType::ConstrIdentity),
+        is_not_null: has(ConstrType::ConstrNotnull),
         is_generated: has(ConstrType::ConstrGenerated),
         is_key: has(ConstrType::ConstrPrimary) || has(ConstrType::ConstrUnique),
     })

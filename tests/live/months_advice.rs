@@ -2,7 +2,7 @@
 //! not; the rule says the same, and so does the snapshot.
 
 use crate::support::{CORNER, Yard, corner, newest, oldest, with_statements};
-use pgassay::demo::SUPERUSER;
+use pgassay::demo::{SUPERUSER, Setup};
 use serde_json::Value;
 
 const TABLES: &str = "
@@ -29,6 +29,17 @@ const WORK: [(&str, usize); 8] = [
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_statements_nothing_is_advised() {
+    let yard = Yard::open();
+    let cluster = yard.start(&newest(), &Setup::default());
+    corner(&cluster).await.close().await;
+    let dsn = cluster.dsn(SUPERUSER, CORNER);
+    yard.pgassay(&["partition", "advise", &dsn])
+        .run()
+        .expect_unable(&["no workload to advise on", "pg_stat_statements"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
