@@ -9,7 +9,7 @@ use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
 use crate::model::partition::Range;
 use crate::model::plan::{Name, Plan};
-use crate::model::snapshot::{Partition, Snapshot};
+use crate::model::snapshot::{Facet, Partition, Snapshot};
 use crate::partition::{DefaultTerms, Evidence, Missing, Month, Site, Zone, by_table, creation, session_zone};
 use crate::postgres::{ReadError, Target};
 use crate::report::escape;
@@ -143,6 +143,10 @@ impl Desk {
         };
         let snapshot = interrupt::block_on(connection::partitions(shared, &target))?;
         is_read(&snapshot)?;
+        // Whose tables they are is told by pg_partman, where the role may ask it.
+        for gap in snapshot.gaps.iter().filter(|gap| gap.facet == Facet::Partitions) {
+            eprintln!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
+        }
         Ok(Self { target, snapshot, terms })
     }
 

@@ -2,6 +2,7 @@
 
 use super::Collector;
 use super::gap::gap_of;
+use crate::model::object::identifier;
 use crate::model::snapshot::{
     Column, Constraint, Extension, Facet, ForeignKey, Gap, Index, Partition, Relation, Sequence, Snapshot,
 };
@@ -57,7 +58,14 @@ async fn managers(collector: &Collector<'_>, reader: &Reader, name: &str, extens
         Err(error) => {
             let gap = gap_of(Facet::Partitions, Some(name), &error, &collector.server.role);
             let reason = format!("what pg_partman keeps could not be read: {}", gap.reason);
-            collector.gap(Gap { partial: true, reason, ..gap }).await;
+            let role = identifier(&collector.server.role);
+            let remedy = match error.sqlstate.as_deref() {
+                Some("42501") => {
+                    format!("grant usage on schema {schema} to {role}; grant select on {schema}.part_config to {role};")
+                }
+                _ => gap.remedy.clone(),
+            };
+            collector.gap(Gap { partial: true, reason, remedy, ..gap }).await;
             Vec::new()
         }
     }

@@ -1,7 +1,7 @@
 //! Months of every sort of key, in every zone, under every setting of a session; names that mean harm; tables of
 //! others; and the job that cron runs.
 
-use crate::support::{Outcome, Site, newest, oldest, server};
+use crate::support::{CORNER, Outcome, Site, newest, oldest, server};
 use std::process::Command;
 
 /// One table of each key with December 2027, and one without any partition.
@@ -279,6 +279,10 @@ async fn what_pg_partman_keeps_is_left_to_it() {
     assert!(audit.stdout.contains("1 partition") && audit.stdout.contains("that pg_partman keeps"), "{audit:#?}");
     let listed = site.yard.pgassay(&["partition", "list", "--from", "kept.json"]).run().expect(0).stdout;
     assert!(listed.contains("makes 2 ahead, keeps \"1 mon\""), "{listed}");
+    site.admin.execute("create role guest login").await.expect("a role");
+    let guest = site.cluster.dsn("guest", CORNER);
+    let listed = site.yard.pgassay(&["partition", "list", &guest]).run().expect(0);
+    assert!(listed.stderr.contains("what pg_partman keeps could not be read"), "{listed:#?}");
     let config = "partition: {tables: [{table: shop.events, keep: 2 months}]}\n";
     site.yard.write("pgassay.yaml", config);
     let audit = site.yard.pgassay(&[&["audit", "--from", "kept.json"], &rule[..]].concat()).run().expect(0);
