@@ -1,5 +1,5 @@
 -- columns of tables, partitioned tables and materialized views, with what ANALYZE knows of them
--- needs: nothing, 13 and up; select on a column (pg_read_all_data, 14) to see its statistics; never a value of it
+-- needs: nothing, 13 and up; select on a column (pg_read_all_data, 14) to see its statistics; never a value of it, of times their age
 select
   pg_catalog.current_database()::text as database,
   n.nspname::text as schema,
@@ -17,7 +17,22 @@ select
   s.most_common_freqs[1]::double precision as most_common_fraction,
   s.most_common_freqs[(pg_catalog.cardinality(s.most_common_freqs) + 1) / 2]::double precision as middle_common_fraction,
   s.most_common_freqs[pg_catalog.cardinality(s.most_common_freqs)]::double precision as least_common_fraction,
-  pg_catalog.cardinality(s.most_common_freqs)::bigint as common_values
+  pg_catalog.cardinality(s.most_common_freqs)::bigint as common_values,
+  case
+    when s.histogram_bounds is null
+      or a.atttypid not in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) then '{}'
+    else (
+      select case when pg_catalog.bool_and(pg_catalog.isfinite(v.at)) then pg_catalog.array_agg(
+        -- far from any year that a row has
+        greatest(-2e9, least(2e9, (extract(epoch from pg_catalog.now()) - extract(epoch from v.at)) / 3600))::integer
+        order by v.tenth) else '{}' end
+      from (
+        select t.tenth, b.bounds[1 + t.tenth * (pg_catalog.cardinality(b.bounds) - 1) / 10]::timestamptz as at
+        from (select s.histogram_bounds::text::text[] as bounds) b
+        cross join pg_catalog.generate_series(0, 10) t (tenth)
+      ) v
+    )
+  end as age_deciles_hours
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

@@ -36,7 +36,7 @@ select
   pg_catalog.pg_get_expr(c.relpartbound, 0) as bound,
   coalesce(c.oid = pt.partdefid, false) as is_default,
   coalesce(h.inhdetachpending, false) as is_detach_pending,
-  coalesce(c.relkind <> 'p', false) as is_leaf
+  coalesce(c.relkind <> 'p', false) as is_leaf, coalesce(c.relkind = 'f', false) as is_foreign
 from pg_catalog.pg_partitioned_table pt
 join pg_catalog.pg_class p on p.oid = pt.partrelid and p.relpersistence <> 't'
 join pg_catalog.pg_namespace n on n.oid = p.relnamespace

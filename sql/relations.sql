@@ -16,6 +16,9 @@ members as (
 widths as (
   select a.attrelid as oid, pg_catalog.count(*) as columns
   from pg_catalog.pg_attribute a where a.attnum > 0 and not a.attisdropped group by a.attrelid
+),
+triggers as (
+  select t.tgrelid as oid, pg_catalog.count(*) as triggers from pg_catalog.pg_trigger t where not t.tgisinternal group by t.tgrelid
 )
 select
   pg_catalog.current_database()::text as database, n.nspname::text as schema, c.relname::text as name,
@@ -37,7 +40,7 @@ select
     b.bytes * greatest(c.relpages, 0)) as bytes,
   c.oid in (select l.oid from locked l) as bytes_are_estimated, coalesce(b.bytes * t.relpages, 0) as toast_bytes,
   case when c.relpages > 0 then least(c.relallvisible::double precision / c.relpages, 1) end as all_visible_fraction,
-  coalesce(w.columns, 0) as column_count, coalesce(c.reloptions, '{}') as options,
+  coalesce(w.columns, 0) as column_count, coalesce(g.triggers, 0) as trigger_count, coalesce(c.reloptions, '{}') as options,
   case c.relreplident when 'd' then 'default' when 'i' then 'index' when 'f' then 'full' else 'nothing' end as replica_identity,
   c.relrowsecurity as has_row_security,
   coalesce(s.seq_scan, 0) as seq_scans, coalesce(s.seq_tup_read, 0) as seq_tuples_read,
@@ -64,6 +67,7 @@ left join pg_catalog.pg_inherits h on h.inhrelid = c.oid and c.relispartition
 left join pg_catalog.pg_class p on p.oid = h.inhparent
 left join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace
 left join widths w on w.oid = c.oid
+left join triggers g on g.oid = c.oid
 where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
 order by n.nspname, c.relname

@@ -14,6 +14,8 @@ mod formats;
 mod history;
 #[path = "report/measurement.rs"]
 mod measurement;
+#[path = "report/partition_advice.rs"]
+mod partition_advice;
 #[path = "report/plans.rs"]
 mod plans;
 #[path = "report/saturation.rs"]

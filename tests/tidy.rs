@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mutants", &[]),
     ("progress", &[]),
     ("statement", &["model"]),
-    ("partition", &["model", "statement", "ddl"]),
+    ("partition", &["model", "statement", "ddl", "advise"]),
     ("pool", &["model"]),
     ("rules", &["model"]),
     ("facts", &["model", "statement", "partition", "pool", "advise", "compare"]),

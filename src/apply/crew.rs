@@ -2,10 +2,10 @@
 //! looks on. And what is seen of the server before anything is begun.
 
 use crate::ddl::{Site, strayed};
+use crate::model::blueprint::SeenTable;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
-use crate::model::survey::Manager;
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -147,6 +147,12 @@ impl Scout {
         Ok(self.ask("change_likeness", &name).await?.pop())
     }
 
+    /// All that a table is made of; none where there is no such table.
+    pub async fn table(&self, table: &Name) -> Result<Option<SeenTable>, ReadError> {
+        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
+        Ok(self.ask("change_table", &name).await?.pop())
+    }
+
     /// What decides how a partition of a table is made; none where it is gone.
     pub async fn partitioned(&self, table: &Name) -> Result<Option<SeenPartitioned>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
@@ -156,15 +162,6 @@ impl Scout {
     /// The relations of these names, and all partitions below them.
     pub async fn relations(&self, names: &[Name]) -> Result<Vec<SeenRelation>, ReadError> {
         self.named("change_relations", &names.iter().cloned().collect()).await
-    }
-
-    /// The tables that pg_partman keeps, of the extension in this schema, which is quoted.
-    pub async fn managed(&self, schema: &str) -> Result<Vec<Manager>, ReadError> {
-        let sql = format!(
-            "select 'pg_partman' as name, c.parent_table::text as \"table\", c.premake::int4 as premake, c.retention::text as retention \
-             from {schema}.part_config c order by c.parent_table"
-        );
-        self.reader.read(&sql, &[]).await
     }
 
     /// Rows of a DEFAULT partition that are of one of these ranges.

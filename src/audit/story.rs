@@ -6,6 +6,7 @@ use crate::model::snapshot::{
     Relation, Replication, Role, Sequence, Session, SessionGroup, SessionLook, SessionSamples, Setting, Slot, Snapshot,
     Statement, StatementsInfo, Tool, Wal,
 };
+use crate::model::survey::{Manager, PG_PARTMAN};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -182,6 +183,7 @@ fn default_row(facet: &str) -> Result<Value, String> {
             is_leaf: true,
             ..Partition::default()
         }),
+        "managers" => to_value(Manager { name: PG_PARTMAN.to_owned(), ..Manager::default() }),
         "sessions" => to_value(Session {
             backend_type: Some("client backend".to_owned()),
             database: Some(database()),

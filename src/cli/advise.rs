@@ -23,6 +23,7 @@ use crate::store::{read_snapshot, write_plan, write_text};
 use crate::whatif::{Question, Shown, consult, show};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, Write};
+use std::path::Path;
 use std::time::Instant;
 
 /// Statements that are explained, unless told otherwise.
@@ -53,7 +54,7 @@ const REMOVAL_RULES: [&str; 3] = ["duplicate_index", "redundant_index", "unused_
 pub(super) fn run(shared: &Shared, args: &AdviseArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     let order = Order::of(&config, args)?;
-    let snapshot = workload(shared, &config, args)?;
+    let snapshot = workload(shared, &config, args.target.as_deref(), args.from.as_deref(), &args.limits)?;
     has_workload(&snapshot)?;
     let verdict = verdict(&config, &snapshot)?;
     let oracle = Oracle::of(shared, &config, args, &snapshot)?;
@@ -98,13 +99,19 @@ impl Order {
 }
 
 /// The workload and what is known of its tables, of one database.
-fn workload(shared: &Shared, config: &Config, args: &AdviseArgs) -> Result<Snapshot> {
-    let snapshot = match &args.from {
+pub(super) fn workload(
+    shared: &Shared,
+    config: &Config,
+    target: Option<&str>,
+    from: Option<&Path>,
+    limits: &LimitArgs,
+) -> Result<Snapshot> {
+    let snapshot = match from {
         Some(path) => read_snapshot(path)?,
         None => {
-            let plans = args.limits.plans.or(config.advise.plans).unwrap_or(PLANS);
-            let limits = LimitArgs { plans: Some(plans), ..args.limits.clone() };
-            connection::snapshot_of(shared, config, args.target.as_deref(), &limits, None, Vec::new())?
+            let plans = limits.plans.or(config.advise.plans).unwrap_or(PLANS);
+            let limits = LimitArgs { plans: Some(plans), ..limits.clone() };
+            connection::snapshot_of(shared, config, target, &limits, None, Vec::new())?
         }
     };
     Ok(snapshot.of_database(&snapshot.target.database))
@@ -112,19 +119,26 @@ fn workload(shared: &Shared, config: &Config, args: &AdviseArgs) -> Result<Snaps
 
 /// Without statements or without plans there is nothing to advise on.
 fn has_workload(snapshot: &Snapshot) -> Result<()> {
-    let told = |facet: Facet| {
-        let gap = snapshot.gap(facet).map(|gap| (gap.reason.as_str(), gap.remedy.as_str()));
-        gap.map(|(reason, remedy)| format!("{reason}\n  next: {remedy}"))
-    };
-    if snapshot.statements_info().is_none() {
-        let reason = told(Facet::Statements);
-        let reason = reason.unwrap_or_else(|| "pg_stat_statements is not set up in this database".to_owned());
-        bail!("no workload to advise on: {reason}");
-    }
-    if let Some(reason) = told(Facet::Plans).filter(|_| snapshot.plans.is_empty()) {
+    has_statements(snapshot)?;
+    if let Some(reason) = gap(snapshot, Facet::Plans).filter(|_| snapshot.plans.is_empty()) {
         bail!("no plans to advise on: {reason}");
     }
     Ok(())
+}
+
+/// Without statements there is no workload.
+pub(super) fn has_statements(snapshot: &Snapshot) -> Result<()> {
+    if snapshot.statements_info().is_none() {
+        let reason = gap(snapshot, Facet::Statements);
+        let reason = reason.unwrap_or_else(|| "pg_stat_statements is not set up in this database".to_owned());
+        bail!("no workload to advise on: {reason}");
+    }
+    Ok(())
+}
+
+/// Why a facet was not read, and what would help.
+fn gap(snapshot: &Snapshot, facet: Facet) -> Option<String> {
+    snapshot.gap(facet).map(|gap| format!("{}\n  next: {}", gap.reason, gap.remedy))
 }
 
 /// What the rules say of indexes that could go, and the window.

@@ -378,38 +378,46 @@ pub(super) enum RulesCommand {
     },
     /// Print a JSON Schema: of rule files, or of what a flag names
     #[command(after_help = "Examples:\n  pgassay rules schema > rule.schema.json\n  pgassay rules schema --plan")]
-    Schema {
-        /// Of the JSON report
-        #[arg(long, group = "what")]
-        report: bool,
-        /// Of the config
-        #[arg(long = "config-file", group = "what")]
-        config_file: bool,
-        /// Of snapshots
-        #[arg(long, group = "what")]
-        snapshot: bool,
-        /// Of plans
-        #[arg(long, group = "what")]
-        plan: bool,
-        /// Of advice
-        #[arg(long, group = "what")]
-        advice: bool,
-        /// Of what `pool` says
-        #[arg(long, group = "what")]
-        pool: bool,
-        /// Of `partition list`
-        #[arg(long, group = "what")]
-        survey: bool,
-        /// Of `measure`
-        #[arg(long, group = "what")]
-        measurement: bool,
-        /// Of `history list`
-        #[arg(long, group = "what")]
-        history: bool,
-        /// Of `history trend`
-        #[arg(long, group = "what")]
-        trend: bool,
-    },
+    Schema(SchemaArgs),
+}
+
+/// `pgassay rules schema`: of rule files, unless it is told of what else.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "one is set at most")]
+pub(super) struct SchemaArgs {
+    /// Of the JSON report
+    #[arg(long, group = "what")]
+    pub(super) report: bool,
+    /// Of the config
+    #[arg(long = "config-file", group = "what")]
+    pub(super) config_file: bool,
+    /// Of snapshots
+    #[arg(long, group = "what")]
+    pub(super) snapshot: bool,
+    /// Of plans
+    #[arg(long, group = "what")]
+    pub(super) plan: bool,
+    /// Of advice
+    #[arg(long, group = "what")]
+    pub(super) advice: bool,
+    /// Of what `pool` says
+    #[arg(long, group = "what")]
+    pub(super) pool: bool,
+    /// Of `partition list`
+    #[arg(long, group = "what")]
+    pub(super) survey: bool,
+    /// Of `measure`
+    #[arg(long, group = "what")]
+    pub(super) measurement: bool,
+    /// Of `history list`
+    #[arg(long, group = "what")]
+    pub(super) history: bool,
+    /// Of `history trend`
+    #[arg(long, group = "what")]
+    pub(super) trend: bool,
+    /// Of `partition advise`
+    #[arg(long, group = "what")]
+    pub(super) partition_advice: bool,
 }
 
 #[derive(Debug, Args)]

@@ -27,7 +27,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     let earlier = args.since.as_deref().map(read_snapshot).transpose()?;
     // What was read from a file is kept only when asked for: it may come from the history itself.
     let history = args.history.as_ref().or(config.history.store.as_ref().filter(|_| args.from.is_none()));
-    let snapshot = match &args.from {
+    let mut snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(
             shared,
@@ -41,6 +41,9 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;
     }
+    // What is to be kept is the reader's word, and no part of what the server said.
+    let said = snapshot.managers.len();
+    snapshot.managers.extend(config.keepers());
     for glob in unmatched(&judging.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
         eprintln!("--schema {glob}: no schema of that name has a table");
     }
@@ -60,6 +63,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     }
     output::write(shared, &verdict, format, &files)?;
     if let Some(history) = history {
+        snapshot.managers.truncate(said);
         history_store::keep(&config, history, &snapshot, Some(&verdict))?;
     }
     Ok(verdict.exit_code())

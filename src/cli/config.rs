@@ -4,8 +4,10 @@ use super::advise_args::WeighArg;
 use super::args::{FailOnArg, Profile, SeverityArg};
 use super::diff_args::GateArg;
 use super::history_store::{self, is_database};
+use super::months::PREMAKE;
 use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
+use crate::model::survey::Manager;
 use crate::partition::{Keep, Zone};
 use crate::rules::{ParamValue, Problem, Waiver};
 use crate::store::read_text;
@@ -199,6 +201,18 @@ pub(super) struct HistoryConfig {
 }
 
 impl Config {
+    /// What is to be kept of partitioned tables.
+    pub(super) fn keepers(&self) -> impl Iterator<Item = Manager> {
+        let own = &self.partition;
+        own.tables.iter().filter(|table| table.keep.is_some()).map(|table| Manager {
+            name: "pgassay.yaml".to_owned(),
+            database: None,
+            table: table.table.clone(),
+            premake: i32::from(table.premake.or(own.premake).unwrap_or(PREMAKE)),
+            retention: table.keep.clone(),
+        })
+    }
+
     /// Reads the named file, or the default one when it is there.
     pub(super) fn load(named: Option<&Path>) -> Result<Self> {
         let path = match named {

@@ -5,7 +5,7 @@ use super::config::Config;
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
 use crate::collect::{Access, Scope, collect};
-use crate::model::snapshot::{CustomFacet, Snapshot, Tool};
+use crate::model::snapshot::{CustomFacet, Facet, Snapshot, Tool};
 use crate::postgres::{Limits, Surroundings, Target};
 use anyhow::{Result, anyhow};
 use std::path::PathBuf;
@@ -97,6 +97,15 @@ pub(super) async fn glance(shared: &Shared, target: &Target) -> Result<Snapshot>
     read_scope(shared, target, Scope { plans: 0, top: 1, ..Scope::default() }).await
 }
 
+/// Facets that tell of partitions.
+const PARTITIONS: &[Facet] =
+    &[Facet::Settings, Facet::Extensions, Facet::Relations, Facet::Indexes, Facet::ForeignKeys, Facet::Partitions];
+
+/// Reads what tells of partitions, and nothing besides.
+pub(super) async fn partitions(shared: &Shared, target: &Target) -> Result<Snapshot> {
+    read_scope(shared, target, Scope { plans: 0, only: Some(PARTITIONS), ..Scope::default() }).await
+}
+
 async fn read_scope(shared: &Shared, target: &Target, scope: Scope) -> Result<Snapshot> {
     let bar = Bar::new(shared, "reading");
     let run = std::process::id().to_string();
@@ -115,9 +124,28 @@ pub(super) fn snapshot_of(
     databases: Option<&DatabaseArgs>,
     custom: Vec<CustomFacet>,
 ) -> Result<Snapshot> {
+    snapshot_with(shared, config, (typed, args, databases), custom, None)
+}
+
+/// Reads of the typed target what tells of partitions, and nothing besides.
+pub(super) fn partitions_of(shared: &Shared, config: &Config, typed: Option<&str>) -> Result<Snapshot> {
+    let limits = LimitArgs { plans: Some(0), ..LimitArgs::default() };
+    snapshot_with(shared, config, (typed, &limits, None), Vec::new(), Some(PARTITIONS))
+}
+
+fn snapshot_with(
+    shared: &Shared,
+    config: &Config,
+    (typed, args, databases): (Option<&str>, &LimitArgs, Option<&DatabaseArgs>),
+    custom: Vec<CustomFacet>,
+    only: Option<&'static [Facet]>,
+) -> Result<Snapshot> {
     let alone = DatabaseArgs::default();
     let Aim { target, name, replicas } = aim(config, typed, &args.replica, databases.unwrap_or(&alone))?;
     let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
+    if only.is_some() {
+        scope = Scope { only, replicas: Vec::new(), ..scope };
+    }
     if let Some(databases) = databases {
         scope.databases = settings::databases(config, databases);
         scope.poolers = poolers_of(config, typed, &databases.pgbouncer)?;

@@ -3,21 +3,20 @@
 use super::args::Shared;
 use super::change::{self, Files, Job};
 use super::config::Config;
-use super::partition::{is_read, keeper, managed, named};
+use super::partition::{is_read, keeper, named};
 use super::partition_args::{CreateArgs, DefaultArgs, FileArgs, MaintainArgs};
 use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
 use crate::model::partition::Range;
 use crate::model::plan::{Name, Plan};
-use crate::model::snapshot::{Partition, Snapshot};
-use crate::model::survey::Manager;
+use crate::model::snapshot::{Facet, Partition, Snapshot};
 use crate::partition::{DefaultTerms, Evidence, Missing, Month, Site, Zone, by_table, creation, session_zone};
 use crate::postgres::{ReadError, Target};
 use crate::report::escape;
 use anyhow::{Context, Result, anyhow, bail};
 
 /// Months beyond the current one, unless told otherwise.
-const PREMAKE: u16 = 3;
+pub(super) const PREMAKE: u16 = 3;
 
 /// Longest lock of a DEFAULT partition, unless told otherwise.
 const WINDOW: &str = "1s";
@@ -142,22 +141,25 @@ impl Desk {
             drains: args.drain_default,
             window_ms: u64::try_from(window.as_millis()).unwrap_or(u64::MAX),
         };
-        let snapshot = interrupt::block_on(connection::glance(shared, &target))?;
+        let snapshot = interrupt::block_on(connection::partitions(shared, &target))?;
         is_read(&snapshot)?;
+        // Whose tables they are is told by pg_partman, where the role may ask it.
+        for gap in snapshot.gaps.iter().filter(|gap| gap.facet == Facet::Partitions) {
+            eprintln!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
+        }
         Ok(Self { target, snapshot, terms })
     }
 
     fn plan(&self, orders: &[Order]) -> Result<Made> {
         interrupt::block_on(async {
             let scout = Scout::connect(&self.target, &std::process::id().to_string()).await?;
-            let managed = managed(&scout, &self.snapshot).await;
             let tables = by_table(&self.snapshot);
             let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
             let (mut sites, mut left_out) = (Vec::new(), Vec::new());
             for order in orders {
                 let site = named(&names, &order.table, &self.snapshot.target.database).and_then(|table| {
                     let rows = tables.get(&(table.schema.as_str(), table.name.as_str())).map_or(&[][..], Vec::as_slice);
-                    self.site(order, &table, rows, &managed)
+                    self.site(order, &table, rows)
                 });
                 match site {
                     Ok(found) => sites.push(found),
@@ -174,14 +176,8 @@ impl Desk {
         })
     }
 
-    fn site<'a>(
-        &self,
-        order: &Order,
-        table: &Name,
-        rows: &[&'a Partition],
-        managed: &[Manager],
-    ) -> Result<(Site<'a>, Vec<Missing>)> {
-        if keeper(managed, table).is_some() {
+    fn site<'a>(&self, order: &Order, table: &Name, rows: &[&'a Partition]) -> Result<(Site<'a>, Vec<Missing>)> {
+        if keeper(&self.snapshot.managers, table).is_some() {
             if !order.is_told {
                 bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
             }

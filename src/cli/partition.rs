@@ -1,12 +1,10 @@
 //! `pgassay partition`.
 
-use super::args::{LimitArgs, Shared};
+use super::args::Shared;
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, exit, interrupt, months, output, retire};
-use crate::apply::Scout;
-use crate::ddl::quoted;
+use super::{connection, exit, months, output, partition_advise, partition_new, retire};
 use crate::model::plan::Name;
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::survey::Manager;
@@ -16,13 +14,12 @@ use crate::store::read_snapshot;
 use anyhow::{Result, bail};
 use std::io::{self, Write};
 
-/// The extension that keeps partitions by itself.
-const PG_PARTMAN: &str = "pg_partman";
-
 pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     match &args.command {
         PartitionCommand::List(list) => self::list(shared, &config, list),
+        PartitionCommand::Advise(advise) => partition_advise::run(shared, &config, advise),
+        PartitionCommand::New(new) => partition_new::run(&config, new),
         PartitionCommand::Create(create) => months::create(shared, &config, create),
         PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
         PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),
@@ -32,11 +29,7 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
 fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
-        None => {
-            // What partitions hold does not hang on the workload: next to nothing of it is read.
-            let limits = LimitArgs { plans: Some(0), top: Some(1), ..LimitArgs::default() };
-            connection::snapshot_of(shared, config, args.target.as_deref(), &limits, None, Vec::new())?
-        }
+        None => connection::partitions_of(shared, config, args.target.as_deref())?,
     };
     is_read(&snapshot)?;
     let mut survey = survey(&snapshot, connection::tool());
@@ -44,15 +37,8 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
     let find = |text: &String| named(&names, text, &survey.target.database);
     let wanted = args.table.iter().map(find).collect::<Result<Vec<Name>>>()?;
     survey.tables.retain(|table| wanted.is_empty() || wanted.contains(&table.table));
-    if args.from.is_none() && snapshot.extensions.iter().any(|row| row.name == PG_PARTMAN) {
-        let target = connection::target_of(config, args.target.as_deref())?;
-        let managers = interrupt::block_on(async {
-            let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
-            Ok(managed(&scout, &snapshot).await)
-        })?;
-        for table in &mut survey.tables {
-            table.manager = keeper(&managers, &table.table).cloned();
-        }
+    for table in &mut survey.tables {
+        table.manager = keeper(&snapshot.managers, &table.table).cloned();
     }
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
         eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
@@ -76,18 +62,6 @@ pub(super) fn is_read(snapshot: &Snapshot) -> Result<()> {
         bail!("partitions were not read: {}\n  next: {}", gap.reason, gap.remedy);
     }
     Ok(())
-}
-
-/// What pg_partman keeps, where the database has it.
-pub(super) async fn managed(scout: &Scout, snapshot: &Snapshot) -> Vec<Manager> {
-    let Some(extension) = snapshot.extensions.iter().find(|row| row.name == PG_PARTMAN) else { return Vec::new() };
-    match scout.managed(&quoted(&extension.schema)).await {
-        Ok(tables) => tables,
-        Err(error) => {
-            eprintln!("warning: which tables pg_partman keeps could not be read: {}", escape(&error.message));
-            Vec::new()
-        }
-    }
 }
 
 /// Who keeps a table.

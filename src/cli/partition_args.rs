@@ -1,9 +1,9 @@
 //! What can be typed of `pgassay partition`.
 
-use super::args::TARGET_HELP;
+use super::args::{LimitArgs, TARGET_HELP};
 use super::change_args::{ChangeArgs, PlainFormat};
 use crate::partition::{Keep, Month, Zone};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// Months that may be made ahead: ten years.
@@ -24,6 +24,10 @@ pub(super) struct PartitionArgs {
 pub(super) enum PartitionCommand {
     /// Show what each partitioned table holds, month by month, and how far it reaches
     List(Box<ListArgs>),
+    /// Tell which plain tables would gain from monthly partitions, and what stands in the way
+    Advise(Box<PartitionAdviseArgs>),
+    /// Print the DDL of a fresh partitioned table, after an existing or a described one
+    New(Box<NewArgs>),
     /// Make the months of a table that are missing, without locking readers or writers out
     Create(Box<CreateArgs>),
     /// Make the months that are missing of all tables in the config: for cron
@@ -49,6 +53,34 @@ pub(super) struct ListArgs {
     /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(super) format: PlainFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("plans", |arg| arg.help("Statements that are explained, never run, by total time [default: 200]")),
+    after_help = "\
+Examples:
+  pgassay partition advise shop --min-size 1GiB
+  pgassay partition advise --from monday.json.zst --since sunday.json.zst --format json | jq '.tables[].table'
+
+Exit codes: 0 read, 2 could not run, 3 statements, tables or columns could not be read in full.")]
+pub(super) struct PartitionAdviseArgs {
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// Read this snapshot instead of a server
+    #[arg(long, value_name = "FILE", conflicts_with = "target")]
+    pub(super) from: Option<PathBuf>,
+    /// An earlier snapshot of the same database: growth is measured between the two
+    #[arg(long, value_name = "FILE")]
+    pub(super) since: Option<PathBuf>,
+    /// Judge tables from this size on, TOAST with it and indexes without
+    #[arg(long, value_name = "SIZE", default_value = "10GiB")]
+    pub(super) min_size: String,
+    /// Format on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: PlainFormat,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +166,56 @@ pub(super) struct RetireArgs {
     pub(super) files: FileArgs,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition new --table public.events --by created_at shop --as public.events_by_month > new.sql
+  pgassay partition new --table public.calls --by at --from 2026-12 \\
+    --column 'id bigint generated always as identity' --column 'at timestamptz not null' --column 'note text'
+
+It prints, and changes nothing. Run it with psql --single-transaction.")]
+pub(super) struct NewArgs {
+    /// The table that it is made after, as in public.events; with --column the table to be
+    #[arg(long, value_name = "TABLE")]
+    pub(super) table: String,
+    /// The column by whose months it is cut
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) by: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The new table's name, as in public.events_by_month [default: the same]
+    #[arg(long = "as", value_name = "TABLE", conflicts_with = "column")]
+    pub(super) name: Option<String>,
+    /// A column as CREATE TABLE has it; repeatable. No server is asked then
+    #[arg(long, value_name = "DEFINITION", conflicts_with = "target", requires = "from")]
+    pub(super) column: Vec<String>,
+    /// Columns of the primary key, to which the key is added [default: the identity column]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', requires = "column")]
+    pub(super) primary_key: Vec<String>,
+    /// What a key that is a number counts since 1970
+    #[arg(long, value_name = "UNIT")]
+    pub(super) epoch: Option<EpochArg>,
+    /// The first month, as in 2026-12 [default: the current one in UTC, by the server's clock]
+    #[arg(long, value_name = "MONTH")]
+    pub(super) from: Option<Month>,
+    /// Months beyond the first
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
+    pub(super) months: u16,
+}
+
+/// What a number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EpochArg {
+    /// Seconds
+    S,
+    /// Milliseconds
+    Ms,
+    /// Microseconds
+    Us,
+    /// Nanoseconds
+    Ns,
 }
 
 /// What may be done to the DEFAULT partition.

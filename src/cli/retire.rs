@@ -19,7 +19,7 @@ const QUARANTINE: &str = "7d";
 
 pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result<u8> {
     let target = connection::target_of(config, args.target.as_deref())?;
-    let snapshot = interrupt::block_on(connection::glance(shared, &target))?;
+    let snapshot = interrupt::block_on(connection::partitions(shared, &target))?;
     is_read(&snapshot)?;
     let tables = by_table(&snapshot);
     let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();

@@ -1,6 +1,6 @@
 //! `pgassay rules …`.
 
-use super::args::{RuleChoice, RulesArgs, RulesCommand, Shared};
+use super::args::{RuleChoice, RulesArgs, RulesCommand, SchemaArgs, Shared};
 use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
@@ -8,6 +8,7 @@ use crate::facts::fields as all_fields;
 use crate::model::advice::Advice;
 use crate::model::history::Holdings;
 use crate::model::measurement::Measurement;
+use crate::model::partition_advice::PartitionAdvice;
 use crate::model::plan::Plan;
 use crate::model::saturation::Saturation;
 use crate::model::snapshot::Snapshot;
@@ -18,6 +19,8 @@ use crate::report::report_schema;
 use crate::rules::{Area, Origin, Rule, RuleForm, builtin_sources, page, stub, suggest};
 use crate::store::{fixtures, rule_sources};
 use anyhow::{Context, Result, anyhow, bail};
+use schemars::JsonSchema;
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -31,18 +34,7 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
         RulesCommand::New { rule, into } => new(rule, into),
         RulesCommand::Fields { facet } => fields(facet.as_deref()),
-        RulesCommand::Schema {
-            report,
-            config_file,
-            snapshot,
-            plan,
-            advice,
-            pool,
-            survey,
-            measurement,
-            history,
-            trend,
-        } => schema([*report, *config_file, *snapshot, *plan, *advice, *pool, *survey, *measurement, *history, *trend]),
+        RulesCommand::Schema(args) => schema(args),
     }
 }
 
@@ -187,20 +179,24 @@ fn describe(table: &Table<'_>, text: &mut String) -> Result<()> {
     Ok(())
 }
 
-/// Of the report, the config, snapshots, plans, advice, pools, surveys, measurements, histories, trends; else of rule files.
-fn schema(wanted: [bool; 10]) -> Result<u8> {
-    let schema = match wanted.iter().position(|is_wanted| *is_wanted) {
-        Some(0) => report_schema(),
-        Some(1) => schemars::schema_for!(Config).as_value().clone(),
-        Some(2) => schemars::schema_for!(Snapshot).as_value().clone(),
-        Some(3) => schemars::schema_for!(Plan).as_value().clone(),
-        Some(4) => schemars::schema_for!(Advice).as_value().clone(),
-        Some(5) => schemars::schema_for!(Saturation).as_value().clone(),
-        Some(6) => schemars::schema_for!(Survey).as_value().clone(),
-        Some(7) => schemars::schema_for!(Measurement).as_value().clone(),
-        Some(8) => schemars::schema_for!(Holdings).as_value().clone(),
-        Some(_) => schemars::schema_for!(Trends).as_value().clone(),
-        None => schemars::schema_for!(RuleForm).as_value().clone(),
+fn schema_of<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).as_value().clone()
+}
+
+fn schema(args: &SchemaArgs) -> Result<u8> {
+    let schema = match args {
+        args if args.report => report_schema(),
+        args if args.config_file => schema_of::<Config>(),
+        args if args.snapshot => schema_of::<Snapshot>(),
+        args if args.plan => schema_of::<Plan>(),
+        args if args.advice => schema_of::<Advice>(),
+        args if args.pool => schema_of::<Saturation>(),
+        args if args.survey => schema_of::<Survey>(),
+        args if args.partition_advice => schema_of::<PartitionAdvice>(),
+        args if args.measurement => schema_of::<Measurement>(),
+        args if args.history => schema_of::<Holdings>(),
+        args if args.trend => schema_of::<Trends>(),
+        _ => schema_of::<RuleForm>(),
     };
     print(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
     Ok(exit::OK)

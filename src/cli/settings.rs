@@ -207,6 +207,7 @@ pub(super) fn limits(
         replicas,
         poolers: Vec::new(),
         sample: time(&args.sample, &own.sample, "sample")?,
+        only: None,
     };
     Ok((limits, scope, connect_timeout(config, args)?))
 }

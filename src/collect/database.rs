@@ -1,10 +1,13 @@
 //! The facets of one database.
 
 use super::Collector;
+use super::gap::gap_of;
+use crate::model::object::identifier;
 use crate::model::snapshot::{
-    Column, Constraint, Extension, Facet, ForeignKey, Index, Partition, Relation, Sequence, Snapshot,
+    Column, Constraint, Extension, Facet, ForeignKey, Gap, Index, Partition, Relation, Sequence, Snapshot,
 };
-use crate::postgres::Reader;
+use crate::model::survey::{Manager, PG_PARTMAN};
+use crate::postgres::{self, Reader};
 
 /// What was read from one database.
 pub(super) struct DatabaseFacets {
@@ -16,6 +19,7 @@ pub(super) struct DatabaseFacets {
     constraints: Vec<Constraint>,
     sequences: Vec<Sequence>,
     partitions: Vec<Partition>,
+    managers: Vec<Manager>,
 }
 
 pub(super) async fn read(collector: &Collector<'_>, reader: &Reader, name: &str) -> DatabaseFacets {
@@ -30,7 +34,41 @@ pub(super) async fn read(collector: &Collector<'_>, reader: &Reader, name: &str)
         collector.facet(reader, Facet::Partitions, own),
         collector.facet(reader, Facet::Extensions, own),
     );
-    DatabaseFacets { extensions, relations, columns, indexes, foreign_keys, constraints, sequences, partitions }
+    let managers = managers(collector, reader, name, &extensions).await;
+    DatabaseFacets {
+        extensions,
+        relations,
+        columns,
+        indexes,
+        foreign_keys,
+        constraints,
+        sequences,
+        partitions,
+        managers,
+    }
+}
+
+/// What pg_partman keeps, where the database has it.
+async fn managers(collector: &Collector<'_>, reader: &Reader, name: &str, extensions: &[Extension]) -> Vec<Manager> {
+    let partman = extensions.iter().find(|row| row.name == PG_PARTMAN).filter(|_| collector.wants(Facet::Partitions));
+    let Some(extension) = partman else { return Vec::new() };
+    let schema = format!("\"{}\"", extension.schema.replace('"', "\"\""));
+    match reader.read(&postgres::managers(&schema), &[]).await {
+        Ok(managers) => managers,
+        Err(error) => {
+            let gap = gap_of(Facet::Partitions, Some(name), &error, &collector.server.role);
+            let reason = format!("what pg_partman keeps could not be read: {}", gap.reason);
+            let role = identifier(&collector.server.role);
+            let remedy = match error.sqlstate.as_deref() {
+                Some("42501") => {
+                    format!("grant usage on schema {schema} to {role}; grant select on {schema}.part_config to {role};")
+                }
+                _ => gap.remedy.clone(),
+            };
+            collector.gap(Gap { partial: true, reason, remedy, ..gap }).await;
+            Vec::new()
+        }
+    }
 }
 
 impl DatabaseFacets {
@@ -44,6 +82,7 @@ impl DatabaseFacets {
         add(&mut snapshot.constraints, self.constraints);
         add(&mut snapshot.sequences, self.sequences);
         add(&mut snapshot.partitions, self.partitions);
+        add(&mut snapshot.managers, self.managers);
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Scope {
     pub poolers: Vec<Target>,
     /// How long to watch active sessions; not at all when none and there is no pooler.
     pub sample: Option<Duration>,
+    /// Nothing but these facets; all when none. What a server is, is always read.
+    pub only: Option<&'static [Facet]>,
 }
 
 impl Default for Scope {
@@ -69,6 +71,7 @@ impl Default for Scope {
             replicas: Vec::new(),
             poolers: Vec::new(),
             sample: None,
+            only: None,
         }
     }
 }
@@ -102,6 +105,7 @@ impl Access<'_> {
 struct Collector<'a> {
     progress: &'a dyn Progress,
     server: Server,
+    only: Option<&'static [Facet]>,
     gaps: Mutex<Vec<Gap>>,
 }
 
@@ -137,19 +141,21 @@ pub async fn collect(
     let server =
         server(&mut reader).await.map_err(|error| CollectError::Read { place: access.target.place(), error })?;
     progress.finished("server");
-    let collector = Collector { progress, server, gaps: Mutex::default() };
+    let collector = Collector { progress, server, only: scope.only, gaps: Mutex::default() };
     let mut snapshot = Snapshot::empty(tool, collector.server.now);
     snapshot.target = access.told(&collector.server.database);
     snapshot.audited = vec![collector.server.database.clone()];
     let (instance, database, entries) = tokio::join!(
         instance::read(&collector, &reader),
         database::read(&collector, &reader, &collector.server.database),
-        statements::entries(&collector, &reader),
+        collector.entries(&reader),
     );
     instance.fill(&mut snapshot);
     database.fill(&mut snapshot);
     collector.other_databases(&reader, access, scope, &mut snapshot).await;
-    statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
+    if let Some(entries) = entries {
+        statements::fill(&collector, &reader, entries, scope.top, &mut snapshot).await;
+    }
     plans::fill(&collector, &reader, access, scope.plans, &mut snapshot).await;
     custom::fill(&collector, &reader, &scope.custom, &mut snapshot).await;
     snapshot.server = collector.server.clone();
@@ -158,7 +164,7 @@ pub async fn collect(
     tell_load(reader.load(), progress);
     snapshot.gaps = collector.gaps.into_inner();
     let hidden = visibility_gaps(&snapshot);
-    snapshot.gaps.extend(hidden);
+    snapshot.gaps.extend(hidden.into_iter().filter(|gap| scope.only.is_none_or(|only| only.contains(&gap.facet))));
     snapshot.gaps.sort_by(|a, b| (a.facet, &a.database, &a.reason).cmp(&(b.facet, &b.database, &b.reason)));
     Ok(snapshot)
 }
@@ -202,8 +208,20 @@ async fn rows<T: DeserializeOwned>(reader: &Reader, query: &str, major: i32) -> 
 }
 
 impl Collector<'_> {
+    /// Entries of statements, where they are wanted.
+    async fn entries(&self, reader: &Reader) -> Option<Result<statements::Entries, Gap>> {
+        if self.wants(Facet::Statements) { Some(statements::entries(self, reader).await) } else { None }
+    }
+
+    fn wants(&self, facet: Facet) -> bool {
+        self.only.is_none_or(|only| only.contains(&facet))
+    }
+
     /// All rows of a facet; on failure none, and a gap. `database` is named where the facet is one's own.
     async fn facet<T: DeserializeOwned>(&self, reader: &Reader, facet: Facet, database: Option<&str>) -> Vec<T> {
+        if !self.wants(facet) {
+            return Vec::new();
+        }
         self.progress.started(facet.name());
         let mut read = rows(reader, facet.name(), self.server.major()).await;
         if read.as_ref().is_err_and(|error| error.sqlstate.as_deref() == Some("55P03")) {

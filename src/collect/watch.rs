@@ -110,7 +110,7 @@ async fn watch_server(
 ) -> Result<Snapshot, CollectError> {
     let unread = |error| CollectError::Read { place: access.target.place(), error };
     let server = server(&mut reader).await.map_err(unread)?;
-    let collector = Collector { progress, server, gaps: Mutex::default() };
+    let collector = Collector { progress, server, only: None, gaps: Mutex::default() };
     let mut snapshot = Snapshot::empty(tool, collector.server.now);
     snapshot.target = access.told(&collector.server.database);
     snapshot.settings = collector.facet(&reader, Facet::Settings, None).await;

@@ -81,22 +81,27 @@ fn window(default: &DefaultPartition) -> String {
 }
 
 fn table_like(form: &PartitionForm) -> String {
-    let likeness = &form.likeness;
-    let unlogged = if likeness.is_unlogged { "UNLOGGED " } else { "" };
+    let (unlogged, storage) = kept_as(&form.likeness);
     let compression = if form.has_compression { " INCLUDING COMPRESSION" } else { "" };
+    // No identity: it would be one of its own, from 1. Indexes and keys come with ATTACH.
+    format!(
+        "CREATE {unlogged}TABLE {} (LIKE {} INCLUDING COMMENTS{compression} INCLUDING CONSTRAINTS INCLUDING DEFAULTS \
+         INCLUDING GENERATED INCLUDING STATISTICS INCLUDING STORAGE){storage}",
+        qualified(&form.name),
+        qualified(&form.table)
+    )
+}
+
+/// How a partition is kept: what stands before TABLE, and what behind its columns or bound.
+pub(super) fn kept_as(likeness: &Likeness) -> (&'static str, String) {
+    let unlogged = if likeness.is_unlogged { "UNLOGGED " } else { "" };
     let method = likeness.access_method.as_deref().filter(|method| *method != "heap");
     let method = method.map(|method| format!(" USING {}", quoted(method))).unwrap_or_default();
     let options: Vec<String> = likeness.options.iter().filter_map(|option| self::option(option)).collect();
     let options = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
     let space =
         likeness.tablespace.as_deref().map(|space| format!(" TABLESPACE {}", quoted(space))).unwrap_or_default();
-    // No identity: it would be one of its own, from 1. Indexes and keys come with ATTACH.
-    format!(
-        "CREATE {unlogged}TABLE {} (LIKE {} INCLUDING COMMENTS{compression} INCLUDING CONSTRAINTS INCLUDING DEFAULTS \
-         INCLUDING GENERATED INCLUDING STATISTICS INCLUDING STORAGE){method}{options}{space}",
-        qualified(&form.name),
-        qualified(&form.table)
-    )
+    (unlogged, format!("{method}{options}{space}"))
 }
 
 /// `fillfactor=85` as `fillfactor = '85'`.
@@ -107,7 +112,7 @@ fn option(text: &str) -> Option<String> {
 }
 
 /// Owner, what ANALYZE is told, privileges and row security.
-fn alike(name: &Name, likeness: &Likeness) -> Vec<String> {
+pub(super) fn alike(name: &Name, likeness: &Likeness) -> Vec<String> {
     let table = qualified(name);
     let mut commands = Vec::new();
     if !likeness.owner.is_empty() {
@@ -159,7 +164,7 @@ fn policy(table: &str, policy: &Policy) -> String {
 }
 
 /// The name of the index that ATTACH makes is known only then.
-fn replica_identity(name: &Name, likeness: &Likeness) -> Option<String> {
+pub(super) fn replica_identity(name: &Name, likeness: &Likeness) -> Option<String> {
     let table = qualified(name);
     match (likeness.replica_identity.as_str(), &likeness.replica_index) {
         ("full", _) => Some(format!("ALTER TABLE {table} REPLICA IDENTITY FULL")),

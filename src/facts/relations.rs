@@ -7,6 +7,7 @@ use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{ConstraintKind, Relation, RelationKind};
 use crate::model::table::Table;
+use crate::partition::{Timely, timely};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -45,8 +46,12 @@ pub(super) struct RelationRow<'a> {
     vacuum_threshold: f64,
     /// Autovacuum may work on it, on all its leaves. {bool | autovacuum, autovacuum_enabled}
     is_autovacuumed: bool,
-    /// Its first NOT NULL column of a date or timestamp type; none without one. {name | pg_attribute.atttypid}
-    time_column: Option<String>,
+    /// The date or timestamp, always set and never changed, that its workload goes by: most of the time of its statements looks for rows by it, or rows are deleted by it; none else, and of partitions. {name | EXPLAIN, pg_query, pg_stats}
+    month_key: Option<String>,
+    /// Share of the time of the statements that read, change or delete its rows which compare that column with a value; 0 without one. {pct | pg_stat_statements.total_exec_time}
+    month_key_time_pct: f64,
+    /// Rows that statements deleted by an upper end of that column. {tuples | pg_stat_statements.rows}
+    deleted_by_age: i64,
     /// It has a primary key. {bool | pg_constraint}
     has_primary_key: bool,
     /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
@@ -136,14 +141,13 @@ fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
     })
 }
 
-fn time_column(lookup: &Lookup<'_>, table: Key<'_>) -> Option<String> {
-    let is_time = |type_name: &str| type_name == "date" || type_name.starts_with("timestamp");
-    let columns = lookup.columns(table).iter().filter(|column| column.is_not_null && is_time(&column.type_name));
-    columns.min_by_key(|column| column.position).map(|column| column.name.clone())
-}
-
 #[allow(clippy::cast_precision_loss, reason = "counts of rows")]
-fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> RelationRow<'a> {
+fn row<'a>(
+    lookup: &Lookup<'a>,
+    autovacuum: &Autovacuum,
+    timely: Option<&Timely>,
+    own: &'a Relation,
+) -> RelationRow<'a> {
     let snapshot = lookup.snapshot;
     let key = (own.schema.as_str(), own.name.as_str());
     let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { &[] };
@@ -177,7 +181,9 @@ fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> R
         analyze_threshold: workers.iter().map(|leaf| autovacuum.analyzes_at(leaf)).sum(),
         vacuum_threshold: workers.iter().map(|leaf| autovacuum.vacuums_at(leaf)).sum(),
         is_autovacuumed: workers.iter().all(|leaf| autovacuum.works_on(leaf)),
-        time_column: time_column(lookup, key),
+        month_key: timely.map(|timely| timely.key.clone()),
+        month_key_time_pct: timely.map_or(0.0, |timely| 100.0 * timely.workload.time_share),
+        deleted_by_age: timely.and_then(|timely| timely.retention.as_ref()).map_or(0, |found| found.rows),
         has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
         has_other_key: has_other_key(lookup, own),
         has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),
@@ -188,7 +194,9 @@ fn row<'a>(lookup: &Lookup<'a>, autovacuum: &Autovacuum, own: &'a Relation) -> R
 
 pub(super) fn rows<'a>(lookup: &Lookup<'a>) -> Vec<RelationRow<'a>> {
     let autovacuum = Autovacuum::of(lookup.snapshot);
-    lookup.snapshot.relations.iter().map(|relation| row(lookup, &autovacuum, relation)).collect()
+    let timely = timely(lookup.snapshot);
+    let all = lookup.snapshot.relations.iter();
+    all.map(|own| row(lookup, &autovacuum, timely.get(&(own.schema.as_str(), own.name.as_str())), own)).collect()
 }
 
 pub(super) fn table<'a>(rows: &'a [RelationRow<'a>]) -> Table<'a> {

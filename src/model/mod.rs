@@ -2,6 +2,7 @@
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
 pub mod advice;
+pub mod blueprint;
 pub mod catalog;
 pub mod escape;
 pub mod finding;
@@ -9,6 +10,7 @@ pub mod history;
 pub mod measurement;
 pub mod object;
 pub mod partition;
+pub mod partition_advice;
 pub mod plan;
 pub mod saturation;
 pub mod snapshot;

@@ -37,7 +37,7 @@ pub struct SurveyedTable {
     /// The time zone whose months the partitions are; none where they are no months, or of no one zone, or the key has no
     /// zone.
     pub zone: Option<String>,
-    /// Another program that keeps it; none where there is none, and of a snapshot, which does not tell.
+    /// Another program that keeps it; none where there is none.
     pub manager: Option<Manager>,
     /// Its newest partitions are a month long.
     pub is_monthly: bool,
@@ -59,11 +59,17 @@ pub struct SurveyedTable {
     pub partitions: Vec<SurveyedPartition>,
 }
 
-/// What pg_partman does for a table: a row of its `part_config`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The extension that keeps partitions by itself.
+pub const PG_PARTMAN: &str = "pg_partman";
+
+/// What keeps a table: a row of pg_partman's `part_config`, or what our own config says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Manager {
-    /// The program, `pg_partman`.
+    /// The program, `pg_partman`, or `pgassay.yaml`.
     pub name: String,
+    /// The database; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// The table as it names it, `public.events`.
     pub table: String,
     /// Partitions that it makes ahead.

@@ -64,6 +64,12 @@ impl<'a> Site<'a> {
                 path(row)
             ));
         }
+        if let Some(part) = layout.newest().filter(|part| part.partition.is_foreign) {
+            return Err(format!(
+                "{}, its newest partition, is a foreign table, and each new month would be one too: make those by hand, there and here",
+                path(part.partition)
+            ));
+        }
         if let Some(part) = layout.parts.iter().find(|part| part.slice.is_some_and(|slice| slice.is_endless())) {
             return Err(format!(
                 "{} has no end: detach it, and attach it with one, before months can follow",
@@ -81,7 +87,7 @@ impl<'a> Site<'a> {
     /// The newest partition, DEFAULT left out, which a new one is made like.
     #[must_use]
     pub fn sibling(&self) -> Option<Name> {
-        self.layout.parts.iter().rfind(|part| part.slice.is_some()).map(|part| name(part.partition))
+        self.layout.newest().map(|part| name(part.partition))
     }
 
     /// The DEFAULT partition.

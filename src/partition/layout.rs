@@ -61,6 +61,12 @@ impl<'a> Layout<'a> {
         self.parts.iter().filter_map(|part| part.slice).collect()
     }
 
+    /// The newest partition, DEFAULT left out.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Part<'a>> {
+        self.parts.iter().rfind(|part| part.slice.is_some())
+    }
+
     /// The DEFAULT partition.
     #[must_use]
     pub fn default_part(&self) -> Option<&'a Partition> {

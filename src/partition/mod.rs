@@ -4,18 +4,24 @@
 //! Bounds are truth, names are labels. Pure: the clock is an argument.
 
 mod bound;
+mod candidate;
 mod creation;
+mod demand;
+mod fresh;
 mod key;
 mod layout;
 mod month;
 mod naming;
+mod obstacle;
 mod retirement;
 mod runway;
 mod survey;
 mod zone;
 
 pub use bound::{Slice, bounds, slice};
+pub use candidate::{Timely, partition_advice, timely};
 pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
+pub use fresh::{Order, after, described};
 pub use key::{Key, Unit};
 pub use layout::{Layout, Part};
 pub use month::Month;

@@ -45,6 +45,40 @@ impl FromStr for Keep {
     }
 }
 
+impl Keep {
+    /// What an interval of pg_partman keeps, as in `3 months` or `90 days`, days and weeks as the months that hold them
+    /// whatever their length: no partition is taken for overdue too early. None of an interval that says more.
+    #[must_use]
+    pub fn of_interval(text: &str) -> Option<Self> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (mut months, mut days) = (0_u16, 0_u16);
+        for pair in words.chunks(2) {
+            let [count, unit] = pair else { return None };
+            let count: u16 = count.parse().ok()?;
+            match unit.trim_end_matches('s') {
+                "year" => months = months.checked_add(count.checked_mul(12)?)?,
+                "mon" | "month" => months = months.checked_add(count)?,
+                "week" => days = days.checked_add(count.checked_mul(7)?)?,
+                "day" => days = days.checked_add(count)?,
+                _ => return None,
+            }
+        }
+        let months = months.checked_add(days.div_ceil(SHORTEST_MONTH))?;
+        (months > 0).then_some(Self { months })
+    }
+
+    /// When a partition that ends then is older than what is kept.
+    #[must_use]
+    pub fn leaves(self, to: DateTime<Utc>, zone: Zone) -> Option<DateTime<Utc>> {
+        // One that ends within a month leaves with that month.
+        let month = zone.begins(to).or_else(|| zone.month_of(to)?.plus(1))?;
+        Some(zone.start_of(month.plus(i32::from(self.months))?))
+    }
+}
+
+/// Days of February.
+const SHORTEST_MONTH: u16 = 28;
+
 /// A partition that is older than what is kept.
 #[derive(Debug, Clone)]
 pub struct Overdue<'a> {
@@ -208,6 +242,40 @@ mod tests {
         ("mar", "'2026-03-01'", "'2026-04-01'"),
         ("rest", "", ""),
     ];
+
+    #[test]
+    fn intervals_of_pg_partman_are_kept_as_months() {
+        for (text, months) in [
+            ("24 months", Some(24)),
+            ("1 year 6 mons", Some(18)),
+            ("2 years", Some(24)),
+            ("30 days", Some(2)),
+            ("28 days", Some(1)),
+            ("8 weeks", Some(2)),
+            ("1 mon", Some(1)),
+            ("0 days", None),
+            ("100000", None),
+            ("12:00:00", None),
+            ("1 month 12:00:00", None),
+            ("-3 months", None),
+            ("70000 months", None),
+            ("6000 years", None),
+        ] {
+            assert_eq!(Keep::of_interval(text).map(|keep| keep.months), months, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_partition_is_overdue_from_the_moment_it_should_leave() {
+        let keep: Keep = "1 month".parse().expect("a time");
+        for to in ["2026-03-01", "2026-02-11"] {
+            let at = keep.leaves(format!("{to}T00:00:00Z").parse().expect("a time"), Zone::UTC).expect("a moment");
+            assert_eq!(at.to_rfc3339(), "2026-04-01T00:00:00+00:00");
+            let row = [("feb", "'2026-02-01'", &*format!("'{to}'")), ("mar", "'2026-03-01'", "'2026-09-01'")];
+            assert_eq!(named(&row, &at.to_rfc3339(), "1 month"), ["feb"]);
+            assert_eq!(named(&row, &(at - chrono::TimeDelta::seconds(1)).to_rfc3339(), "1 month"), [""; 0]);
+        }
+    }
 
     #[test]
     fn whole_months_are_kept_beside_the_current() {

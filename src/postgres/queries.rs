@@ -11,6 +11,15 @@ pub enum Since {
     Extension(i32),
 }
 
+/// What pg_partman keeps, of the extension in this schema, which is quoted.
+#[must_use]
+pub fn managers(schema: &str) -> String {
+    format!(
+        "select 'pg_partman' as name, pg_catalog.current_database()::text as database, c.parent_table::text as \"table\", \
+         c.premake::int4 as premake, c.retention::text as retention from {schema}.part_config c order by c.parent_table"
+    )
+}
+
 /// One file of `sql/`.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {
@@ -43,6 +52,7 @@ queries! {
     "change_replication" Base, "change_replication.sql";
     "change_server" Base, "change_server.sql";
     "change_statistics" Base, "change_statistics.sql";
+    "change_table" Base, "change_table.sql";
     "change_waits" Base, "change_waits.sql";
     "checkpoints" Major(17), "checkpoints.17.sql";
     "checkpoints" Major(18), "checkpoints.18.sql";

@@ -155,6 +155,7 @@ builtin![
     "partition/partition_index_incomplete.yaml",
     "partition/partition_overlap_of_zones.yaml",
     "partition/partition_runway.yaml",
+    "partition/retention_overdue.yaml",
     "query/cacheable_query.yaml",
     "query/cold_cache_query.yaml",
     "query/deep_offset.yaml",

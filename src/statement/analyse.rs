@@ -123,7 +123,7 @@ fn kind(node: Option<&NodeEnum>) -> StatementKind {
     }
 }
 
-fn name_of(range: &RangeVar) -> RelationName {
+pub(super) fn name_of(range: &RangeVar) -> RelationName {
     let schema = Some(range.schemaname.clone()).filter(|schema| !schema.is_empty());
     RelationName { schema, name: range.relname.clone() }
 }
@@ -180,7 +180,7 @@ fn column(node: Option<&Node>) -> Option<&ColumnRef> {
     }
 }
 
-fn last_field(column: &ColumnRef) -> Option<&NodeEnum> {
+pub(super) fn last_field(column: &ColumnRef) -> Option<&NodeEnum> {
     column.fields.last()?.node.as_ref()
 }
 
@@ -226,7 +226,7 @@ fn equality(comparison: &AExpr) -> Option<String> {
     }
 }
 
-fn set_columns(targets: &[Node]) -> Vec<String> {
+pub(super) fn set_columns(targets: &[Node]) -> Vec<String> {
     let name = |target: &Node| match &target.node {
         Some(NodeEnum::ResTarget(target)) => Some(target.name.clone()),
         _ => None,
@@ -280,7 +280,7 @@ fn last_name(names: &[Node]) -> Option<String> {
     }
 }
 
-fn is_value(node: &Node) -> bool {
+pub(super) fn is_value(node: &Node) -> bool {
     match &node.node {
         Some(NodeEnum::ParamRef(_) | NodeEnum::AConst(_)) => true,
         Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().is_some_and(is_value),

@@ -36,6 +36,19 @@ pub fn index_text(definition: &str) -> Option<IndexText> {
     })
 }
 
+/// What stands behind USING, with one more column as the last key: `btree (a, b) INCLUDE (c)`. The column is quoted.
+#[must_use]
+pub fn with_key(using: &str, column: &str) -> Option<String> {
+    let tokens = pg_query::scan(using).ok()?.tokens;
+    let mut depth = 0;
+    let end = tokens.iter().find(|token| {
+        depth += i32::from(token.token == Token::Ascii40 as i32) - i32::from(token.token == Token::Ascii41 as i32);
+        depth == 0 && token.token == Token::Ascii41 as i32
+    })?;
+    let at = usize::try_from(end.start).ok()?;
+    Some(format!("{}, {column}{}", using.get(..at)?, using.get(at..)?))
+}
+
 /// A key of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexKey {
@@ -127,6 +140,13 @@ pub fn is_keyword(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_added_behind_the_others() {
+        let of = |using| with_key(using, "at").expect("keys");
+        assert_eq!(of("btree (lower(\"a)\"), b DESC) INCLUDE (c)"), "btree (lower(\"a)\"), b DESC, at) INCLUDE (c)");
+        assert_eq!(with_key("btree", "at"), None);
+    }
 
     #[test]
     fn a_definition_comes_apart_and_keeps_its_text() {

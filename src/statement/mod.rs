@@ -2,9 +2,11 @@
 //!
 //! The only place that names `pg_query`. No regular expressions over SQL, ever.
 
+mod access;
 mod analyse;
 mod bound;
 mod clause;
+mod column;
 mod condition;
 mod custom;
 mod index;
@@ -13,14 +15,18 @@ mod reading;
 mod redact;
 mod repair;
 
+pub use access::{Access, Bound, ComparedColumn, access};
 pub use analyse::{Analysis, Unparsed, analyse};
 pub use bound::range_bound;
 pub use clause::{Clause, Condition, Test, TestedBy, conditions};
+pub use column::{ColumnText, column_text};
 pub use condition::{
     Compared, Ordered, PlanColumn, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key,
 };
 pub use custom::{CustomQuery, Misfit, custom_query};
-pub use index::{IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index};
+pub use index::{
+    IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index, with_key,
+};
 pub use operand::{
     Operand, Operated, constants, indexable, is_alias_of, is_call, operation, operations, partitioned_alias,
 };

@@ -1,7 +1,7 @@
 //! Months of every sort of key, in every zone, under every setting of a session; names that mean harm; tables of
 //! others; and the job that cron runs.
 
-use crate::support::{Outcome, Site, newest, oldest, server};
+use crate::support::{CORNER, Outcome, Site, newest, oldest, server};
 use std::process::Command;
 
 /// One table of each key with December 2027, and one without any partition.
@@ -138,6 +138,12 @@ async fn what_cannot_be_cut_is_refused_with_a_reason() {
         create table shop.half_2028_01 partition of shop.half for values from ('2028-01-01') to ('2028-01-15');
         create table shop.half_2028_02 partition of shop.half for values from ('2028-02-01') to ('2028-03-01');
         create table shop.a2345678901234567890123456789012345678901234567890123456 (at date) partition by range (at);
+        create extension postgres_fdw; create server attic foreign data wrapper postgres_fdw;
+        create table shop.far (at date) partition by range (at);
+        create foreign table shop.far_2027_12 partition of shop.far for values from ('2027-12-01') to ('2028-01-01') server attic;
+        create table shop.near (at date) partition by range (at);
+        create foreign table shop.near_2027_11 partition of shop.near for values from ('2027-11-01') to ('2027-12-01') server attic;
+        create table shop.near_2027_12 partition of shop.near for values from ('2027-12-01') to ('2028-01-01');
         create table shop.taken (at date) partition by range (at);
         create table shop.taken_2028_01 (at date);
         create table shop.by_list partition of shop.by_region for values in ('eu')";
@@ -149,6 +155,7 @@ async fn what_cannot_be_cut_is_refused_with_a_reason() {
         ("shop.by_day", &SPAN, 2, "its newest partition is no month of the calendar"),
         ("shop.open", &SPAN, 2, "shop.open_1 has no end"),
         ("shop.deep", &SPAN, 2, "shop.deep_2027_12 is partitioned again"),
+        ("shop.far", &SPAN, 2, "shop.far_2027_12, its newest partition, is a foreign table"),
         ("shop.mixed", &SPAN, 2, "is not cut by"),
         ("shop.summers", &SPAN, 2, "say which with --zone"),
         ("shop.half", &SPAN, 2, "2028-01 is held in part by shop.half_2028_01"),
@@ -165,7 +172,9 @@ async fn what_cannot_be_cut_is_refused_with_a_reason() {
         assert!(outcome.stderr.contains(said), "{table}: {outcome:#?}");
     }
     create(&site, "shop.summers", &[&SPAN[..], &["--zone", "Europe/Berlin"]].concat()).expect(0);
-    assert_eq!(site.journals(), 1, "nothing else was begun");
+    // One that was moved away is in nobody's way.
+    create(&site, "shop.near", &SPAN).expect(0);
+    assert_eq!(site.journals(), 2, "nothing else was begun");
 }
 
 /// Two tables with the current month, and one that does not exist.
@@ -262,4 +271,20 @@ async fn what_pg_partman_keeps_is_left_to_it() {
     let listed = site.yard.pgassay(&["partition", "list", &dsn, "--table", "shop.events"]).run().expect(0).stdout;
     assert!(listed.contains("6 months after the current one"), "{listed}");
     assert!(listed.contains("kept by pg_partman: makes 2 ahead, keeps everything"), "{listed}");
+
+    // Two months back are there, and one is to be kept: its own job would take the other.
+    site.admin.execute("update partman.part_config set retention = '1 mon'").await.expect("a retention");
+    let rule = ["--only", "retention_overdue", "--param", "retention_overdue.min_days=0"];
+    let audit = site.yard.pgassay(&[&["audit", &dsn, "--save", "kept.json"], &rule[..]].concat()).run().expect(0);
+    assert!(audit.stdout.contains("1 partition") && audit.stdout.contains("that pg_partman keeps"), "{audit:#?}");
+    let listed = site.yard.pgassay(&["partition", "list", "--from", "kept.json"]).run().expect(0).stdout;
+    assert!(listed.contains("makes 2 ahead, keeps \"1 mon\""), "{listed}");
+    site.admin.execute("create role guest login").await.expect("a role");
+    let guest = site.cluster.dsn("guest", CORNER);
+    let listed = site.yard.pgassay(&["partition", "list", &guest]).run().expect(0);
+    assert!(listed.stderr.contains("what pg_partman keeps could not be read"), "{listed:#?}");
+    let config = "partition: {tables: [{table: shop.events, keep: 2 months}]}\n";
+    site.yard.write("pgassay.yaml", config);
+    let audit = site.yard.pgassay(&[&["audit", "--from", "kept.json"], &rule[..]].concat()).run().expect(0);
+    assert!(!audit.stdout.contains("partitions older than"), "the config counts before it: {audit:#?}");
 }

@@ -3,6 +3,7 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
+use pgassay::model::blueprint::SeenTable;
 use pgassay::model::catalog::{
     Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
 };
@@ -145,6 +146,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_server" => properties::<SeenServer>(),
         "change_statistics" => properties::<SeenStatistics>(),
         "measure_functions" => named(&["name", "is_builtin"]),
+        "change_table" => properties::<SeenTable>(),
         "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
         facet => fields(facet),
     }

@@ -41,4 +41,8 @@ pub struct Column {
     pub least_common_fraction: Option<f64>,
     /// Values in that list. {values | pg_stats.most_common_freqs}
     pub common_values: Option<i64>,
+    /// Of a date or a timestamp: how old the values are at each tenth of the histogram, the oldest first, those to
+    /// come negative; empty without one. {hours | pg_stats.histogram_bounds}
+    #[serde(default)]
+    pub age_deciles_hours: Vec<i32>,
 }

@@ -61,6 +61,7 @@ pub use slot::Slot;
 pub use statement::{RelationName, Statement, StatementCounters, StatementKind, StatementsInfo, WrappedColumn};
 pub use wal::Wal;
 
+use super::survey::Manager;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,6 +112,9 @@ pub struct Snapshot {
     pub sequences: Vec<Sequence>,
     /// Partitioned tables with their partitions, one row per partition.
     pub partitions: Vec<Partition>,
+    /// What pg_partman keeps of those tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managers: Vec<Manager>,
     /// Server processes at the moment of reading, our own left out.
     pub sessions: Vec<Session>,
     /// Standbys and other receivers of WAL connected to this server.
@@ -169,6 +173,7 @@ impl Snapshot {
             constraints: Vec::new(),
             sequences: Vec::new(),
             partitions: Vec::new(),
+            managers: Vec::new(),
             sessions: Vec::new(),
             replication: Vec::new(),
             locks: Vec::new(),
@@ -217,6 +222,7 @@ impl Snapshot {
         part.constraints.retain(|row| row.database == name);
         part.sequences.retain(|row| row.database == name);
         part.partitions.retain(|row| row.database == name);
+        part.managers.retain(|row| row.database.as_deref().is_none_or(|database| database == name));
         part.plans.retain(|row| row.database == name);
         part.gaps.retain(|gap| gap.database.as_deref().is_none_or(|database| database == name));
         part

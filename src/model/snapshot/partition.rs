@@ -36,4 +36,7 @@ pub struct Partition {
     pub is_detach_pending: bool,
     /// It is not partitioned further. {bool | pg_class.relkind}
     pub is_leaf: bool,
+    /// It is a foreign table. {bool | pg_class.relkind}
+    #[serde(default)]
+    pub is_foreign: bool,
 }

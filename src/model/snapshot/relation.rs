@@ -57,6 +57,8 @@ pub struct Relation {
     pub all_visible_fraction: Option<f64>,
     /// Columns. {columns | pg_attribute}
     pub column_count: i64,
+    /// Triggers, those of foreign keys left out; none in snapshots of older programs. {triggers | pg_trigger}
+    pub trigger_count: Option<i64>,
     /// Storage options, `autovacuum_enabled=false`. {texts | pg_class.reloptions}
     pub options: Vec<String>,
     /// `default`, `index`, `full` or `nothing`. {text | pg_class.relreplident}
