@@ -4,6 +4,7 @@
 //!
 //! Sessions of others are never ended: they are named, with the command that would.
 
+mod adoption;
 mod crew;
 mod guard;
 mod index;
@@ -14,5 +15,5 @@ mod undo;
 
 pub use crew::{Crew, Scout, application};
 pub use journal::{Entry, Header, Journal, JournalError, Run, StepEnd, StepStory};
-pub use run::{Outcome, Settings, apply};
+pub use run::{Outcome, Settings, apply, try_out};
 pub use undo::undo;

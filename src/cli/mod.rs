@@ -11,6 +11,7 @@ mod change;
 mod change_args;
 mod config;
 mod connection;
+mod convert;
 mod demo;
 mod interrupt;
 mod months;

@@ -4,6 +4,7 @@
 //!
 //! Writes SQL and runs none. Must not know servers, files or the clock.
 
+mod adoption;
 mod estimate;
 mod naming;
 mod partition;
@@ -17,6 +18,7 @@ mod sql;
 mod state;
 mod wanted;
 
+pub use adoption::{check, drop_check, prove};
 pub use naming::MAX_NAME_BYTES;
 pub use partition::strayed;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};

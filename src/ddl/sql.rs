@@ -2,6 +2,7 @@
 //!
 //! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/ddl_locks.rs` asserts them.
 
+use super::adoption;
 use super::partition;
 use super::quote::{literal, qualified, quoted};
 use super::retire;
@@ -14,7 +15,7 @@ const SHARE: &str = "SHARE";
 /// Conflicts with everything.
 const ACCESS_EXCLUSIVE: &str = "ACCESS EXCLUSIVE";
 
-fn waiting(sql: String, on: &Name) -> Statement {
+pub(super) fn waiting(sql: String, on: &Name) -> Statement {
     Statement {
         sql,
         then: Vec::new(),
@@ -24,7 +25,7 @@ fn waiting(sql: String, on: &Name) -> Statement {
     }
 }
 
-fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
+pub(super) fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
     Statement { sql, then: Vec::new(), class: LockClass::Blocking, lock: lock.to_owned(), on: on.clone() }
 }
 
@@ -52,6 +53,10 @@ pub fn statements(change: &Change) -> Vec<Statement> {
         Change::DetachPartition(form) => vec![retire::detach(form)],
         Change::AttachPartition(form) => vec![retire::attach(form)],
         Change::DropDetached(form) => retire::drop(form),
+        Change::PrepareAdoption(form) => adoption::prepare(form),
+        Change::WithdrawPreparation(form) => adoption::withdraw(form),
+        Change::AdoptTable(form) => vec![adoption::adopt(form)],
+        Change::ReleaseTable(form) => adoption::release(form),
     }
 }
 
@@ -68,6 +73,10 @@ pub fn inverse(change: &Change) -> Option<Change> {
         Change::DropPartition(form) => Some(Change::CreatePartition(form)),
         Change::DetachPartition(form) => Some(Change::AttachPartition(form)),
         Change::AttachPartition(form) => Some(Change::DetachPartition(form)),
+        Change::PrepareAdoption(form) => Some(Change::WithdrawPreparation(form)),
+        Change::WithdrawPreparation(form) => Some(Change::PrepareAdoption(form)),
+        Change::AdoptTable(form) => Some(Change::ReleaseTable(form)),
+        Change::ReleaseTable(form) => Some(Change::AdoptTable(form)),
         Change::SetReloption { table, option, from, to } => {
             Some(Change::SetReloption { table, option, from: to, to: from })
         }

@@ -1,6 +1,7 @@
 //! The words everything else speaks in: snapshot, finding, verdict, object, units.
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
+pub mod adoption;
 pub mod advice;
 pub mod catalog;
 pub mod escape;

@@ -1,6 +1,7 @@
 //! A plan of changes: what would be done to one database, in which order, under which locks, why,
 //! and how it is taken back. Version 1 of `plan.json`.
 
+use crate::model::adoption::{AdoptForm, PrepareForm};
 use crate::model::object::identifier;
 use crate::model::partition::{DetachForm, DetachedForm, PartitionForm};
 use crate::model::snapshot::Tool;
@@ -223,6 +224,14 @@ pub enum Change {
     AttachPartition(DetachForm),
     /// The table that was a partition will be gone, with its rows.
     DropDetached(DetachedForm),
+    /// The table is ready to be adopted.
+    PrepareAdoption(Box<PrepareForm>),
+    /// What made it ready will be gone.
+    WithdrawPreparation(Box<PrepareForm>),
+    /// The table will be the first partition of its successor, which takes its name.
+    AdoptTable(Box<AdoptForm>),
+    /// The table will be as it was before it was adopted.
+    ReleaseTable(Box<AdoptForm>),
 }
 
 impl Change {
@@ -242,6 +251,10 @@ impl Change {
             Self::DetachPartition(_) => "detach_partition",
             Self::AttachPartition(_) => "attach_partition",
             Self::DropDetached(_) => "drop_detached",
+            Self::PrepareAdoption(_) => "prepare_adoption",
+            Self::WithdrawPreparation(_) => "withdraw_preparation",
+            Self::AdoptTable(_) => "adopt_table",
+            Self::ReleaseTable(_) => "release_table",
         }
     }
 
@@ -255,6 +268,8 @@ impl Change {
             Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.name,
             Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.name,
             Self::DropDetached(table) => &table.name,
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
         }
     }
 
@@ -269,6 +284,18 @@ impl Change {
             Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.table,
             // It belongs to none any more.
             Self::DropDetached(table) => &table.name,
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
+        }
+    }
+
+    /// The name that its table has as the first partition of its successor.
+    #[must_use]
+    pub fn legacy(&self) -> Option<&Name> {
+        match self {
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => Some(&form.legacy),
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => Some(&form.legacy),
+            _ => None,
         }
     }
 
@@ -277,6 +304,8 @@ impl Change {
     pub fn index(&self) -> Option<&IndexForm> {
         match self {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => Some(index),
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => form.index.as_ref(),
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => form.swap.as_ref().map(|swap| &swap.restored),
             _ => None,
         }
     }

@@ -4,6 +4,7 @@
 //! Bounds are truth, names are labels. Pure: the clock is an argument.
 
 mod bound;
+mod conversion;
 mod creation;
 mod key;
 mod layout;
@@ -15,6 +16,7 @@ mod survey;
 mod zone;
 
 pub use bound::{Slice, bounds, slice};
+pub use conversion::{Conversion, Convertible, allowances, conversion};
 pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
 pub use key::{Key, Unit};
 pub use layout::{Layout, Part};

@@ -15,6 +15,7 @@ mod apply_names;
 mod apply_partitioned;
 mod apply_refusals;
 mod clinic;
+mod convert;
 mod databases;
 mod ddl_locks;
 mod demo;

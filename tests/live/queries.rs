@@ -3,6 +3,7 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
+use pgassay::model::adoption::{SeenObstacle, SeenTable};
 use pgassay::model::catalog::{
     Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
 };
@@ -134,6 +135,9 @@ fn wanted(query: &str) -> BTreeSet<String> {
             &times | &named(&["database", "connection_limit", "read_at", "transactions"])
         }
         "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
+        "change_adoption" => properties::<SeenTable>(),
+        "change_adoption_obstacles" => properties::<SeenObstacle>(),
+        "change_census" => named(&["what", "line"]),
         "change_blockers" | "change_waits" => properties::<Holder>(),
         "change_indexes" => properties::<SeenIndex>(),
         "change_leftovers" => properties::<Leftover>(),
