@@ -16,6 +16,8 @@ mod apply_partitioned;
 mod apply_refusals;
 mod clinic;
 mod convert;
+mod convert_breaks;
+mod convert_refusals;
 mod databases;
 mod ddl_locks;
 mod demo;
