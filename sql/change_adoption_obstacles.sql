@@ -18,8 +18,7 @@ with t as (
 select distinct o.kind, o.object
 from (
   select 'kind' as kind, case when t.relispartition then 'a partition' when t.relpersistence = 't' then 'a temporary table'
-    when t.relkind = 'p' then 'partitioned already' else 'no plain table' end as object
-  from t where t.relkind <> 'r' or t.relispartition or t.relpersistence = 't'
+    when t.relkind = 'p' then 'partitioned already' else 'no plain table' end as object from t where t.relkind <> 'r' or t.relispartition or t.relpersistence = 't'
   union all
   select 'inheritance', h.oid::pg_catalog.regclass::text from t join pg_catalog.pg_inherits i on i.inhparent = t.oid or (i.inhrelid = t.oid and not t.relispartition)
     join pg_catalog.pg_class h on h.oid = case when i.inhparent = t.oid then i.inhrelid else i.inhparent end
@@ -54,14 +53,16 @@ from (
   select 'rule', r.rulename::text from t join pg_catalog.pg_rewrite r on r.ev_class = t.oid
   union all
   -- 1 row, 2 before, 4 insert, 16 update
-  select case when g.tgnewtable is not null or g.tgoldtable is not null then 'transition_tables' else 'before_trigger' end, g.tgname::text
-  from t join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal and g.tgtype & 1 <> 0 where g.tgnewtable is not null or g.tgoldtable is not null or (g.tgtype & 2 <> 0 and g.tgtype & 20 <> 0)
+  select case when g.tgnewtable is not null or g.tgoldtable is not null then 'transition_tables' else 'before_trigger' end, g.tgname::text from t
+  join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal and g.tgtype & 1 <> 0 where g.tgnewtable is not null or g.tgoldtable is not null or (g.tgtype & 2 <> 0 and g.tgtype & 20 <> 0)
   union all
   select 'publication', p.pubname::text from t, pg_catalog.pg_publication p
   where (p.puballtables or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid)) and not p.pubviaroot
   union all
   select 'publication_part', p.pubname::text from t join pg_catalog.pg_publication_rel r on r.prrelid = t.oid join pg_catalog.pg_publication p on p.oid = r.prpubid
   where pg_catalog.to_jsonb(r) ->> 'prqual' is not null or pg_catalog.to_jsonb(r) ->> 'prattrs' is not null
+  union all
+  select 'published_unnamed', u.pubname::text from t join pg_catalog.pg_publication_tables u on u.schemaname = $1 and u.tablename = $2 and not exists (select from pg_catalog.pg_publication_rel r where r.prrelid = t.oid)
   union all
   select 'subscription', 'a subscription' from t join pg_catalog.pg_subscription_rel s on s.srrelid = t.oid
   union all
@@ -70,7 +71,7 @@ from (
   left join pg_catalog.pg_rewrite r on n.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and r.oid = n.objid
   left join pg_catalog.pg_class v on v.oid = r.ev_class
   left join pg_catalog.pg_policy y on n.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and y.oid = n.objid
-  where n.by_type or r.ev_class is not null and v.relkind <> 'v' and r.ev_class <> t.oid or y.polrelid <> t.oid
+  where n.by_type or r.ev_class is not null and (v.relkind <> 'v' or r.rulename <> '_RETURN') and r.ev_class <> t.oid or y.polrelid <> t.oid
   union all
   select 'view_by_key', r.ev_class::pg_catalog.regclass::text from t join pg_catalog.pg_constraint k on k.conrelid = t.oid and k.contype = 'p'
   join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and d.refobjid = k.oid and d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass

@@ -1,7 +1,7 @@
 //! The sessions of a run: one that changes, one that holds the lock of the database, and a reader that
 //! looks on. And what is seen of the server before anything is begun.
 
-use crate::ddl::{Site, strayed};
+use crate::ddl::{Site, qualified, quoted, strayed};
 use crate::model::adoption::{SeenObstacle, SeenTable};
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
@@ -110,8 +110,8 @@ impl Scout {
         let tables = changes.iter().map(|change| change.table().clone());
         let wished = changes.iter().map(|change| change.object().clone());
         let leaves = changes.iter().filter_map(|change| change.index()).flat_map(|index| &index.leaves);
-        let legacy = changes.iter().filter_map(|change| change.legacy().cloned());
-        let names = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).chain(legacy);
+        let second = changes.iter().filter_map(|change| change.second().cloned());
+        let names = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).chain(second);
         let names: BTreeSet<Name> = names.collect();
         let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
         // Reading a definition takes a lock on the table: where it is of no interest, nobody waits for that.
@@ -164,6 +164,16 @@ impl Scout {
     /// What stands in the way of that.
     pub async fn obstacles(&self, table: &Name, key: &str) -> Result<Vec<SeenObstacle>, ReadError> {
         self.ask("change_adoption_obstacles", &keyed(table, &key)).await
+    }
+
+    /// The least value of a table's column, in UTC and ISO; none where it holds no rows.
+    pub async fn least(&self, table: &Name, column: &str) -> Result<Option<String>, ReadError> {
+        #[derive(Deserialize)]
+        struct Row {
+            least: Option<String>,
+        }
+        let sql = format!("select pg_catalog.min({})::text as least from only {}", quoted(column), qualified(table));
+        Ok(self.reader.read::<Row>(&sql, &[]).await?.pop().and_then(|row| row.least))
     }
 
     /// The relations of these names, and all partitions below them.

@@ -11,6 +11,7 @@ mod index;
 mod journal;
 mod partition;
 mod run;
+mod split;
 mod undo;
 
 pub use crew::{Crew, Scout, application};

@@ -6,6 +6,7 @@ use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
 use super::partition;
+use super::split;
 use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, literal, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
 use crate::model::plan::{Change, IndexForm, Name, Plan, Statement, Step};
@@ -245,6 +246,9 @@ impl Work<'_> {
             (Change::PrepareAdoption(form), _) => adoption::prepare(self, change, form).await,
             (Change::WithdrawPreparation(form), _) => adoption::withdraw(self, form).await,
             (Change::AdoptTable(_), _) => partition::carry_out(self, change).await,
+            (Change::BeginSplit(_) | Change::AbandonSplit(_), _) => partition::carry_out(self, change).await,
+            (Change::CopyRows(_), _) => split::copy(self, change).await,
+            (Change::FinishSplit(_), _) => split::finish(self, change).await,
             (Change::ReleaseTable(form), _) => adoption::release(self, change, form).await,
             (change, _) => {
                 for statement in statements(change) {

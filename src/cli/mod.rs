@@ -27,6 +27,7 @@ mod rules;
 mod runs;
 mod settings;
 mod snapshot;
+mod split;
 mod verify;
 
 use anyhow::{Result, anyhow};

@@ -4,7 +4,7 @@ use super::args::{LimitArgs, Shared};
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, convert, exit, interrupt, months, output, retire};
+use super::{connection, convert, exit, interrupt, months, output, retire, split};
 use crate::apply::Scout;
 use crate::ddl::quoted;
 use crate::model::plan::Name;
@@ -26,6 +26,7 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
         PartitionCommand::Create(create) => months::create(shared, &config, create),
         PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
         PartitionCommand::Convert(convert) => convert::run(shared, &config, convert),
+        PartitionCommand::Split(args) => split::run(shared, &config, args),
         PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),
     }
 }

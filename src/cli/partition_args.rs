@@ -30,6 +30,8 @@ pub(super) enum PartitionCommand {
     Maintain(Box<MaintainArgs>),
     /// Make a plain table the first partition of a partitioned one, without copying its rows
     Convert(Box<ConvertArgs>),
+    /// Cut the partition of all before a month into months, without hiding a row
+    Split(Box<SplitArgs>),
     /// Detach months that are older than what is kept, and drop them days later when asked
     Retire(Box<RetireArgs>),
 }
@@ -145,6 +147,28 @@ pub(super) struct ConvertArgs {
     /// Try the adoption of a table that was made ready, and roll it back
     #[arg(long, conflicts_with_all = ["yes", "dry_run", "step", "output", "sql"])]
     pub(super) rehearse: bool,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition split public.events shop --dry-run
+  pgassay partition split public.events shop --max-replica-lag 10s --yes
+
+Exit codes: 0 done, 2 could not run, or something stands in the way, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct SplitArgs {
+    /// The partitioned table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The IANA time zone whose months they are [default: that of the bounds]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(super) zone: Option<Zone>,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]

@@ -122,7 +122,11 @@ impl Bench<'_> {
             | Change::PrepareAdoption(_)
             | Change::WithdrawPreparation(_)
             | Change::AdoptTable(_)
-            | Change::ReleaseTable(_) => (None, Vec::new()),
+            | Change::ReleaseTable(_)
+            | Change::BeginSplit(_)
+            | Change::AbandonSplit(_)
+            | Change::CopyRows(_)
+            | Change::FinishSplit(_) => (None, Vec::new()),
         };
         facts.extend(hot_updates(self.before, self.after, step.change.table()));
         let effect = match seen {

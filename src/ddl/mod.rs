@@ -14,6 +14,7 @@ mod quote;
 mod retire;
 mod script;
 mod sound;
+mod split;
 mod sql;
 mod state;
 mod wanted;

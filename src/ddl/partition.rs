@@ -159,7 +159,7 @@ fn policy(table: &str, policy: &Policy) -> String {
 }
 
 /// The name of the index that ATTACH makes is known only then.
-fn replica_identity(name: &Name, likeness: &Likeness) -> Option<String> {
+pub(super) fn replica_identity(name: &Name, likeness: &Likeness) -> Option<String> {
     let table = qualified(name);
     match (likeness.replica_identity.as_str(), &likeness.replica_index) {
         ("full", _) => Some(format!("ALTER TABLE {table} REPLICA IDENTITY FULL")),

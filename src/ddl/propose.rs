@@ -326,7 +326,11 @@ fn order(change: &Change) -> u8 {
         | Change::PrepareAdoption(_)
         | Change::WithdrawPreparation(_)
         | Change::AdoptTable(_)
-        | Change::ReleaseTable(_) => 6,
+        | Change::ReleaseTable(_)
+        | Change::BeginSplit(_)
+        | Change::AbandonSplit(_)
+        | Change::CopyRows(_)
+        | Change::FinishSplit(_) => 6,
     }
 }
 

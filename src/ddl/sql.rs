@@ -6,6 +6,7 @@ use super::adoption;
 use super::partition;
 use super::quote::{literal, qualified, quoted};
 use super::retire;
+use super::split;
 use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm, Trimmings};
 
 /// Conflicts with itself, VACUUM and other DDL; not with reading or writing rows.
@@ -57,6 +58,10 @@ pub fn statements(change: &Change) -> Vec<Statement> {
         Change::WithdrawPreparation(form) => adoption::withdraw(form),
         Change::AdoptTable(form) => vec![adoption::adopt(form)],
         Change::ReleaseTable(form) => adoption::release(form),
+        Change::BeginSplit(form) => vec![split::begin(form)],
+        Change::AbandonSplit(form) => vec![split::abandon(form)],
+        Change::CopyRows(form) => vec![split::copy(form)],
+        Change::FinishSplit(form) => split::finish(form),
     }
 }
 
@@ -66,7 +71,11 @@ pub fn inverse(change: &Change) -> Option<Change> {
     match change.clone() {
         Change::CreateIndex(index) => Some(Change::DropIndex(index)),
         Change::DropIndex(index) => Some(Change::CreateIndex(IndexForm { is_by_name: true, ..index })),
-        Change::ReindexIndex { .. } | Change::Analyze { .. } | Change::DropDetached(_) => None,
+        Change::ReindexIndex { .. }
+        | Change::Analyze { .. }
+        | Change::DropDetached(_)
+        | Change::CopyRows(_)
+        | Change::FinishSplit(_) => None,
         Change::CreateStatistics(form) => Some(Change::DropStatistics(form)),
         Change::DropStatistics(form) => Some(Change::CreateStatistics(form)),
         Change::CreatePartition(form) => Some(Change::DropPartition(form)),
@@ -77,6 +86,8 @@ pub fn inverse(change: &Change) -> Option<Change> {
         Change::WithdrawPreparation(form) => Some(Change::PrepareAdoption(form)),
         Change::AdoptTable(form) => Some(Change::ReleaseTable(form)),
         Change::ReleaseTable(form) => Some(Change::AdoptTable(form)),
+        Change::BeginSplit(form) => Some(Change::AbandonSplit(form)),
+        Change::AbandonSplit(form) => Some(Change::BeginSplit(form)),
         Change::SetReloption { table, option, from, to } => {
             Some(Change::SetReloption { table, option, from: to, to: from })
         }

@@ -3,6 +3,7 @@
 use super::adoption;
 use super::partition;
 use super::retire;
+use super::split;
 use super::sql::{create_concurrently, leaf_form};
 use crate::model::catalog::{Catalog, SeenIndex, SeenStatistics};
 use crate::model::plan::{Change, IndexForm, Leaf, Name, StatisticsForm, Trimmings};
@@ -68,6 +69,9 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
         Change::WithdrawPreparation(form) => adoption::withdrawn(form, catalog),
         Change::AdoptTable(form) => adoption::adopted(form, catalog),
         Change::ReleaseTable(form) => adoption::released(form, catalog),
+        Change::BeginSplit(form) => split::begun(form, catalog),
+        Change::AbandonSplit(form) => split::abandoned(form, catalog),
+        Change::CopyRows(form) | Change::FinishSplit(form) => split::finished(form, catalog),
         Change::SetReloption { table, option, from, to } => set(table, option, from.as_deref(), to.as_deref(), catalog),
     }
 }

@@ -11,6 +11,7 @@ pub mod partition;
 pub mod plan;
 pub mod saturation;
 pub mod snapshot;
+pub mod split;
 pub mod survey;
 pub mod table;
 pub mod units;

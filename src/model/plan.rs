@@ -5,6 +5,7 @@ use crate::model::adoption::{AdoptForm, PrepareForm};
 use crate::model::object::identifier;
 use crate::model::partition::{DetachForm, DetachedForm, PartitionForm};
 use crate::model::snapshot::Tool;
+use crate::model::split::SplitForm;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -232,6 +233,14 @@ pub enum Change {
     AdoptTable(Box<AdoptForm>),
     /// The table will be as it was before it was adopted.
     ReleaseTable(Box<AdoptForm>),
+    /// The months of a wide partition will be there, empty, beside it, and kept in step with it.
+    BeginSplit(Box<SplitForm>),
+    /// They will be gone.
+    AbandonSplit(Box<SplitForm>),
+    /// They will hold its rows.
+    CopyRows(Box<SplitForm>),
+    /// They will be in its place.
+    FinishSplit(Box<SplitForm>),
 }
 
 impl Change {
@@ -255,6 +264,10 @@ impl Change {
             Self::WithdrawPreparation(_) => "withdraw_preparation",
             Self::AdoptTable(_) => "adopt_table",
             Self::ReleaseTable(_) => "release_table",
+            Self::BeginSplit(_) => "begin_split",
+            Self::AbandonSplit(_) => "abandon_split",
+            Self::CopyRows(_) => "copy_rows",
+            Self::FinishSplit(_) => "finish_split",
         }
     }
 
@@ -270,6 +283,9 @@ impl Change {
             Self::DropDetached(table) => &table.name,
             Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
             Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                &form.wide
+            }
         }
     }
 
@@ -286,15 +302,21 @@ impl Change {
             Self::DropDetached(table) => &table.name,
             Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
             Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                &form.table
+            }
         }
     }
 
-    /// The name that its table has as the first partition of its successor.
+    /// The name that its table has as the first partition of its successor, or under which months are filled.
     #[must_use]
-    pub fn legacy(&self) -> Option<&Name> {
+    pub fn second(&self) -> Option<&Name> {
         match self {
             Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => Some(&form.legacy),
             Self::AdoptTable(form) | Self::ReleaseTable(form) => Some(&form.legacy),
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                Some(&form.staging)
+            }
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ mod survey;
 mod zone;
 
 pub use bound::{Slice, bounds, slice};
-pub use conversion::{Conversion, Convertible, allowances, conversion};
+pub use conversion::{Conversion, Convertible, Splittable, allowances, conversion, splitting, wide};
 pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
 pub use key::{Key, Unit};
 pub use layout::{Layout, Part};

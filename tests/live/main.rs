@@ -44,6 +44,7 @@ mod retire;
 mod roles;
 mod secrets;
 mod shapes;
+mod split;
 mod standby;
 mod statements;
 mod targets;

@@ -3,8 +3,10 @@
 
 mod names;
 mod obstacles;
+mod splitting;
 
 pub use obstacles::allowances;
+pub use splitting::{Splittable, splitting, wide};
 
 use super::key::Key;
 use super::month::Month;
@@ -99,21 +101,28 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
     let months = months(wish, &cut, &adopt, &names).map_err(|why| vec![why])?;
     let mut wanted = vec![preparation(wish, &cut, prepare, estimate, prices), adoption(wish, &cut, adopt)];
     wanted.extend(months);
-    wanted.push(Wanted {
-        change: Change::Analyze { table: wish.table.clone() },
-        estimate: Estimate {
-            basis: "reads at most 30,000 blocks of each table at the default statistics target".to_owned(),
-            ..Estimate::default()
-        },
-        why: format!("{RULE}: the successor has no statistics of its own yet"),
+    wanted.push(analysis(&wish.table, reference(&wish.table), "the successor has no statistics of its own yet"));
+    Ok(chained(creations(wanted, Vec::new(), snapshot, tool)))
+}
+
+/// Statistics at the end.
+fn analysis(table: &Name, finding: FindingRef, why: &str) -> Wanted {
+    let basis = "reads at most 30,000 blocks of each table at the default statistics target".to_owned();
+    Wanted {
+        change: Change::Analyze { table: table.clone() },
+        estimate: Estimate { basis, ..Estimate::default() },
+        why: format!("{}: {why}", finding.rule),
         caveats: Vec::new(),
-        finding: reference(&wish.table),
-    });
-    let mut plan = creations(wanted, Vec::new(), snapshot, tool);
+        finding,
+    }
+}
+
+/// Each step depends on the one before it.
+fn chained(mut plan: Plan) -> Plan {
     for step in plan.steps.iter_mut().skip(1) {
         step.depends_on = vec![step.id - 1];
     }
-    Ok(plan)
+    plan
 }
 
 fn reference(table: &Name) -> FindingRef {
@@ -391,17 +400,18 @@ fn months(wish: &Conversion, cut: &Cut, adopt: &AdoptForm, names: &Names) -> Res
     Ok(wanted)
 }
 
-/// A month is published with the table, and identifies rows by its part of the table's index. Policies are written with
-/// the table's name where they have a subquery: then a month, read by its own name, lets nobody through.
+/// A month identifies rows by its part of the table's index.
 fn month_likeness(likeness: &Likeness, inventory: &Inventory, table: &Name) -> Likeness {
     let index = inventory.indexes.iter().find(|index| index.is_replica_identity);
+    Likeness { replica_index: index.map(|index| Name::new(&table.schema, &index.name)), ..unbound(likeness, table) }
+}
+
+/// What months take from a table: not its publications, as they are published with their parent; and not policies with a
+/// subquery, which are written with the table's name: then a month, read by its own name, lets nobody through.
+fn unbound(likeness: &Likeness, table: &Name) -> Likeness {
     let own = format!("{}.", quoted(&table.name));
     let names = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(&own));
     let is_bound = likeness.policies.iter().any(|policy| names(&policy.using) || names(&policy.check));
-    Likeness {
-        publications: Vec::new(),
-        replica_index: index.map(|index| Name::new(&table.schema, &index.name)),
-        policies: if is_bound { Vec::new() } else { likeness.policies.clone() },
-        ..likeness.clone()
-    }
+    let policies = if is_bound { Vec::new() } else { likeness.policies.clone() };
+    Likeness { publications: Vec::new(), policies, ..likeness.clone() }
 }
