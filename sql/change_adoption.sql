@@ -14,7 +14,6 @@ with t as (
     k.conname as constraint, k.contype as constraint_type, pg_catalog.pg_get_constraintdef(k.oid) as constraint_definition,
     array(select a.attname::text from pg_catalog.unnest(i.indkey::int2[]) with ordinality u (number, nr)
       join pg_catalog.pg_attribute a on a.attrelid = t.oid and a.attnum = u.number where u.nr <= i.indnkeyatts order by u.nr) as columns,
-    coalesce(t.key_number = any (i.indkey::int2[]), false) as has_key,
     pg_catalog.obj_description(c.oid, 'pg_class') as comment,
     pg_catalog.obj_description(k.oid, 'pg_constraint') as constraint_comment,
     s.spcname as tablespace

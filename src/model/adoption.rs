@@ -137,8 +137,6 @@ pub struct AdoptedIndex {
     pub constraint_definition: Option<String>,
     /// Its key columns; expressions are left out.
     pub columns: Vec<String>,
-    /// The key column is among its columns.
-    pub has_key: bool,
     /// Its comment.
     pub comment: Option<String>,
     /// The constraint's.

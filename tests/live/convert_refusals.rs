@@ -52,7 +52,7 @@ const OBSTACLES: &[(&str, &str, &str, &str)] = &[
         "drop policy p on shop.users",
     ),
     (
-        "create unique index u on shop.notes (note, id)",
+        "create unique index u on shop.notes (note, id) include (at)",
         "unique without the partition key: u",
         "unique",
         "drop index shop.u",

@@ -148,3 +148,111 @@ pub(super) fn released(form: &AdoptForm, catalog: &Catalog) -> State {
         Place::Foreign(state) => state,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::adoption::Inventory;
+    use crate::model::partition::Likeness;
+    use chrono::DateTime;
+
+    fn name(name: &str) -> Name {
+        Name::new("log", name)
+    }
+
+    fn form() -> AdoptForm {
+        AdoptForm {
+            table: name("steps"),
+            legacy: name("steps_legacy"),
+            building: name("steps_successor"),
+            oid: 7,
+            key: "at".to_owned(),
+            boundary: "2027-01-01".to_owned(),
+            check: "pgassay_before_2027_01".to_owned(),
+            deadline: DateTime::UNIX_EPOCH,
+            has_compression: true,
+            sets_not_null: false,
+            swap: None,
+            apart: Vec::new(),
+            likeness: Likeness::default(),
+            inventory: Inventory { references: vec![name("users")], ..Inventory::default() },
+        }
+    }
+
+    fn prepare_form() -> PrepareForm {
+        let AdoptForm { table, legacy, oid, check, key, boundary, .. } = form();
+        PrepareForm { table, legacy, oid, index: None, check, key, key_type: "date".to_owned(), boundary }
+    }
+
+    fn seen(relation: &str, oid: i64, kind: &str, parent: Option<&str>) -> SeenRelation {
+        SeenRelation {
+            schema: "log".to_owned(),
+            name: relation.to_owned(),
+            oid,
+            kind: kind.to_owned(),
+            parent_schema: parent.map(|_| "log".to_owned()),
+            parent_name: parent.map(str::to_owned),
+            ..SeenRelation::default()
+        }
+    }
+
+    fn catalog(relations: Vec<SeenRelation>) -> Catalog {
+        Catalog { relations, ..Catalog::default() }
+    }
+
+    #[test]
+    fn the_table_is_known_by_its_number() {
+        let plain = catalog(vec![seen("steps", 7, "r", None)]);
+        let done = catalog(vec![seen("steps", 9, "p", None), seen("steps_legacy", 7, "r", Some("steps"))]);
+        assert_eq!(adopted(&form(), &plain), State::Todo);
+        assert!(matches!(released(&form(), &plain), State::Done(_)));
+        assert!(matches!(adopted(&form(), &done), State::Done(_)));
+        assert_eq!(released(&form(), &done), State::Todo);
+        assert!(matches!(prepared(&prepare_form(), &done), State::Done(_)), "what made it ready has served");
+        let other = catalog(vec![seen("steps", 8, "r", None)]);
+        let stray = catalog(vec![seen("steps", 9, "p", None), seen("steps_legacy", 7, "r", None)]);
+        for foreign in [other, stray] {
+            assert!(matches!(adopted(&form(), &foreign), State::Foreign(_)));
+            assert!(matches!(released(&form(), &foreign), State::Foreign(_)));
+        }
+    }
+
+    #[test]
+    fn a_check_must_be_proved_to_count() {
+        let judge = |boundary: Option<&str>, is_boundary_valid| {
+            let own = SeenRelation {
+                boundary: boundary.map(str::to_owned),
+                is_boundary_valid,
+                ..seen("steps", 7, "r", None)
+            };
+            let all = catalog(vec![own]);
+            (prepared(&prepare_form(), &all), withdrawn(&prepare_form(), &all))
+        };
+        let ours = Some("pgassay_before_2027_01");
+        assert!(matches!(judge(None, false), (State::Todo, State::Done(_))));
+        assert_eq!(judge(ours, false), (State::Half(Half::Incomplete), State::Todo));
+        assert!(matches!(judge(ours, true), (State::Done(_), State::Todo)));
+        assert!(matches!(judge(Some("pgassay_before_2026_12"), true).0, State::Foreign(_)), "an earlier plan's");
+    }
+
+    #[test]
+    fn nobody_is_locked_out_before_the_successor_is_built() {
+        let one = adopt(&form());
+        let all: Vec<&str> = one.commands().collect();
+        let at =
+            |text: &str| all.iter().position(|sql| sql.contains(text)).unwrap_or_else(|| panic!("{text}: {all:#?}"));
+        let exclusive = at("LOCK TABLE log.users IN ACCESS EXCLUSIVE MODE");
+        assert!(at("SHARE UPDATE EXCLUSIVE") < at("CREATE TABLE log.steps_successor"));
+        assert!(at("CREATE TABLE log.steps_successor") < exclusive, "{all:#?}");
+        assert!(
+            exclusive < at("LOCK TABLE ONLY log.steps IN ACCESS EXCLUSIVE MODE"),
+            "in the order of those who write"
+        );
+        assert!(at("SET LOCAL statement_timeout") < at("ATTACH PARTITION log.steps_legacy"));
+        assert!(
+            all.last().is_some_and(|sql| sql.starts_with("DROP VIEW"))
+                && all[all.len() - 2].contains("nothing is lost")
+        );
+        assert_eq!((one.class, one.lock.as_str()), (crate::model::plan::LockClass::Blocking, "ACCESS EXCLUSIVE"));
+    }
+}

@@ -1,6 +1,7 @@
 //! A plain table becomes a partitioned one, without its rows being copied: where it is cut, what stands in the way, and
 //! the plan.
 
+mod draft;
 mod names;
 mod obstacles;
 mod splitting;
@@ -12,14 +13,14 @@ use super::key::Key;
 use super::month::Month;
 use super::naming::Naming;
 use super::zone::Zone;
-use crate::ddl::{Draftsman, Drawing, Wanted, creations, quoted};
-use crate::model::adoption::{AdoptForm, AdoptedIndex, Inventory, KeySwap, PrepareForm, SeenObstacle, SeenTable};
+use crate::ddl::{Wanted, creations, quoted};
+use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenObstacle, SeenTable};
 use crate::model::finding::fingerprint;
 use crate::model::partition::{Edge, Likeness, PartitionForm, Range};
-use crate::model::plan::{Change, Estimate, FindingRef, IndexForm, Name, Plan, Trimmings};
+use crate::model::plan::{Change, Estimate, FindingRef, Name, Plan};
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::model::units;
 use chrono::{DateTime, TimeDelta, Utc};
+use draft::Draft;
 use names::Names;
 
 /// The rule that a conversion answers.
@@ -33,9 +34,6 @@ const AHEAD: TimeDelta = TimeDelta::days(14);
 
 /// The adoption comes so long before the boundary, as a key without a zone may be written in any.
 const MARGIN: TimeDelta = TimeDelta::days(1);
-
-/// Bytes a second at which the table is assumed to be read. A guess.
-const BYTES_PER_SECOND: f64 = 100.0 * 1024.0 * 1024.0;
 
 /// What is wished.
 #[derive(Debug, Clone)]
@@ -68,6 +66,7 @@ pub struct Convertible {
 /// Where the table is cut.
 struct Cut {
     key: Key,
+    key_type: String,
     zone: Zone,
     first: Month,
     boundary: String,
@@ -76,7 +75,7 @@ struct Cut {
 
 /// The plan of a conversion; or why there is none, a line each.
 pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, tool: Tool) -> Result<Plan, Vec<String>> {
-    let Convertible { table: mut seen, likeness, mut obstacles } = found;
+    let Convertible { table: seen, likeness, mut obstacles } = found;
     let key_type = seen.key_type.clone().ok_or_else(|| vec![format!("{} has no column {}", wish.table, wish.key)])?;
     let cut = cut(wish, &key_type, seen.boundary.as_deref(), snapshot.captured_at).map_err(|why| vec![why])?;
     if obstacles.iter().any(|one| one.kind == "primary_key") {
@@ -95,10 +94,11 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let mut names = Names::of(snapshot, &wish.table.schema);
-    let draft = Draft::of(wish, &key_type, &cut, &mut seen, likeness, &obstacles, snapshot, &mut names);
-    let (prepare, adopt, estimate) = draft.map_err(|why| vec![why])?;
-    let months = months(wish, &cut, &adopt, &names).map_err(|why| vec![why])?;
+    let names = Names::of(snapshot, &wish.table.schema);
+    let swaps = obstacles.iter().any(|one| one.kind == "primary_key");
+    let mut draft = Draft { wish, cut: &cut, snapshot, names };
+    let (prepare, adopt, estimate) = draft.forms(seen, likeness, swaps).map_err(|why| vec![why])?;
+    let months = months(wish, &cut, &adopt, &draft.names).map_err(|why| vec![why])?;
     let mut wanted = vec![preparation(wish, &cut, prepare, estimate, prices), adoption(wish, &cut, adopt)];
     wanted.extend(months);
     wanted.push(analysis(&wish.table, reference(&wish.table), "the successor has no statistics of its own yet"));
@@ -154,168 +154,7 @@ fn cut(wish: &Conversion, key_type: &str, ready: Option<&str>, now: DateTime<Utc
         ));
     }
     let boundary = key.value(start).ok_or_else(|| format!("{first} has no value of the key's type"))?;
-    Ok(Cut { key, zone, first, boundary, deadline })
-}
-
-/// The forms of a conversion in the making.
-struct Draft;
-
-impl Draft {
-    #[allow(clippy::too_many_arguments, reason = "what a conversion is made of")]
-    fn of(
-        wish: &Conversion,
-        key_type: &str,
-        cut: &Cut,
-        seen: &mut SeenTable,
-        likeness: Likeness,
-        obstacles: &[SeenObstacle],
-        snapshot: &Snapshot,
-        names: &mut Names,
-    ) -> Result<(PrepareForm, AdoptForm, Estimate), String> {
-        let schema = &wish.table.schema;
-        let legacy = Name::new(schema, &names.free(&wish.table.name, "_legacy"));
-        let building = Name::new(schema, &names.free(&wish.table.name, "_successor"));
-        let check = format!("{CHECK}{}", cut.first.to_string().replace('-', "_"));
-        let sets_not_null = !seen.is_key_not_null;
-        let mut apart = Vec::new();
-        if sets_not_null {
-            apart.push(format!("not null: {}", wish.key));
-        }
-        let is_short = |kind: &str| obstacles.iter().any(|one| one.kind == kind);
-        let mut key = None;
-        let inventory = &mut seen.inventory;
-        let swap = is_short("primary_key");
-        let made = format!("{}_key", legacy.name);
-        let is_made = |index: &AdoptedIndex| index.name == made && index.is_unique && index.constraint.is_none();
-        // Of an earlier run that made the table ready.
-        let ready = inventory.indexes.iter().position(is_made).filter(|_| swap && seen.boundary.is_some());
-        let ready = ready.map(|at| inventory.indexes.remove(at).name);
-        for index in &mut inventory.indexes {
-            let is_key = index.constraint_type.as_deref() == Some("p");
-            let stays = (index.is_unique && !index.has_key) || index.constraint_type.as_deref() == Some("x");
-            if (is_key && swap) || stays {
-                apart.extend(index.constraint.iter().map(|name| format!("constraint {name}")));
-                apart.push(format!("index {}", index.name));
-            }
-            if is_key && swap {
-                key = Some(index.clone());
-            } else if stays {
-                continue;
-            }
-            index.legacy = Some(match index.name.strip_prefix(wish.table.name.as_str()) {
-                Some(rest) => names.free(&legacy.name, rest),
-                None => names.free(&index.name, "_legacy"),
-            });
-        }
-        for one in &mut inventory.statistics {
-            one.legacy = Some(names.free(&one.name.name, "_legacy"));
-        }
-        let mut estimate = read(snapshot, &wish.table);
-        let mut index = None;
-        let swap = match key {
-            Some(old) => {
-                let (form, price, swap) = keys(wish, &old, &legacy, ready, snapshot, names)?;
-                estimate.bytes = price.bytes;
-                estimate.peak_bytes = price.peak_bytes;
-                estimate.seconds = Some(estimate.seconds.unwrap_or(0.0) + price.seconds.unwrap_or(0.0));
-                index = Some(form);
-                apart.push(format!("index {}", swap.index));
-                Some(swap)
-            }
-            None => None,
-        };
-        let prepare = PrepareForm {
-            table: wish.table.clone(),
-            legacy: legacy.clone(),
-            oid: seen.oid,
-            index,
-            check: check.clone(),
-            key: wish.key.clone(),
-            key_type: key_type.to_owned(),
-            boundary: cut.boundary.clone(),
-        };
-        let adopt = AdoptForm {
-            table: wish.table.clone(),
-            legacy,
-            building,
-            oid: seen.oid,
-            key: wish.key.clone(),
-            boundary: cut.boundary.clone(),
-            check,
-            deadline: cut.deadline,
-            has_compression: snapshot.server.version_num >= 140_000,
-            sets_not_null,
-            swap,
-            apart,
-            likeness,
-            inventory: std::mem::take(&mut seen.inventory),
-        };
-        Ok((prepare, adopt, estimate))
-    }
-}
-
-/// What it takes to read the table once.
-#[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn read(snapshot: &Snapshot, table: &Name) -> Estimate {
-    let own = snapshot.relations.iter().find(|row| row.schema == table.schema && row.name == table.name);
-    let bytes = own.map_or(0, |row| row.bytes) as f64;
-    Estimate {
-        seconds: Some(bytes / BYTES_PER_SECOND),
-        basis: format!(
-            "{} are read for the CHECK, at an assumed 100 MiB/s; the index by rows × widths",
-            units::bytes(bytes)
-        ),
-        ..Estimate::default()
-    }
-}
-
-/// The index of the new primary key, what it takes, and how it takes the place of the old one.
-fn keys(
-    wish: &Conversion,
-    old: &AdoptedIndex,
-    legacy: &Name,
-    ready: Option<String>,
-    snapshot: &Snapshot,
-    names: &mut Names,
-) -> Result<(IndexForm, Estimate, KeySwap), String> {
-    let listed = |columns: &[String]| columns.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
-    let before = format!("PRIMARY KEY ({})", listed(&old.columns));
-    let definition = old.constraint_definition.as_deref().unwrap_or_default();
-    let rest =
-        definition.strip_prefix(&before).ok_or_else(|| format!("the primary key is not understood: {definition}"))?;
-    let timings = [" DEFERRABLE INITIALLY DEFERRED", " DEFERRABLE"];
-    let timing = timings.into_iter().find(|timing| rest.ends_with(timing)).unwrap_or_default();
-    let include = rest.strip_suffix(timing).unwrap_or(rest);
-    let all: Vec<String> = old.columns.iter().chain([&wish.key]).cloned().collect();
-    let columns = format!("({}){include}", listed(&all));
-    let drawing = Drawing {
-        table: wish.table.clone(),
-        words: all.clone(),
-        columns: all,
-        using: format!("btree {columns}"),
-        predicate: None,
-    };
-    let (form, estimate) = Draftsman::of(snapshot).index(&drawing)?;
-    let trimmings = Trimmings { tablespace: old.tablespace.clone(), ..Trimmings::default() };
-    let index = ready.unwrap_or_else(|| names.free(&legacy.name, "_key"));
-    let form = IndexForm {
-        name: Name::new(&wish.table.schema, &index),
-        is_unique: true,
-        is_by_name: true,
-        trimmings: trimmings.clone(),
-        ..form
-    };
-    let restored = IndexForm {
-        name: Name::new(&wish.table.schema, &names.free(&old.name, "_restored")),
-        table: legacy.clone(),
-        is_unique: true,
-        is_by_name: true,
-        using: old.using.clone(),
-        trimmings,
-        ..IndexForm::default()
-    };
-    let name = old.constraint.clone().unwrap_or_else(|| old.name.clone());
-    Ok((form, estimate, KeySwap { name, index, columns, timing: timing.to_owned(), restored }))
+    Ok(Cut { key, key_type: key_type.to_owned(), zone, first, boundary, deadline })
 }
 
 fn preparation(wish: &Conversion, cut: &Cut, form: PrepareForm, estimate: Estimate, prices: Vec<String>) -> Wanted {
@@ -414,4 +253,69 @@ fn unbound(likeness: &Likeness, table: &Name) -> Likeness {
     let is_bound = likeness.policies.iter().any(|policy| names(&policy.using) || names(&policy.check));
     let policies = if is_bound { Vec::new() } else { likeness.policies.clone() };
     Likeness { publications: Vec::new(), policies, ..likeness.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partition::zone::tests::any_zone;
+    use proptest::prelude::*;
+
+    fn wish(from: Option<&str>, zone: Option<Zone>) -> Conversion {
+        Conversion {
+            table: Name::new("log", "steps"),
+            key: "at".to_owned(),
+            from: from.map(|text| text.parse().expect("a month")),
+            months: 3,
+            zone,
+            allow: Vec::new(),
+        }
+    }
+
+    fn boundary(now: &str, from: Option<&str>, ready: Option<&str>) -> Result<String, String> {
+        cut(&wish(from, None), "timestamp with time zone", ready, now.parse().expect("a time")).map(|cut| cut.boundary)
+    }
+
+    #[test]
+    fn the_boundary_is_two_weeks_ahead_or_where_it_was_to_be() {
+        let first = |month: &str| Ok(format!("{month}-01 00:00:00+00"));
+        assert_eq!(boundary("2026-11-17T00:00:00Z", None, None), first("2026-12"));
+        assert_eq!(boundary("2026-11-17T00:00:01Z", None, None), first("2027-01"));
+        assert_eq!(boundary("2026-11-20T00:00:00Z", None, Some("pgassay_before_2026_12")), first("2026-12"));
+        assert_eq!(boundary("2026-11-20T00:00:00Z", Some("2027-03"), None), first("2027-03"));
+        assert!(boundary("2026-11-30T00:00:00Z", Some("2026-12"), None).is_err(), "less than a day");
+        assert!(boundary("2026-12-02T00:00:00Z", None, Some("pgassay_before_2026_12")).is_err(), "it has begun");
+        let now = "2026-11-17T00:00:00Z".parse().expect("a time");
+        assert!(cut(&wish(None, None), "text", None, now).is_err());
+        assert!(cut(&wish(None, Zone::named("Asia/Tokyo")), "date", None, now).is_err(), "a date has no zone");
+    }
+
+    #[test]
+    fn a_month_has_no_policies_that_name_the_table() {
+        let policy = |using: &str| crate::model::partition::Policy {
+            using: Some(using.to_owned()),
+            ..crate::model::partition::Policy::default()
+        };
+        let of = |policies| Likeness { policies, publications: vec!["news".to_owned()], ..Likeness::default() };
+        let table = Name::new("log", "Steps");
+        let plain = unbound(&of(vec![policy("x > 1")]), &table);
+        assert_eq!((plain.policies.len(), plain.publications.len()), (1, 0));
+        let bound = unbound(
+            &of(vec![policy("x > 1"), policy("(EXISTS ( SELECT FROM u WHERE (u.id = \"Steps\".id)))")]),
+            &table,
+        );
+        assert_eq!(bound.policies, vec![], "one alone would let through what the other holds back");
+    }
+
+    proptest! {
+        #[test]
+        fn the_boundary_begins_a_month_and_lies_ahead(zone in any_zone(), seconds in 0..4_000_000_000i64) {
+            let now = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+            let cut = cut(&wish(None, Some(zone)), "timestamp with time zone", None, now).expect("a boundary");
+            let start = cut.key.instant(&cut.boundary).expect("an instant");
+            prop_assert_eq!(zone.begins(start), Some(cut.first));
+            prop_assert!(start - now >= AHEAD && start - now <= AHEAD + TimeDelta::days(33));
+            prop_assert!(cut.deadline > now);
+        }
+    }
 }
