@@ -128,7 +128,7 @@ pub(super) fn copy(form: &SplitForm) -> Statement {
          perform pg_catalog.pg_sleep(1); commit; end loop; end loop; end",
         wide_name = literal(&wide),
     );
-    waiting(format!("DO {}", literal(&body)), &form.wide)
+    Statement { lock: "ROW SHARE".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
 }
 
 /// Both hold the same rows, as one look sees them. Then the months take the partition's place, which stays as a table.
@@ -151,7 +151,7 @@ fn prove(form: &SplitForm) -> Statement {
         sum(&qualified(&form.staging)),
         literal(&format!("the months do not hold the rows of {}: take this run back", form.wide))
     );
-    waiting(format!("DO {}", literal(&body)), &form.wide)
+    Statement { lock: "ACCESS SHARE".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
 }
 
 fn swapped(form: &SplitForm) -> Vec<String> {
