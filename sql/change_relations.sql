@@ -38,7 +38,9 @@ select
   coalesce(c.reloptions, '{}') as options,
   greatest(pg_catalog.pg_stat_get_last_analyze_time(c.oid), pg_catalog.pg_stat_get_last_autoanalyze_time(c.oid)) as analyzed_at,
   b.pid as builder_pid,
-  a.application_name as builder_application
+  a.application_name as builder_application,
+  k.conname::text as boundary,
+  coalesce(k.convalidated, false) as is_boundary_valid
 from tree t
 join pg_catalog.pg_class c on c.oid = t.oid
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -47,4 +49,5 @@ left join pg_catalog.pg_class p on p.oid = h.inhparent
 left join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace
 left join builds b on b.oid = c.oid
 left join pg_catalog.pg_stat_activity a on a.pid = b.pid
+left join pg_catalog.pg_constraint k on k.conrelid = c.oid and k.contype = 'c' and k.conislocal and k.conname like 'pgassay\_before\_%'
 order by n.nspname, c.relname

@@ -1,8 +1,9 @@
 //! The sessions of a run: one that changes, one that holds the lock of the database, and a reader that
 //! looks on. And what is seen of the server before anything is begun.
 
-use crate::ddl::{Site, strayed};
-use crate::model::blueprint::SeenTable;
+use crate::ddl::{Site, qualified, quoted, strayed};
+use crate::model::adoption::{SeenObstacle, SeenTable};
+use crate::model::blueprint::SeenOriginal;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
@@ -109,7 +110,9 @@ impl Scout {
         let tables = changes.iter().map(|change| change.table().clone());
         let wished = changes.iter().map(|change| change.object().clone());
         let leaves = changes.iter().filter_map(|change| change.index()).flat_map(|index| &index.leaves);
-        let names: BTreeSet<Name> = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).collect();
+        let second = changes.iter().filter_map(|change| change.second().cloned());
+        let names = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).chain(second);
+        let names: BTreeSet<Name> = names.collect();
         let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
         // Reading a definition takes a lock on the table: where it is of no interest, nobody waits for that.
         let indexed: BTreeSet<&Name> = changes.iter().filter_map(|change| Some(&change.index()?.table)).collect();
@@ -148,7 +151,7 @@ impl Scout {
     }
 
     /// All that a table is made of; none where there is no such table.
-    pub async fn table(&self, table: &Name) -> Result<Option<SeenTable>, ReadError> {
+    pub async fn table(&self, table: &Name) -> Result<Option<SeenOriginal>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
         Ok(self.ask("change_table", &name).await?.pop())
     }
@@ -157,6 +160,26 @@ impl Scout {
     pub async fn partitioned(&self, table: &Name) -> Result<Option<SeenPartitioned>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
         Ok(self.ask("change_partitioned", &name).await?.pop())
+    }
+
+    /// A table that is to be adopted, and its key column; none where it is gone.
+    pub async fn adoptable(&self, table: &Name, key: &str) -> Result<Option<SeenTable>, ReadError> {
+        Ok(self.ask("change_adoption", &keyed(table, &key)).await?.pop())
+    }
+
+    /// What stands in the way of that.
+    pub async fn obstacles(&self, table: &Name, key: &str) -> Result<Vec<SeenObstacle>, ReadError> {
+        self.ask("change_adoption_obstacles", &keyed(table, &key)).await
+    }
+
+    /// The least value of a table's column, in UTC and ISO; none where it holds no rows.
+    pub async fn least(&self, table: &Name, column: &str) -> Result<Option<String>, ReadError> {
+        #[derive(Deserialize)]
+        struct Row {
+            least: Option<String>,
+        }
+        let sql = format!("select pg_catalog.min({})::text as least from only {}", quoted(column), qualified(table));
+        Ok(self.reader.read::<Row>(&sql, &[]).await?.pop().and_then(|row| row.least))
     }
 
     /// The relations of these names, and all partitions below them.
@@ -199,6 +222,10 @@ impl Scout {
         let sql = "select pg_catalog.pg_cancel_backend($1) as is_sent";
         self.reader.read::<Row>(sql, &[(&pid, Type::INT4)]).await.map(|_| ())
     }
+}
+
+fn keyed<'a>(table: &'a Name, key: &'a &'a str) -> [(&'a (dyn ToSql + Sync), Type); 3] {
+    [(&table.schema, Type::TEXT), (&table.name, Type::TEXT), (key, Type::TEXT)]
 }
 
 /// The sessions of a run.

@@ -52,7 +52,7 @@ pub(super) async fn run(
 ) -> Result<(), Broken> {
     statement.commands().for_each(|sql| progress.note(&format!("{sql};")));
     let result = match statement.class {
-        LockClass::Blocking => blocking(crew, statement, settings, progress).await,
+        LockClass::Blocking => blocking(crew, statement, "commit", settings, progress).await,
         LockClass::Waiting => waiting(crew, &statement.sql, settings, progress).await,
     };
     remarks(crew, progress);
@@ -61,6 +61,18 @@ pub(super) async fn run(
         // catalog now would take us for somebody at work. The next answer comes when it has.
         let _ = crew.worker.value("select 1").await;
     }
+    result
+}
+
+/// Runs a transaction to its end, and rolls it back.
+pub(super) async fn rehearse(
+    crew: &Crew,
+    statement: &Statement,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<(), Broken> {
+    let result = blocking(crew, statement, "rollback", settings, progress).await;
+    remarks(crew, progress);
     result
 }
 
@@ -73,6 +85,7 @@ fn remarks(crew: &Crew, progress: &dyn Progress) {
 async fn blocking(
     crew: &Crew,
     statement: &Statement,
+    end: &str,
     settings: &Settings,
     progress: &dyn Progress,
 ) -> Result<(), Broken> {
@@ -80,7 +93,7 @@ async fn blocking(
     for attempt in 1..=TRIES {
         let (least, most) = LOCK_TIMEOUTS_MS;
         let timeout = least + (most - least) * (attempt - 1) / (TRIES - 1);
-        let who = match attempt_once(crew, statement, timeout).await {
+        let who = match attempt_once(crew, statement, end, timeout).await {
             Ok(()) => return Ok(()),
             Err((error, who)) if TRY_AGAIN.contains(&error.sqlstate.as_deref().unwrap_or_default()) => {
                 if error.sqlstate.as_deref() == Some("40P01") {
@@ -106,16 +119,19 @@ async fn blocking(
 }
 
 /// One try. With the error comes who was in the way.
-async fn attempt_once(crew: &Crew, statement: &Statement, timeout_ms: u32) -> Result<(), (ReadError, String)> {
+async fn attempt_once(
+    crew: &Crew,
+    statement: &Statement,
+    end: &str,
+    timeout_ms: u32,
+) -> Result<(), (ReadError, String)> {
     let nobody = |error| (error, String::new());
     crew.worker.execute(&format!("begin; set local lock_timeout = {timeout_ms}")).await.map_err(nobody)?;
     let mut who = "another session".to_owned();
-    let mut statement = std::pin::pin!(async {
-        for sql in statement.commands() {
-            crew.worker.execute(sql).await?;
-        }
-        Ok(())
-    });
+    // In one message: what is locked is not kept so for the way of each command to the server and back.
+    let commands: Vec<&str> = statement.commands().collect();
+    let text = format!("{};\n{end}", commands.join(";\n"));
+    let mut statement = std::pin::pin!(crew.worker.execute(&text));
     let looking = async {
         loop {
             tokio::time::sleep(Duration::from_millis(u64::from(timeout_ms) / 3)).await;
@@ -136,7 +152,7 @@ async fn attempt_once(crew: &Crew, statement: &Statement, timeout_ms: u32) -> Re
         }
     };
     match result {
-        Ok(()) => crew.worker.execute("commit").await.map_err(|error| (error, who)),
+        Ok(()) => Ok(()),
         Err(error) => {
             // A lost session rolls back by itself.
             let _ = crew.worker.execute("rollback").await;

@@ -4,15 +4,17 @@
 //!
 //! Sessions of others are never ended: they are named, with the command that would.
 
+mod adoption;
 mod crew;
 mod guard;
 mod index;
 mod journal;
 mod partition;
 mod run;
+mod split;
 mod undo;
 
 pub use crew::{Crew, Scout, application};
 pub use journal::{Entry, Header, Journal, JournalError, Run, StepEnd, StepStory};
-pub use run::{Outcome, Settings, apply};
+pub use run::{Outcome, Settings, apply, try_out};
 pub use undo::undo;

@@ -4,19 +4,25 @@
 use super::run::{Stop, Work};
 use crate::ddl::{State, finalize, statements};
 use crate::model::partition::DetachForm;
-use crate::model::plan::Change;
+use crate::model::plan::{Change, Statement};
 
 /// Runs the transaction. Where its end was not heard of, the catalog tells.
 pub(super) async fn carry_out(work: &mut Work<'_>, change: &Change) -> Result<(), Stop> {
     for statement in statements(change) {
-        let Err(stop) = work.run(&statement).await else { continue };
-        work.recover(&stop).await?;
-        let catalog = work.look(change).await?;
-        if !matches!(work.state(change, &catalog), State::Done(_)) {
-            return Err(Stop { is_half: false, ..stop });
-        }
+        transact(work, change, &statement).await?;
     }
     Ok(())
+}
+
+/// Runs one transaction, after which the change is done.
+pub(super) async fn transact(work: &mut Work<'_>, change: &Change, statement: &Statement) -> Result<(), Stop> {
+    let Err(stop) = work.run(statement).await else { return Ok(()) };
+    work.recover(&stop).await?;
+    let catalog = work.look(change).await?;
+    if matches!(work.state(change, &catalog), State::Done(_)) {
+        return Ok(());
+    }
+    Err(Stop { is_half: false, ..stop })
 }
 
 /// Detaches a partition. From its first wait on the partition is hidden: the way is forward, and ours.

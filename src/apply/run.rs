@@ -1,13 +1,15 @@
 //! The steps of a plan, one after the other: look, change, look again, write it down.
 
+use super::adoption;
 use super::crew::{Crew, Orphan};
 use super::guard::{self, Broken};
 use super::index;
 use super::journal::{Entry, Journal, JournalError, Run, StepEnd};
 use super::partition;
+use super::split;
 use crate::ddl::{Half, Limits, State, behind, inverse, leaf_form, literal, state, statements, twin};
 use crate::model::catalog::{Catalog, SeenIndex};
-use crate::model::plan::{Change, IndexForm, Name, Plan, Step};
+use crate::model::plan::{Change, IndexForm, Name, Plan, Statement, Step};
 use crate::model::units;
 use crate::postgres::ReadError;
 use crate::progress::Progress;
@@ -137,6 +139,16 @@ pub async fn apply(
     Ok(outcome)
 }
 
+/// Runs the transaction of a change as [`apply`] would, and rolls it back at its end.
+pub async fn try_out(
+    crew: &Crew,
+    statement: &Statement,
+    settings: &Settings,
+    progress: &dyn Progress,
+) -> Result<(), String> {
+    guard::rehearse(crew, statement, settings, progress).await.map_err(|broken| broken.text)
+}
+
 impl Work<'_> {
     async fn step(&mut self, step: &Step, begun: Option<&Run>) -> Result<(StepEnd, String), JournalError> {
         let since = Instant::now();
@@ -231,6 +243,13 @@ impl Work<'_> {
             (Change::CreatePartition(_) | Change::DropPartition(_), _) => partition::carry_out(self, change).await,
             (Change::DetachPartition(form), _) => partition::detach(self, change, form).await,
             (Change::AttachPartition(form), _) => partition::attach(self, change, form).await,
+            (Change::PrepareAdoption(form), _) => adoption::prepare(self, change, form).await,
+            (Change::WithdrawPreparation(form), _) => adoption::withdraw(self, form).await,
+            (Change::AdoptTable(_), _) => partition::carry_out(self, change).await,
+            (Change::BeginSplit(_) | Change::AbandonSplit(_), _) => partition::carry_out(self, change).await,
+            (Change::CopyRows(_), _) => split::copy(self, change).await,
+            (Change::FinishSplit(_), _) => split::finish(self, change).await,
+            (Change::ReleaseTable(form), _) => adoption::release(self, change, form).await,
             (change, _) => {
                 for statement in statements(change) {
                     self.run(&statement).await?;
@@ -260,12 +279,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) async fn run(&mut self, statement: &crate::model::plan::Statement) -> Result<(), Stop> {
+    pub(super) async fn run(&mut self, statement: &Statement) -> Result<(), Stop> {
         Ok(guard::run(self.crew, statement, self.settings, self.progress).await?)
     }
 
     /// As [`Work::run`], for what puts things right again.
-    pub(super) async fn repair(&mut self, statement: &crate::model::plan::Statement) -> Result<(), Stop> {
+    pub(super) async fn repair(&mut self, statement: &Statement) -> Result<(), Stop> {
         self.progress.warn(&format!("repairs: {}", statement.sql));
         Ok(guard::run(self.crew, statement, &self.settings.undisturbed(), self.progress).await?)
     }

@@ -128,6 +128,34 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
     })
 }
 
+/// Tries one step out, and rolls it back. Nothing is journaled, as nothing changes.
+pub(super) fn try_out(shared: &Shared, config: &Config, job: &Job<'_>, step: &Step, args: &ChangeArgs) -> Result<u8> {
+    let settings = settings(config, args)?;
+    let Some(statement) = step.statements.last() else { return Ok(exit::OK) };
+    let flag = Arc::clone(&settings.interrupted);
+    interrupt::block_on_safely(&flag, async {
+        let run = new_run(job.target).await?;
+        let crew = Crew::connect(job.target, &run).await?;
+        let Some(site) = admitted(&crew, job.plan, &[step], &settings, None).await? else {
+            return Ok(exit::REFUSED);
+        };
+        if let Some(before) = job.plan.steps.iter().find(|one| one.id < step.id && !is_done(job.plan, one, &site)) {
+            bail!("step {} comes first: carry it out with --step {} --yes", before.id, before.id);
+        }
+        let bar = Bar::new(shared, "rehearsing");
+        let tried = apply::try_out(&crew, statement, &settings, &bar).await;
+        bar.clear();
+        crew.dismiss().await;
+        match tried {
+            Ok(()) => super::print("rehearsed and rolled back: it would be done\n").map(|()| exit::OK),
+            Err(why) => {
+                eprintln!("rehearsed and rolled back: {}", escape(&why));
+                Ok(exit::REFUSED)
+            }
+        }
+    })
+}
+
 /// Goes on with a run.
 pub(super) fn resume(shared: &Shared, config: &Config, target: &Target, run: &Run, args: &ChangeArgs) -> Result<u8> {
     let plan = &run.header.plan;

@@ -11,6 +11,7 @@ mod change;
 mod change_args;
 mod config;
 mod connection;
+mod convert;
 mod demo;
 mod diff;
 mod diff_args;
@@ -37,6 +38,7 @@ mod rules;
 mod runs;
 mod settings;
 mod snapshot;
+mod split;
 mod trend;
 mod verify;
 

@@ -4,7 +4,7 @@ use super::args::Shared;
 use super::change_args::PlainFormat;
 use super::config::Config;
 use super::partition_args::{ListArgs, PartitionArgs, PartitionCommand};
-use super::{connection, exit, months, output, partition_advise, partition_new, retire};
+use super::{connection, convert, exit, months, output, partition_advise, partition_new, retire, split};
 use crate::model::plan::Name;
 use crate::model::snapshot::{Facet, Snapshot};
 use crate::model::survey::Manager;
@@ -22,6 +22,8 @@ pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
         PartitionCommand::New(new) => partition_new::run(&config, new),
         PartitionCommand::Create(create) => months::create(shared, &config, create),
         PartitionCommand::Maintain(maintain) => months::maintain(shared, &config, maintain),
+        PartitionCommand::Convert(convert) => convert::run(shared, &config, convert),
+        PartitionCommand::Split(args) => split::run(shared, &config, args),
         PartitionCommand::Retire(retire) => retire::run(shared, &config, retire),
     }
 }

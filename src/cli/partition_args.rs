@@ -2,7 +2,7 @@
 
 use super::args::{LimitArgs, TARGET_HELP};
 use super::change_args::{ChangeArgs, PlainFormat};
-use crate::partition::{Keep, Month, Zone};
+use crate::partition::{Keep, Month, Zone, allowances};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -32,6 +32,10 @@ pub(super) enum PartitionCommand {
     Create(Box<CreateArgs>),
     /// Make the months that are missing of all tables in the config: for cron
     Maintain(Box<MaintainArgs>),
+    /// Make a plain table the first partition of a partitioned one, without copying its rows
+    Convert(Box<ConvertArgs>),
+    /// Cut the partition of all before a month into months, without hiding a row
+    Split(Box<SplitArgs>),
     /// Detach months that are older than what is kept, and drop them days later when asked
     Retire(Box<RetireArgs>),
 }
@@ -134,6 +138,69 @@ pub(super) struct MaintainArgs {
     pub(super) table: Vec<String>,
     #[command(flatten)]
     pub(super) default: DefaultArgs,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition convert public.events shop --by created_at --dry-run
+  pgassay partition convert public.events shop --by created_at --allow primary_key --sql plan.sql
+  pgassay partition convert public.events shop --by created_at --allow primary_key --step 1 --yes
+  pgassay partition convert public.events shop --by created_at --allow primary_key --rehearse
+
+The third makes the table ready while it is in use; the fourth then tries the rest and rolls it back.
+
+Exit codes: 0 done, 2 could not run, or something stands in the way, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct ConvertArgs {
+    /// The plain table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The column to cut by: a date, timestamp or timestamptz
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) by: String,
+    /// What may be lost or change, as the refusal names it; repeatable, or joined by commas
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(allowances()))]
+    pub(super) allow: Vec<String>,
+    /// The first month with a partition of its own, as in 2026-12 [default: the first that is two weeks ahead]
+    #[arg(long, value_name = "MONTH")]
+    pub(super) from: Option<Month>,
+    /// Months that get a partition at once, from that one on
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_MONTHS)))]
+    pub(super) months: u16,
+    /// The IANA time zone whose months they are [default: UTC]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(super) zone: Option<Zone>,
+    /// Try the adoption of a table that was made ready, and roll it back
+    #[arg(long, conflicts_with_all = ["yes", "dry_run", "step", "output", "sql"])]
+    pub(super) rehearse: bool,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pgassay partition split public.events shop --dry-run
+  pgassay partition split public.events shop --max-replica-lag 10s --yes
+
+Exit codes: 0 done, 2 could not run, or something stands in the way, 4 refused and nothing done, 5 stopped half-way.")]
+pub(super) struct SplitArgs {
+    /// The partitioned table, as in public.events
+    #[arg(value_name = "TABLE")]
+    pub(super) table: String,
+    #[arg(value_name = "TARGET", help = TARGET_HELP)]
+    pub(super) target: Option<String>,
+    /// The IANA time zone whose months they are [default: that of the bounds]
+    #[arg(long, value_name = "ZONE", value_parser = zone)]
+    pub(super) zone: Option<Zone>,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]

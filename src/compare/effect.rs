@@ -118,7 +118,15 @@ impl Bench<'_> {
             | Change::DropPartition(_)
             | Change::DetachPartition(_)
             | Change::AttachPartition(_)
-            | Change::DropDetached(_) => (None, Vec::new()),
+            | Change::DropDetached(_)
+            | Change::PrepareAdoption(_)
+            | Change::WithdrawPreparation(_)
+            | Change::AdoptTable(_)
+            | Change::ReleaseTable(_)
+            | Change::BeginSplit(_)
+            | Change::AbandonSplit(_)
+            | Change::CopyRows(_)
+            | Change::FinishSplit(_) => (None, Vec::new()),
         };
         facts.extend(hot_updates(self.before, self.after, step.change.table()));
         let effect = match seen {

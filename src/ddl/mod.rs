@@ -4,6 +4,7 @@
 //!
 //! Writes SQL and runs none. Must not know servers, files or the clock.
 
+mod adoption;
 mod blueprint;
 mod estimate;
 mod naming;
@@ -14,10 +15,12 @@ mod quote;
 mod retire;
 mod script;
 mod sound;
+mod split;
 mod sql;
 mod state;
 mod wanted;
 
+pub use adoption::{check, drop_check, prove};
 pub use blueprint::fresh;
 pub use naming::MAX_NAME_BYTES;
 pub use partition::strayed;

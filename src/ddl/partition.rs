@@ -139,11 +139,11 @@ fn analyzed(table: &str, column: &AnalyzedColumn) -> Vec<String> {
     target.into_iter().chain(options).collect()
 }
 
-fn role(name: Option<&str>) -> String {
+pub(super) fn role(name: Option<&str>) -> String {
     name.map_or_else(|| "PUBLIC".to_owned(), quoted)
 }
 
-fn grant(table: &str, grant: &Grant) -> String {
+pub(super) fn grant(table: &str, grant: &Grant) -> String {
     let column = grant.column.as_deref().map(|column| format!(" ({})", quoted(column))).unwrap_or_default();
     let privileges: Vec<String> = grant.privileges.iter().map(|privilege| format!("{privilege}{column}")).collect();
     let on = if grant.is_grantable { " WITH GRANT OPTION" } else { "" };

@@ -150,10 +150,23 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
             step.change.object()
         ));
     }
+    refusals.extend(late(step, site));
     refusals.extend(builds(step, half, site, ours));
     refusals.extend(names(step));
     refusals.extend(leaves(plan, step, site, ours));
     refusals
+}
+
+/// A table is adopted well before the rows come that it will refuse.
+fn late(step: &Step, site: &Site) -> Option<String> {
+    let Change::AdoptTable(form) = &step.change else { return None };
+    (site.server.now >= form.deadline).then(|| {
+        format!(
+            "too late to adopt {}, it was to be by {}: plan again",
+            form.table,
+            form.deadline.format("%F %H:%M UTC")
+        )
+    })
 }
 
 /// The schema that a change makes something in.
@@ -162,6 +175,7 @@ fn created_in(change: &Change) -> Option<&String> {
         Change::CreateIndex(form) => Some(&form.table.schema),
         Change::CreateStatistics(form) => Some(&form.table.schema),
         Change::CreatePartition(form) => Some(&form.name.schema),
+        Change::AdoptTable(form) => Some(&form.table.schema),
         _ => None,
     }
 }

@@ -317,12 +317,20 @@ fn order(change: &Change) -> u8 {
         Change::SetReloption { .. } => 3,
         Change::CreateStatistics(_) | Change::DropStatistics(_) => 4,
         Change::Analyze { .. } => 5,
-        // Months are planned by themselves.
+        // What has to do with partitions is planned by itself.
         Change::CreatePartition(_)
         | Change::DropPartition(_)
         | Change::DetachPartition(_)
         | Change::AttachPartition(_)
-        | Change::DropDetached(_) => 6,
+        | Change::DropDetached(_)
+        | Change::PrepareAdoption(_)
+        | Change::WithdrawPreparation(_)
+        | Change::AdoptTable(_)
+        | Change::ReleaseTable(_)
+        | Change::BeginSplit(_)
+        | Change::AbandonSplit(_)
+        | Change::CopyRows(_)
+        | Change::FinishSplit(_) => 6,
     }
 }
 

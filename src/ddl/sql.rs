@@ -2,9 +2,11 @@
 //!
 //! Lock levels as `pg_locks` shows them on 13 to 18; `tests/live/ddl_locks.rs` asserts them.
 
+use super::adoption;
 use super::partition;
 use super::quote::{literal, qualified, quoted};
 use super::retire;
+use super::split;
 use crate::model::plan::{Change, IndexForm, Leaf, LockClass, Name, Statement, StatisticsForm, Trimmings};
 
 /// Conflicts with itself, VACUUM and other DDL; not with reading or writing rows.
@@ -14,7 +16,7 @@ const SHARE: &str = "SHARE";
 /// Conflicts with everything.
 const ACCESS_EXCLUSIVE: &str = "ACCESS EXCLUSIVE";
 
-fn waiting(sql: String, on: &Name) -> Statement {
+pub(super) fn waiting(sql: String, on: &Name) -> Statement {
     Statement {
         sql,
         then: Vec::new(),
@@ -24,7 +26,7 @@ fn waiting(sql: String, on: &Name) -> Statement {
     }
 }
 
-fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
+pub(super) fn blocking(sql: String, lock: &str, on: &Name) -> Statement {
     Statement { sql, then: Vec::new(), class: LockClass::Blocking, lock: lock.to_owned(), on: on.clone() }
 }
 
@@ -52,6 +54,14 @@ pub fn statements(change: &Change) -> Vec<Statement> {
         Change::DetachPartition(form) => vec![retire::detach(form)],
         Change::AttachPartition(form) => vec![retire::attach(form)],
         Change::DropDetached(form) => retire::drop(form),
+        Change::PrepareAdoption(form) => adoption::prepare(form),
+        Change::WithdrawPreparation(form) => adoption::withdraw(form),
+        Change::AdoptTable(form) => vec![adoption::adopt(form)],
+        Change::ReleaseTable(form) => adoption::release(form),
+        Change::BeginSplit(form) => vec![split::begin(form)],
+        Change::AbandonSplit(form) => vec![split::abandon(form)],
+        Change::CopyRows(form) => vec![split::copy(form)],
+        Change::FinishSplit(form) => split::finish(form),
     }
 }
 
@@ -61,13 +71,23 @@ pub fn inverse(change: &Change) -> Option<Change> {
     match change.clone() {
         Change::CreateIndex(index) => Some(Change::DropIndex(index)),
         Change::DropIndex(index) => Some(Change::CreateIndex(IndexForm { is_by_name: true, ..index })),
-        Change::ReindexIndex { .. } | Change::Analyze { .. } | Change::DropDetached(_) => None,
+        Change::ReindexIndex { .. }
+        | Change::Analyze { .. }
+        | Change::DropDetached(_)
+        | Change::CopyRows(_)
+        | Change::FinishSplit(_) => None,
         Change::CreateStatistics(form) => Some(Change::DropStatistics(form)),
         Change::DropStatistics(form) => Some(Change::CreateStatistics(form)),
         Change::CreatePartition(form) => Some(Change::DropPartition(form)),
         Change::DropPartition(form) => Some(Change::CreatePartition(form)),
         Change::DetachPartition(form) => Some(Change::AttachPartition(form)),
         Change::AttachPartition(form) => Some(Change::DetachPartition(form)),
+        Change::PrepareAdoption(form) => Some(Change::WithdrawPreparation(form)),
+        Change::WithdrawPreparation(form) => Some(Change::PrepareAdoption(form)),
+        Change::AdoptTable(form) => Some(Change::ReleaseTable(form)),
+        Change::ReleaseTable(form) => Some(Change::AdoptTable(form)),
+        Change::BeginSplit(form) => Some(Change::AbandonSplit(form)),
+        Change::AbandonSplit(form) => Some(Change::BeginSplit(form)),
         Change::SetReloption { table, option, from, to } => {
             Some(Change::SetReloption { table, option, from: to, to: from })
         }

@@ -1,7 +1,9 @@
 //! A change against the catalog: the catalog is the truth about what was done, whatever a journal says.
 
+use super::adoption;
 use super::partition;
 use super::retire;
+use super::split;
 use super::sql::{create_concurrently, leaf_form};
 use crate::model::catalog::{Catalog, SeenIndex, SeenStatistics};
 use crate::model::plan::{Change, IndexForm, Leaf, Name, StatisticsForm, Trimmings};
@@ -63,6 +65,13 @@ pub fn state(change: &Change, catalog: &Catalog, planned_at: DateTime<Utc>) -> S
         Change::DetachPartition(form) => retire::detached(form, catalog),
         Change::AttachPartition(form) => retire::attached(form, catalog),
         Change::DropDetached(form) => retire::dropped(form, catalog),
+        Change::PrepareAdoption(form) => adoption::prepared(form, catalog),
+        Change::WithdrawPreparation(form) => adoption::withdrawn(form, catalog),
+        Change::AdoptTable(form) => adoption::adopted(form, catalog),
+        Change::ReleaseTable(form) => adoption::released(form, catalog),
+        Change::BeginSplit(form) => split::begun(form, catalog),
+        Change::AbandonSplit(form) => split::abandoned(form, catalog),
+        Change::CopyRows(form) | Change::FinishSplit(form) => split::finished(form, catalog),
         Change::SetReloption { table, option, from, to } => set(table, option, from.as_deref(), to.as_deref(), catalog),
     }
 }
@@ -74,7 +83,7 @@ fn is_form(index: &SeenIndex, form: &IndexForm) -> bool {
     is_same_index(&index.definition, &create_concurrently(&bare).sql)
 }
 
-fn create(form: &IndexForm, catalog: &Catalog) -> State {
+pub(super) fn create(form: &IndexForm, catalog: &Catalog) -> State {
     if let Some(index) = catalog.index(&form.name) {
         if !is_form(index, form) {
             return State::Foreign(format!("{} is there with another definition: {}", form.name, index.definition));
@@ -107,7 +116,7 @@ fn unusable(index: &SeenIndex, catalog: &Catalog) -> State {
     }
 }
 
-fn dropped(form: &IndexForm, catalog: &Catalog) -> State {
+pub(super) fn dropped(form: &IndexForm, catalog: &Catalog) -> State {
     let Some(index) = catalog.index(&form.name) else {
         let is_half = form.leaves.iter().any(|leaf| !is_dropped(form, leaf, catalog));
         return if is_half { State::Half(Half::Incomplete) } else { State::Done(format!("{} is gone", form.name)) };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 /// A table as it is: the row of `sql/change_table.sql`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SeenTable {
+pub struct SeenOriginal {
     /// Its columns in order.
     pub columns: Vec<SeenColumn>,
     /// Primary key and unique constraints.

@@ -70,6 +70,10 @@ pub struct SeenRelation {
     pub builder_pid: Option<i32>,
     /// That session's application.
     pub builder_application: Option<String>,
+    /// The CHECK of ours that proves that its rows lie before a boundary.
+    pub boundary: Option<String>,
+    /// That is validated.
+    pub is_boundary_valid: bool,
 }
 
 /// A partitioned table that is to get a partition: the row of `sql/change_partitioned.sql`.

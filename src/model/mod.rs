@@ -1,6 +1,7 @@
 //! The words everything else speaks in: snapshot, finding, verdict, object, units.
 //! Knows serde and chrono; must not know servers, files, tokio or the clock.
 
+pub mod adoption;
 pub mod advice;
 pub mod blueprint;
 pub mod catalog;
@@ -14,6 +15,7 @@ pub mod partition_advice;
 pub mod plan;
 pub mod saturation;
 pub mod snapshot;
+pub mod split;
 pub mod survey;
 pub mod table;
 pub mod trend;

@@ -1,9 +1,11 @@
 //! A plan of changes: what would be done to one database, in which order, under which locks, why,
 //! and how it is taken back. Version 1 of `plan.json`.
 
+use crate::model::adoption::{AdoptForm, PrepareForm};
 use crate::model::object::identifier;
 use crate::model::partition::{DetachForm, DetachedForm, PartitionForm};
 use crate::model::snapshot::Tool;
+use crate::model::split::SplitForm;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -223,6 +225,22 @@ pub enum Change {
     AttachPartition(DetachForm),
     /// The table that was a partition will be gone, with its rows.
     DropDetached(DetachedForm),
+    /// The table is ready to be adopted.
+    PrepareAdoption(Box<PrepareForm>),
+    /// What made it ready will be gone.
+    WithdrawPreparation(Box<PrepareForm>),
+    /// The table will be the first partition of its successor, which takes its name.
+    AdoptTable(Box<AdoptForm>),
+    /// The table will be as it was before it was adopted.
+    ReleaseTable(Box<AdoptForm>),
+    /// The months of a wide partition will be there, empty, beside it, and kept in step with it.
+    BeginSplit(Box<SplitForm>),
+    /// They will be gone.
+    AbandonSplit(Box<SplitForm>),
+    /// They will hold its rows.
+    CopyRows(Box<SplitForm>),
+    /// They will be in its place.
+    FinishSplit(Box<SplitForm>),
 }
 
 impl Change {
@@ -242,6 +260,14 @@ impl Change {
             Self::DetachPartition(_) => "detach_partition",
             Self::AttachPartition(_) => "attach_partition",
             Self::DropDetached(_) => "drop_detached",
+            Self::PrepareAdoption(_) => "prepare_adoption",
+            Self::WithdrawPreparation(_) => "withdraw_preparation",
+            Self::AdoptTable(_) => "adopt_table",
+            Self::ReleaseTable(_) => "release_table",
+            Self::BeginSplit(_) => "begin_split",
+            Self::AbandonSplit(_) => "abandon_split",
+            Self::CopyRows(_) => "copy_rows",
+            Self::FinishSplit(_) => "finish_split",
         }
     }
 
@@ -255,6 +281,11 @@ impl Change {
             Self::CreatePartition(partition) | Self::DropPartition(partition) => &partition.name,
             Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.name,
             Self::DropDetached(table) => &table.name,
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                &form.wide
+            }
         }
     }
 
@@ -269,6 +300,24 @@ impl Change {
             Self::DetachPartition(partition) | Self::AttachPartition(partition) => &partition.table,
             // It belongs to none any more.
             Self::DropDetached(table) => &table.name,
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => &form.table,
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => &form.table,
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                &form.table
+            }
+        }
+    }
+
+    /// The name that its table has as the first partition of its successor, or under which months are filled.
+    #[must_use]
+    pub fn second(&self) -> Option<&Name> {
+        match self {
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => Some(&form.legacy),
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => Some(&form.legacy),
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                Some(&form.staging)
+            }
+            _ => None,
         }
     }
 
@@ -277,6 +326,8 @@ impl Change {
     pub fn index(&self) -> Option<&IndexForm> {
         match self {
             Self::CreateIndex(index) | Self::DropIndex(index) | Self::ReindexIndex { index, .. } => Some(index),
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => form.index.as_ref(),
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => form.swap.as_ref().map(|swap| &swap.restored),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use super::month::Month;
 use super::naming::Naming;
 use super::zone::Zone;
 use crate::ddl::{MAX_NAME_BYTES, quoted};
-use crate::model::blueprint::{Blueprint, BlueprintIndex, SeenColumn, SeenKey, SeenTable};
+use crate::model::blueprint::{Blueprint, BlueprintIndex, SeenColumn, SeenKey, SeenOriginal};
 use crate::model::partition::{Edge, Likeness, Range};
 use crate::model::plan::Name;
 use crate::statement::{ColumnText, IndexText, column_text, index_parts, index_text, with_key};
@@ -26,7 +26,7 @@ pub struct Order {
 }
 
 /// A table like this one.
-pub fn after(table: &Name, seen: &SeenTable, likeness: Likeness, order: &Order) -> Result<Blueprint, String> {
+pub fn after(table: &Name, seen: &SeenOriginal, likeness: Likeness, order: &Order) -> Result<Blueprint, String> {
     let key = seen.columns.iter().find(|column| column.name == order.by);
     let key = key.ok_or_else(|| format!("{table} has no column {}", order.by))?;
     if key.generated.is_some() {

@@ -5,6 +5,7 @@
 
 mod bound;
 mod candidate;
+mod conversion;
 mod creation;
 mod demand;
 mod fresh;
@@ -20,6 +21,7 @@ mod zone;
 
 pub use bound::{Slice, bounds, slice};
 pub use candidate::{Timely, partition_advice, timely};
+pub use conversion::{Conversion, Convertible, Splittable, allowances, conversion, splitting, wide};
 pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
 pub use fresh::{Order, after, described};
 pub use key::{Key, Unit};

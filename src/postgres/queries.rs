@@ -42,7 +42,10 @@ use Since::{Base, Extension, Major};
 
 queries! {
     "change_activity" Base, "change_activity.sql";
+    "change_adoption" Base, "change_adoption.sql";
+    "change_adoption_obstacles" Base, "change_adoption_obstacles.sql";
     "change_blockers" Base, "change_blockers.sql";
+    "change_census" Base, "change_census.sql";
     "change_indexes" Base, "change_indexes.sql";
     "change_leftovers" Base, "change_leftovers.sql";
     "change_likeness" Base, "change_likeness.sql";

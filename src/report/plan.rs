@@ -10,6 +10,9 @@ use std::io::{self, Write};
 /// Statements of one step that are shown; the files have all.
 const SHOWN: usize = 4;
 
+/// Characters of a longer command that are shown.
+const HEAD: usize = 240;
+
 /// Writes the plan.
 pub fn write_plan(plan: &Plan, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let (steps, target) = (plan.steps.len(), &plan.target);
@@ -46,11 +49,19 @@ fn words(step: &Step) -> Vec<String> {
 
 fn sql(statements: &[Statement], prefix: &str) -> Vec<String> {
     let commands = statements.iter().take(SHOWN).flat_map(Statement::commands);
-    let mut shown: Vec<String> = commands.map(|sql| format!("{prefix}{sql};")).collect();
+    let mut shown: Vec<String> = commands.map(|sql| format!("{prefix}{};", shortened(sql))).collect();
     if statements.len() > SHOWN {
         shown.push(format!("{prefix}… and {} more statements", statements.len() - SHOWN));
     }
     shown
+}
+
+/// A command with its end left out, where it is long; the files have all of it.
+fn shortened(sql: &str) -> String {
+    match sql.char_indices().nth(HEAD * 2) {
+        Some(_) => format!("{} …", sql.chars().take(HEAD).collect::<String>().trim_end()),
+        None => sql.to_owned(),
+    }
 }
 
 /// Locks, room and time.

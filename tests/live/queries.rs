@@ -3,7 +3,8 @@
 
 use crate::support::{Yard, server};
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
-use pgassay::model::blueprint::SeenTable;
+use pgassay::model::adoption::{SeenObstacle, SeenTable};
+use pgassay::model::blueprint::SeenOriginal;
 use pgassay::model::catalog::{
     Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
 };
@@ -135,6 +136,9 @@ fn wanted(query: &str) -> BTreeSet<String> {
             &times | &named(&["database", "connection_limit", "read_at", "transactions"])
         }
         "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
+        "change_adoption" => properties::<SeenTable>(),
+        "change_adoption_obstacles" => properties::<SeenObstacle>(),
+        "change_census" => named(&["what", "line"]),
         "change_blockers" | "change_waits" => properties::<Holder>(),
         "change_indexes" => properties::<SeenIndex>(),
         "change_leftovers" => properties::<Leftover>(),
@@ -146,7 +150,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_server" => properties::<SeenServer>(),
         "change_statistics" => properties::<SeenStatistics>(),
         "measure_functions" => named(&["name", "is_builtin"]),
-        "change_table" => properties::<SeenTable>(),
+        "change_table" => properties::<SeenOriginal>(),
         "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
         facet => fields(facet),
     }

@@ -1,0 +1,62 @@
+//! The census: everything that is known of a table beside its rows, before and after, in the transaction that adopts or
+//! releases it. A difference rolls that back.
+
+use super::super::quote::{literal, qualified};
+use crate::model::adoption::AdoptForm;
+use crate::model::plan::Name;
+
+/// What it counts, a line each.
+const CENSUS: &str = include_str!("../../../sql/change_census.sql");
+
+/// Counts, with the table by this name and its rows in that one. The indexes of the latter are noted too: none may
+/// be built under the lock.
+pub(super) fn before(whole: &Name, leaf: &Name) -> Vec<String> {
+    let sql = CENSUS.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
+    vec![
+        named(whole, leaf),
+        format!("CREATE TEMPORARY VIEW pgassay_census AS {sql}"),
+        format!(
+            "SELECT pg_catalog.set_config('pgassay.before', \
+             (select pg_catalog.jsonb_agg(c.what || ': ' || coalesce(c.line, ''))::text from pg_temp.pgassay_census c), true), \
+             pg_catalog.set_config('pgassay.indexes', \
+             (select coalesce(pg_catalog.array_agg(i.indexrelid), '{{}}')::text from pg_catalog.pg_index i where i.indrelid = {}::pg_catalog.regclass), true)",
+            literal(&qualified(leaf))
+        ),
+    ]
+}
+
+fn named(whole: &Name, leaf: &Name) -> String {
+    format!(
+        "SELECT pg_catalog.set_config('pgassay.whole', {}, true), pg_catalog.set_config('pgassay.leaf', {}, true)",
+        literal(&qualified(whole)),
+        literal(&qualified(leaf))
+    )
+}
+
+/// Counts again, and stops everything where something is lost or has come.
+pub(super) fn after(form: &AdoptForm, whole: &Name, leaf: &Name) -> Vec<String> {
+    let apart: Vec<String> = form.apart.iter().map(|line| literal(line)).collect();
+    let apart = format!("array[{}]::text[]", apart.join(", "));
+    let body = format!(
+        "declare differs text; begin \
+         with once as (select j.line from pg_catalog.jsonb_array_elements_text(pg_catalog.current_setting('pgassay.before')::jsonb) j (line)), \
+         now as (select c.what || ': ' || coalesce(c.line, '') as line from pg_temp.pgassay_census c) \
+         select pg_catalog.string_agg(d.line, '; ' order by d.line) into differs from ( \
+         select 'lost is ' || x.line as line, x.line as bare from (select line from once except all select line from now) x union all \
+         select 'new is ' || x.line, x.line from (select line from now except all select line from once) x union all \
+         select 'built under lock is ' || i.indexrelid::pg_catalog.regclass::text, '' from pg_catalog.pg_index i \
+         where i.indrelid = {leaf}::pg_catalog.regclass and i.indexrelid <> all (pg_catalog.current_setting('pgassay.indexes')::pg_catalog.oid[])) d \
+         where d.bare <> all ({apart}) and pg_catalog.split_part(d.bare, ': ', 1) <> all ({apart}); \
+         if differs is not null then raise exception using errcode = 'integrity_constraint_violation', \
+         message = 'the catalog differs, so that everything is rolled back: ' || differs; end if; \
+         raise notice 'locked against everything for % ms; nothing is lost', \
+         pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.current_setting('pgassay.since')::timestamptz) * 1000); end",
+        leaf = literal(&qualified(leaf))
+    );
+    vec![named(whole, leaf), format!("DO {}", literal(&body)), "DROP VIEW pg_temp.pgassay_census".to_owned()]
+}
+
+/// From here on nobody reads or writes the table: the time is noted.
+pub(super) fn since() -> String {
+    "SELECT pg_catalog.set_config('pgassay.since', pg_catalog.clock_timestamp()::text, true)".to_owned()
+}

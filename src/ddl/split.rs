@@ -1,0 +1,261 @@
+//! A wide partition cut into months: their SQL, and the judgement of a catalog.
+//!
+//! The months are filled beside the partition, batch by batch, while a trigger keeps them in step with it. Until one
+//! transaction puts them in its place, everybody sees its rows and nothing of theirs; from then on the reverse.
+
+use super::partition::{bound, create, is_under, lock, lock_only, replica_identity, transaction};
+use super::quote::{literal, qualified, quoted};
+use super::sql::waiting;
+use super::state::State;
+use crate::model::catalog::Catalog;
+use crate::model::partition::{Edge, Likeness, PartitionForm};
+use crate::model::plan::{Name, Statement};
+use crate::model::split::{SplitForm, SplitPart};
+
+/// Blocks that one batch copies: 2 MiB at 8 KiB.
+const BATCH: u32 = 256;
+
+/// Milliseconds that one command may take while everybody waits.
+const WINDOW_MS: u64 = 1_000;
+
+/// The CHECK that spares the scan of a month when it is attached.
+const CHECK: &str = "pgassay_range";
+
+/// The trigger: behind those of others, which may still change a row.
+const TRIGGER: &str = "zz_pgassay_split";
+
+/// Makes the empty months, and the trigger that keeps them in step from then on.
+pub(super) fn begin(form: &SplitForm) -> Statement {
+    let staging = qualified(&form.staging);
+    let mut commands: Vec<String> = form.references.iter().map(|name| lock(name, "SHARE ROW EXCLUSIVE")).collect();
+    commands.push(lock_only(&form.table, "SHARE UPDATE EXCLUSIVE"));
+    commands.push(format!(
+        "CREATE TABLE {staging} (LIKE {} INCLUDING COMMENTS INCLUDING COMPRESSION INCLUDING CONSTRAINTS INCLUDING DEFAULTS \
+         INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE) PARTITION BY RANGE ({})",
+        qualified(&form.table),
+        quoted(&form.key)
+    ));
+    commands.extend(
+        form.foreign_keys
+            .iter()
+            .map(|key| format!("ALTER TABLE {staging} ADD CONSTRAINT {} {}", quoted(&key.name), key.definition)),
+    );
+    for part in &form.parts {
+        let like = PartitionForm {
+            name: part.name.clone(),
+            table: form.staging.clone(),
+            range: part.range.clone(),
+            has_compression: true,
+            // Rows are identified by the table's index, of which a month gets its part at the end.
+            likeness: Likeness { replica_identity: String::new(), ..form.likeness.clone() },
+            ..PartitionForm::default()
+        };
+        commands.extend(create(&like).commands().map(str::to_owned));
+        commands.push(format!(
+            "ALTER TABLE {} ADD CONSTRAINT {CHECK} CHECK ({})",
+            qualified(&part.name),
+            within(form, part)
+        ));
+    }
+    commands.push(function(form));
+    commands.push(format!("REVOKE ALL ON FUNCTION {staging}() FROM PUBLIC"));
+    let wide = qualified(&form.wide);
+    for (name, event) in
+        [(TRIGGER.to_owned(), "AFTER INSERT OR DELETE OR UPDATE"), (format!("{TRIGGER}_all"), "BEFORE TRUNCATE")]
+    {
+        let each = if event.ends_with("TRUNCATE") { "STATEMENT" } else { "ROW" };
+        commands.push(format!("CREATE TRIGGER {name} {event} ON {wide} FOR EACH {each} EXECUTE FUNCTION {staging}()"));
+        commands.push(format!("ALTER TABLE {wide} ENABLE ALWAYS TRIGGER {name}"));
+    }
+    transaction(commands, "SHARE ROW EXCLUSIVE", &form.wide)
+}
+
+/// `"at" IS NOT NULL AND "at" >= … AND "at" < …`
+fn within(form: &SplitForm, part: &SplitPart) -> String {
+    let key = quoted(&form.key);
+    let mut all = vec![format!("{key} IS NOT NULL")];
+    for (edges, how) in [(&part.range.from, ">="), (&part.range.to, "<")] {
+        if let Some(Edge::Value(value)) = edges.first() {
+            all.push(format!("{key} {how} {}::{}", literal(value), form.key_type));
+        }
+    }
+    all.join(" AND ")
+}
+
+/// Whoever writes need have no privilege on the months.
+fn function(form: &SplitForm) -> String {
+    let staging = qualified(&form.staging);
+    let listed = |before: &str, columns: &[String]| {
+        columns.iter().map(|column| format!("{before}{}", quoted(column))).collect::<Vec<_>>().join(", ")
+    };
+    let body = format!(
+        "begin if tg_op = 'TRUNCATE' then raise exception using errcode = 'object_in_use', message = {}; end if; \
+         if tg_op <> 'INSERT' then delete from {staging} where ({}) = ({}); end if; \
+         if tg_op <> 'DELETE' then insert into {staging} ({}) values ({}) on conflict do nothing; end if; return null; end",
+        literal(&format!("{} is being split: take that run back, or delete its rows", form.wide)),
+        listed("", &form.primary_key),
+        listed("old.", &form.primary_key),
+        listed("", &form.columns),
+        listed("new.", &form.columns),
+    );
+    format!(
+        "CREATE FUNCTION {staging}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS {}",
+        literal(&body)
+    )
+}
+
+/// Copies the rows that are not there yet, some blocks at a time. Each is locked against change, not against reading, until
+/// its batch commits. Pauses while a standby is behind.
+pub(super) fn copy(form: &SplitForm) -> Statement {
+    let (wide, staging) = (qualified(&form.wide), qualified(&form.staging));
+    let columns = form.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+    let same = form
+        .primary_key
+        .iter()
+        .map(|column| format!("s.{0} = w.{0}", quoted(column)))
+        .collect::<Vec<_>>()
+        .join(" and ");
+    let body = format!(
+        "declare reached bigint := 0; blocks bigint; most interval := coalesce(nullif(pg_catalog.current_setting('pgassay.max_replica_lag', true), ''), '30s')::interval; \
+         begin perform pg_catalog.set_config('row_security', 'off', false); \
+         blocks := pg_catalog.pg_relation_size({wide_name}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint; \
+         while reached <= blocks loop \
+         insert into {staging} ({columns}) select {columns} from only {wide} w \
+         where w.ctid >= pg_catalog.format('(%s,0)', reached)::pg_catalog.tid and w.ctid < pg_catalog.format('(%s,0)', reached + {BATCH})::pg_catalog.tid \
+         and not exists (select from {staging} s where {same}) for share of w on conflict do nothing; \
+         commit; reached := reached + {BATCH}; \
+         while exists (select from pg_catalog.pg_stat_replication r where greatest(r.replay_lag, r.flush_lag) > most) loop \
+         perform pg_catalog.pg_sleep(1); commit; end loop; end loop; end",
+        wide_name = literal(&wide),
+    );
+    Statement { lock: "ROW SHARE".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
+}
+
+/// Both hold the same rows, as one look sees them. Then the months take the partition's place, which stays as a table.
+pub(super) fn finish(form: &SplitForm) -> Vec<Statement> {
+    vec![prove(form), transaction(swapped(form), "ACCESS EXCLUSIVE", &form.table)]
+}
+
+fn prove(form: &SplitForm) -> Statement {
+    let columns = form.columns.iter().map(|column| format!("x.{}", quoted(column))).collect::<Vec<_>>().join(", ");
+    let sum = |table: &str| {
+        format!(
+            "(select row(pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(row({columns})::text, 0)::numeric)) from {table} x)"
+        )
+    };
+    let wide = format!("only {}", qualified(&form.wide));
+    let body = format!(
+        "begin perform pg_catalog.set_config('row_security', 'off', false); \
+         if {} is distinct from {} then raise exception using errcode = 'integrity_constraint_violation', message = {}; end if; end",
+        sum(&wide),
+        sum(&qualified(&form.staging)),
+        literal(&format!("the months do not hold the rows of {}: take this run back", form.wide))
+    );
+    Statement { lock: "ACCESS SHARE".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
+}
+
+fn swapped(form: &SplitForm) -> Vec<String> {
+    let (table, wide, staging) = (qualified(&form.table), qualified(&form.wide), qualified(&form.staging));
+    let mut commands: Vec<String> = form.references.iter().map(|name| lock(name, "ACCESS EXCLUSIVE")).collect();
+    commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
+    commands.push(lock(&form.wide, "ACCESS EXCLUSIVE"));
+    commands.push(lock(&form.staging, "ACCESS EXCLUSIVE"));
+    commands.push(format!("SET LOCAL statement_timeout = {WINDOW_MS}"));
+    commands.push("SELECT pg_catalog.set_config('pgassay.since', pg_catalog.clock_timestamp()::text, true)".to_owned());
+    commands.push(format!(
+        "SELECT pg_catalog.set_config('pgassay.indexes', (select coalesce(pg_catalog.array_agg(i.indexrelid), '{{}}')::text \
+         from pg_catalog.pg_index i where i.indrelid = any ({})), true)",
+        numbers(form)
+    ));
+    commands.extend(dropped_triggers(&wide));
+    commands.push(format!("ALTER TABLE {table} DETACH PARTITION {wide}"));
+    for part in &form.parts {
+        let name = qualified(&part.name);
+        commands.push(format!("ALTER TABLE {staging} DETACH PARTITION {name}"));
+        commands.push(format!("ALTER TABLE {table} ATTACH PARTITION {name} {}", bound(&part.range)));
+        commands.push(format!("ALTER TABLE {name} DROP CONSTRAINT {CHECK}"));
+        commands.extend(replica_identity(&part.name, &form.likeness));
+    }
+    commands.push(format!("DROP TABLE {staging}"));
+    commands.push(format!("DROP FUNCTION {staging}()"));
+    let body = format!(
+        "begin if exists (select from pg_catalog.pg_index i where i.indrelid = any ({}) \
+         and i.indexrelid <> all (pg_catalog.current_setting('pgassay.indexes')::pg_catalog.oid[])) then \
+         raise exception using errcode = 'integrity_constraint_violation', message = 'an index would be built under lock, so that everything is rolled back'; end if; \
+         raise notice 'locked against everything for % ms', \
+         pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.current_setting('pgassay.since')::timestamptz) * 1000); end",
+        numbers(form)
+    );
+    commands.push(format!("DO {}", literal(&body)));
+    commands
+}
+
+fn numbers(form: &SplitForm) -> String {
+    let all: Vec<String> =
+        form.parts.iter().map(|part| format!("{}::pg_catalog.regclass", literal(&qualified(&part.name)))).collect();
+    format!("array[{}]::pg_catalog.oid[]", all.join(", "))
+}
+
+fn dropped_triggers(wide: &str) -> [String; 2] {
+    [format!("DROP TRIGGER {TRIGGER} ON {wide}"), format!("DROP TRIGGER {TRIGGER}_all ON {wide}")]
+}
+
+/// Takes the months away, which nobody saw.
+pub(super) fn abandon(form: &SplitForm) -> Statement {
+    let (wide, staging) = (qualified(&form.wide), qualified(&form.staging));
+    let mut commands = vec![lock(&form.wide, "SHARE ROW EXCLUSIVE")];
+    commands.extend(dropped_triggers(&wide));
+    commands.push(format!("DROP FUNCTION {staging}()"));
+    commands.push(format!("DROP TABLE {staging}"));
+    transaction(commands, "ACCESS EXCLUSIVE", &form.wide)
+}
+
+/// How far a split is.
+enum Stage {
+    Before,
+    Begun,
+    Finished,
+    Foreign(State),
+}
+
+fn stage(form: &SplitForm, catalog: &Catalog) -> Stage {
+    let Some(wide) = catalog.relation(&form.wide).filter(|wide| wide.oid == form.oid) else {
+        return Stage::Foreign(State::Foreign(format!("{} is another table than at planning: plan again", form.wide)));
+    };
+    let is_there = |name: &Name| catalog.relation(name).is_some_and(|row| is_under(row, &form.table));
+    match (is_under(wide, &form.table), catalog.relation(&form.staging).is_some()) {
+        (true, true) => Stage::Begun,
+        (true, false) => Stage::Before,
+        (false, false) if form.parts.iter().all(|part| is_there(&part.name)) => Stage::Finished,
+        _ => Stage::Foreign(State::Foreign(format!("{} is no partition of {} any more", form.wide, form.table))),
+    }
+}
+
+/// Whether the months are being filled.
+pub(super) fn begun(form: &SplitForm, catalog: &Catalog) -> State {
+    match stage(form, catalog) {
+        Stage::Before => State::Todo,
+        Stage::Begun => State::Done(format!("{} is there", form.staging)),
+        Stage::Finished => State::Done(format!("{} is split", form.wide)),
+        Stage::Foreign(state) => state,
+    }
+}
+
+/// Whether the months are in the partition's place. Of the copying no catalog tells: it is looked at again.
+pub(super) fn finished(form: &SplitForm, catalog: &Catalog) -> State {
+    match stage(form, catalog) {
+        Stage::Before | Stage::Begun => State::Todo,
+        Stage::Finished => State::Done(format!("{} is split", form.wide)),
+        Stage::Foreign(state) => state,
+    }
+}
+
+/// Whether nothing of it is left.
+pub(super) fn abandoned(form: &SplitForm, catalog: &Catalog) -> State {
+    match stage(form, catalog) {
+        Stage::Before => State::Done(format!("{} is as it was", form.wide)),
+        Stage::Begun => State::Todo,
+        Stage::Finished => State::Done(format!("{} is split, and that is not taken back", form.wide)),
+        Stage::Foreign(state) => state,
+    }
+}

@@ -1,0 +1,206 @@
+//! The adopted past is cut into months: which ones, and the plan.
+
+use super::names::Names;
+use super::{analysis, chained, unbound};
+use crate::ddl::{Wanted, creations};
+use crate::model::adoption::{SeenObstacle, SeenTable};
+use crate::model::catalog::SeenPartitioned;
+use crate::model::finding::fingerprint;
+use crate::model::partition::{Edge, Likeness, Range};
+use crate::model::plan::{Change, Estimate, FindingRef, Name, Plan};
+use crate::model::snapshot::{Snapshot, Tool};
+use crate::model::split::{SplitForm, SplitPart};
+use crate::model::units;
+use crate::partition::creation::Site;
+use crate::partition::month::Month;
+use crate::partition::naming::Naming;
+
+/// What a split is for, by name.
+const RULE: &str = "partition_split";
+
+/// Months that one split makes: fifty years.
+const MAX_MONTHS: i32 = 600;
+
+/// Bytes a second at which rows are assumed to be copied and compared. A guess.
+const BYTES_PER_SECOND: f64 = 20.0 * 1024.0 * 1024.0;
+
+/// What was seen of the table and of its wide partition.
+#[derive(Debug, Clone)]
+pub struct Splittable {
+    /// The table.
+    pub table: SeenTable,
+    /// What decides how a partition of it is made.
+    pub seen: SeenPartitioned,
+    /// The wide partition.
+    pub wide: Wide,
+    /// `pg_class.oid` of it.
+    pub oid: i64,
+    /// How it is.
+    pub likeness: Likeness,
+    /// Its least key; none: it holds no rows.
+    pub least: Option<String>,
+    /// What stood in the way of an adoption.
+    pub obstacles: Vec<SeenObstacle>,
+}
+
+/// A partition of all before a month.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wide {
+    /// The partition.
+    pub name: Name,
+    /// What it holds.
+    pub range: Range,
+    /// The month that it ends before.
+    pub until: Month,
+}
+
+/// The partition of a table that holds all before a month.
+pub fn wide(site: &Site<'_>) -> Result<Wide, String> {
+    if let Some(default) = site.default() {
+        return Err(format!(
+            "{default} is a DEFAULT partition, which would be read under lock for each month: detach it first"
+        ));
+    }
+    let first = site
+        .layout
+        .parts
+        .iter()
+        .find(|part| part.range.as_ref().is_some_and(|range| matches!(range.from.as_slice(), [Edge::Minvalue])));
+    let none = || format!("no partition of {} holds all before a month: there is nothing to split", site.table);
+    let part = first.ok_or_else(none)?;
+    let until = part.slice.and_then(|slice| site.zone.begins(slice.to)).ok_or_else(none)?;
+    let range = part.range.clone().ok_or_else(none)?;
+    let (schema, name) = (part.partition.schema.as_deref(), part.partition.name.as_deref());
+    Ok(Wide { name: Name::new(schema.unwrap_or_default(), name.unwrap_or_default()), range, until })
+}
+
+/// The plan of a split; or why there is none.
+pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: Tool) -> Result<Plan, String> {
+    let Splittable { table: seen, seen: terms, wide, oid, likeness, least, obstacles } = found;
+    let table = &site.table;
+    if terms.is_referenced {
+        return Err(format!(
+            "foreign keys refer to {table}: the server would look through their tables under lock; drop them first"
+        ));
+    }
+    if snapshot.server.version_num < 140_000 {
+        return Err("PostgreSQL 13 cannot read a range of blocks: a split needs 14".to_owned());
+    }
+    if let Some(publication) = obstacles.iter().find(|one| one.kind == "published_unnamed") {
+        return Err(format!(
+            "the publication {} is of all tables, and would tell subscribers of the copied rows, in tables that they do not have; publish tables by name",
+            publication.object
+        ));
+    }
+    let is_deferrable = |definition: &String| definition.contains(" DEFERRABLE");
+    if seen.inventory.indexes.iter().any(|index| index.constraint_definition.as_ref().is_some_and(is_deferrable)) {
+        return Err(
+            "a key is DEFERRABLE, by which a copied row cannot be known in time: make it again without".to_owned()
+        );
+    }
+    let key = seen.inventory.indexes.iter().find(|index| index.constraint_type.as_deref() == Some("p"));
+    let primary_key = key.map(|key| key.columns.clone());
+    let primary_key =
+        primary_key.ok_or_else(|| format!("{table} has no primary key, by which its copied rows are known"))?;
+    let least = least.ok_or_else(|| format!("{} holds no rows: there is nothing to split", wide.name))?;
+    let oldest = site.layout.key.instant(&least).and_then(|at| site.zone.month_of(at));
+    let first = oldest.ok_or_else(|| format!("{} begins with {least}, which is in no month", wide.name))?;
+    let mut names = Names::of(snapshot, &wide.name.schema);
+    let parts = parts(site, &wide, first, &names)?;
+    let count = parts.len();
+    let form = SplitForm {
+        table: table.clone(),
+        staging: Name::new(&wide.name.schema, &names.free(&table.name, "_split")),
+        oid,
+        key: site.key_columns.first().cloned().unwrap_or_default(),
+        key_type: seen.key_type.unwrap_or_default(),
+        primary_key,
+        columns: terms.columns,
+        parts,
+        foreign_keys: seen.inventory.foreign_keys,
+        references: terms.references,
+        likeness: unbound(&likeness, &wide.name),
+        range: wide.range,
+        wide: wide.name,
+    };
+    let plan = creations(steps(form, count, snapshot), Vec::new(), snapshot, tool);
+    Ok(chained(plan))
+}
+
+/// One for what is older than the oldest row, then the months.
+fn parts(site: &Site<'_>, wide: &Wide, first: Month, names: &Names) -> Result<Vec<SplitPart>, String> {
+    let count = wide.until.since(first);
+    if !(1..=MAX_MONTHS).contains(&count) {
+        return Err(format!("{} holds {count} months, and at most {MAX_MONTHS} are made at once", wide.name));
+    }
+    let naming = site.layout.naming(site.zone).unwrap_or_else(|| Naming::standard(&site.table.name));
+    let edge = |month: Month| {
+        let value = site.layout.key.value(site.zone.start_of(month));
+        value.map(|value| vec![Edge::Value(value)]).ok_or_else(|| format!("{month} has no value of the key's type"))
+    };
+    let free = |name: String| {
+        if names.has(&name) {
+            Err(format!("the name {name} is taken"))
+        } else {
+            Ok(Name::new(&wide.name.schema, &name))
+        }
+    };
+    let older = format!("{}_before", naming.name(first)?);
+    let mut parts =
+        vec![SplitPart { name: free(older)?, range: Range { from: vec![Edge::Minvalue], to: edge(first)? } }];
+    for month in (0..count).filter_map(|nr| first.plus(nr)) {
+        let next = month.plus(1).ok_or("the months end with the year 9999")?;
+        let to = if next == wide.until { wide.range.to.clone() } else { edge(next)? };
+        parts.push(SplitPart { name: free(naming.name(month)?)?, range: Range { from: edge(month)?, to } });
+    }
+    Ok(parts)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "an estimate")]
+fn steps(form: SplitForm, count: usize, snapshot: &Snapshot) -> Vec<Wanted> {
+    let object = form.table.to_string();
+    let finding = FindingRef { rule: RULE.to_owned(), fingerprint: fingerprint(&format!("{RULE}:{object}")), object };
+    let own = snapshot.relations.iter().find(|row| row.schema == form.wide.schema && row.name == form.wide.name);
+    let indexes = snapshot.indexes.iter().filter(|row| row.schema == form.wide.schema && row.table == form.wide.name);
+    let bytes = own.map_or(0, |row| row.bytes + row.toast_bytes) + indexes.map(|row| row.bytes).sum::<i64>();
+    let nothing = || Estimate { basis: "a change of the catalog alone".to_owned(), ..Estimate::default() };
+    let copied = Estimate {
+        bytes,
+        peak_bytes: bytes,
+        seconds: Some(bytes as f64 / BYTES_PER_SECOND),
+        basis: format!("the size of {}, copied at an assumed {} a second", form.wide, units::bytes(BYTES_PER_SECOND)),
+    };
+    let compared = Estimate { seconds: Some(bytes as f64 * 2.0 / BYTES_PER_SECOND), ..nothing() };
+    let (table, form) = (form.table.clone(), Box::new(form));
+    let wanted = |change: Change, estimate, why: String, caveats: &[&str]| Wanted {
+        change,
+        estimate,
+        why: format!("{RULE}: {why}"),
+        caveats: caveats.iter().map(|caveat| (*caveat).to_owned()).collect(),
+        finding: finding.clone(),
+    };
+    vec![
+        wanted(
+            Change::BeginSplit(form.clone()),
+            nothing(),
+            format!("{count} empty months beside {}, and a trigger that keeps them in step with it", form.wide),
+            &["its rows are written often: each write is done twice until the end"],
+        ),
+        wanted(
+            Change::CopyRows(form.clone()),
+            copied,
+            "its rows go there, some blocks at a time, each locked against change until its batch commits; begun again it goes on".to_owned(),
+            &["the disk has no room for them twice"],
+        ),
+        wanted(
+            Change::FinishSplit(form.clone()),
+            compared,
+            format!("both are compared, and the months take its place; {} stays as a table, for you to drop", form.wide),
+            &[
+                "those who read or write the table cannot wait for a moment: it is locked against everything while the months are attached",
+                "it must be taken back: after this step undo changes nothing",
+            ],
+        ),
+        analysis(&table, finding.clone(), "the months have no statistics yet"),
+    ]
+}

@@ -1,0 +1,166 @@
+//! The adopted past is cut into months while all are at work: every acknowledged row is there exactly once and never out of
+//! sight; what breaks off goes on, or is taken back.
+
+use crate::support::{ALONE, CORNER, Load, Outcome, Site, WAITS, newest, server};
+use std::process::Child;
+
+/// A table with some months behind it, for the load, with what months must have too.
+const CALLS: &str = "
+    create schema load; create role clerks;
+    create table load.kinds (id int primary key); insert into load.kinds values (1), (2);
+    create table load.calls (id bigint not null primary key, at timestamptz not null, gone int, n int not null default 0 check (n >= 0), note text default 'none',
+      kind int references load.kinds (id) default 1, twice int generated always as (n * 2) stored) with (fillfactor = 90);
+    alter table load.calls drop column gone;
+    create index calls_at_idx on load.calls (at);
+    create index calls_note_idx on load.calls (note) where kind > 0;
+    alter table load.calls enable row level security;
+    create policy all_of_it on load.calls using (true);
+    grant select on load.calls to clerks;
+    insert into load.calls (id, at) select -i, now() - i * interval '5 minutes' from generate_series(1, 30000) i;
+    analyze load.calls";
+
+async fn open(major: i32) -> Option<Site> {
+    let site = Site::with(&server(major)?, CALLS).await;
+    let (dsn, state) = (site.dsn(), site.state().display().to_string());
+    let all = [
+        "partition",
+        "convert",
+        "load.calls",
+        &dsn,
+        "--by",
+        "at",
+        "--allow",
+        "primary_key",
+        "--state",
+        &state,
+        "--yes",
+    ];
+    site.yard.pgassay(&all).run().expect(0);
+    Some(site)
+}
+
+fn words(site: &Site, more: &[&str]) -> Vec<String> {
+    let state = site.state().display().to_string();
+    let all = ["partition", "split", "load.calls", &site.dsn(), "--state", &state, "--yes"].map(str::to_owned);
+    all.into_iter().chain(more.iter().map(|word| (*word).to_owned())).collect()
+}
+
+fn split(site: &Site, more: &[&str]) -> Outcome {
+    let words = words(site, more);
+    site.yard.pgassay(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+}
+
+fn start(site: &Site) -> Child {
+    std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"))
+        .args(words(site, &[]))
+        .env_clear()
+        .current_dir(site.yard.path())
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts")
+}
+
+/// Partitions without one that bounds no month, and what is left of a split.
+const LEFT: &str = "select (select count(*) from pg_inherits where inhparent = 'load.calls'::regclass) || ' '
+    || (select count(*) from pg_class where relname like 'calls_split%') || ' ' || (select count(*) from pg_proc where proname like 'calls_split%') || ' '
+    || (select count(*) from pg_trigger where tgname like 'zz_pgassay%') || ' ' || (select count(*) from pg_constraint where conname like 'pgassay%')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_past_becomes_months_under_load() {
+    for major in 14..=18 {
+        let Some(site) = open(major).await else { continue };
+        let whole = "select md5(string_agg(c::text, ',' order by id)) from load.calls c where id < 0";
+        let before = site.text(whole).await;
+        let load = Load::start(&site.cluster, CORNER, 2).await;
+        site.until("select count(*) > 100 from load.calls where id > 0").await;
+        load.worst_ms();
+        let outcome = split(&site, &[]).expect(0);
+        let locked = outcome.stderr.lines().find_map(|line| line.split("everything for ").nth(1)).unwrap_or_default();
+        println!("{major}: worst statement {:.1} ms, locked {locked}", load.worst_ms());
+        let account = load.end().await;
+        assert_eq!(account.failures, [""; 0], "{major}");
+        let expected: Vec<String> = account.rows.iter().map(|(id, n)| format!("{id} {n}")).collect();
+        let found =
+            site.text("select string_agg(id || ' ' || n, E'\\n' order by id) from load.calls where id > 0").await;
+        assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{major}: every acknowledged row, once");
+        assert_eq!(site.text(whole).await, before, "{major}");
+        assert!(site.text(LEFT).await.ends_with(" 0 0 0 0"), "{major}: {}", site.text(LEFT).await);
+        assert_eq!(
+            site.text("select relispartition::text from pg_class where oid = 'load.calls_legacy'::regclass").await,
+            "false"
+        );
+        let months = "select string_agg(c.relname || ' ' || coalesce(c.reloptions::text, '') || c.relrowsecurity || (select count(*) from pg_policy where polrelid = c.oid)
+              || coalesce(has_table_privilege('clerks', c.oid, 'select')::text, '') || (select count(*) from pg_index i where i.indrelid = c.oid and indisvalid)
+              || (select count(*) from pg_constraint k where k.conrelid = c.oid and contype = 'f' and convalidated), ', ' order by c.relname)
+            from pg_class c where relispartition and relkind = 'r' and c.relname like 'calls%'";
+        let months = site.text(months).await;
+        assert!(months.split(", ").all(|month| month.ends_with(" {fillfactor=90}true1true31")), "{major}: {months}");
+        assert!(months.split(", ").count() >= 8, "{major}: 104 days, three months ahead, what is older: {months}");
+        let again = split(&site, &[]);
+        assert!(
+            again.code == Some(2) && again.stderr.contains("holds no rows: there is nothing to split"),
+            "{again:#?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_split_that_breaks_off_goes_on_or_is_taken_back() {
+    for next in ["resume", "undo"] {
+        let Some(site) = open(newest().major).await else { continue };
+        let before = site.text("select count(*) || ' ' || sum(id) from load.calls").await;
+        // One row that cannot be locked holds a batch up.
+        let holder = site.session("begin; update load.calls set n = 7 where id = -29999").await;
+        let mut child = start(&site);
+        site.until(WAITS).await;
+        assert_eq!(
+            site.text("select count(*) || ' ' || sum(id) from load.calls").await,
+            before,
+            "all are seen meanwhile"
+        );
+        child.kill().expect("killed");
+        child.wait().expect("it is gone");
+        holder.execute("commit").await.expect("released");
+        site.until(ALONE).await;
+        // What happens meanwhile is not lost: a row is changed, one goes, one moves to another month, one comes.
+        site.admin
+            .execute(
+                "update load.calls set n = 8 where id = -1; delete from load.calls where id = -2;
+                 update load.calls set at = at - interval '40 days' where id = -3;
+                 insert into load.calls (id, at) values (-30001, now() - interval '9 years')",
+            )
+            .await
+            .expect("changed");
+        let all = "select md5(string_agg(c::text, ',' order by id)) from load.calls c";
+        let now = site.text(all).await;
+        let truncated = site.admin.execute("truncate load.calls").await;
+        assert!(truncated.is_err_and(|error| error.to_string().contains("is being split")));
+        site.run(&[next]).expect(0);
+        assert_eq!(site.text(all).await, now, "{next}");
+        let left = site.text(LEFT).await;
+        assert!(left.ends_with(" 0 0 0 0") && left.starts_with("4 ") == (next == "undo"), "{next}: {left}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn months_that_are_not_the_same_are_not_swapped_in() {
+    let Some(site) = open(newest().major).await else { return };
+    let dsn = site.dsn();
+    site.yard.pgassay(&["partition", "split", "load.calls", &dsn, "-o", "plan.json", "--quiet"]).run().expect(0);
+    site.apply(&["--step", "1,2"]).expect(0);
+    // Somebody writes past the trigger: a row that is missing would be copied again, one that differs is not.
+    site.admin.execute("update load.calls_split set n = n + 1 where id = -7").await.expect("changed");
+    let outcome = site.apply(&[]).expect(5);
+    assert!(outcome.stdout.contains("the months do not hold the rows of load.calls_legacy"), "{outcome:#?}");
+    site.admin
+        .execute("update load.calls_split set n = n - 1 where id = -7; delete from load.calls_split where id = -8")
+        .await
+        .expect("as it was, but one");
+    site.run(&["resume"]).expect(5);
+    assert_eq!(site.text("select count(*) from load.calls").await, "30000");
+    site.run(&["undo"]).expect(0);
+    assert_eq!(site.text("select count(*) from load.calls").await, "30000");
+    assert!(site.text(LEFT).await.ends_with(" 0 0 0 0"));
+}
