@@ -46,7 +46,8 @@ pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
     of_indexable_tables(&mut workload, snapshot);
     let mut oracle = Estimate::new(snapshot, &workload.queries);
     let (pool, found) = searched(&workload, snapshot, consultation, &mut oracle);
-    Consulted { workload, pool, found }
+    // No planner was asked.
+    Consulted { workload, pool, found: Found { calls: 0, ..found } }
 }
 
 /// The search, whoever answers.

@@ -66,10 +66,6 @@ impl<P: WhatIf> WhatIf for Mixed<'_, P> {
         .collect()
     }
 
-    fn explains(&self, query: usize) -> usize {
-        self.planner.explains(query)
-    }
-
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
         let (shown, rest): (Vec<&Candidate>, Vec<&Candidate>) =
             candidates.iter().partition(|candidate| candidate.is_simulated());

@@ -7,8 +7,6 @@ use std::collections::{HashMap, HashSet};
 pub trait WhatIf {
     /// Cost of each question, and which of the indexes the plan uses; none where the server refused.
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>>;
-    /// EXPLAINs that a question about this statement takes.
-    fn explains(&self, query: usize) -> usize;
     /// Size of each index, in bytes.
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64>;
 }
@@ -45,10 +43,8 @@ pub(super) struct Memory<'a> {
     /// By statement.
     records: Vec<Vec<Record>>,
     exact: HashMap<Question, Option<Answer>>,
-    /// EXPLAINs so far.
-    pub(super) calls: usize,
-    /// Questions so far.
-    questions: usize,
+    /// Questions so far: EXPLAINs, where a planner answers.
+    pub(super) questions: usize,
 }
 
 pub(super) fn is_subset(small: &[Id], large: &[Id]) -> bool {
@@ -58,12 +54,7 @@ pub(super) fn is_subset(small: &[Id], large: &[Id]) -> bool {
 
 impl<'a> Memory<'a> {
     pub(super) fn new(oracle: &'a mut dyn WhatIf, queries: usize) -> Self {
-        Self { oracle, records: vec![Vec::new(); queries], exact: HashMap::new(), calls: 0, questions: 0 }
-    }
-
-    /// What bounds the search: EXPLAINs, or questions where none are made.
-    pub(super) fn effort(&self) -> usize {
-        self.calls.max(self.questions)
+        Self { oracle, records: vec![Vec::new(); queries], exact: HashMap::new(), questions: 0 }
     }
 
     /// Answers of one statement.
@@ -95,7 +86,6 @@ impl<'a> Memory<'a> {
             }
         }
         self.questions += new.len();
-        self.calls += new.iter().map(|question| self.oracle.explains(question.query)).sum::<usize>();
         let answers = self.oracle.ask(pool, &new);
         for (question, answer) in new.into_iter().zip(answers) {
             if let Some(answer) = &answer {

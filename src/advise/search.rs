@@ -11,11 +11,14 @@ use std::collections::BTreeSet;
 /// Configurations of each statement whose indexes are merged with chosen ones.
 const PROMISING: usize = 6;
 
+/// What costs a statement less by a smaller share is no gain.
+const LEAST_GAIN: f64 = 0.001;
+
 /// A choice is bettered by its true costs this many times at most.
 const SETTLED: usize = 6;
 
-/// Choices are refined this many times at most.
-const ROUNDS: usize = 12;
+/// The search ends when it has chosen so many times without a gain.
+const IN_VAIN: usize = 2;
 
 /// What a search is given.
 #[derive(Clone, Copy)]
@@ -31,10 +34,16 @@ pub struct Task<'a> {
     pub prices: &'a dyn Fn(&Pool) -> Vec<f64>,
     /// Bounds of the choice.
     pub bounds: Bounds,
-    /// EXPLAINs at most, or questions where nobody is asked for any.
+    /// Questions at most.
     pub max_calls: usize,
     /// Find what other sizes would save, too.
     pub with_curve: bool,
+}
+
+impl Task<'_> {
+    fn is_bounded(&self) -> bool {
+        self.bounds.budget_bytes.is_some()
+    }
 }
 
 /// What a set of some size would save.
@@ -56,7 +65,7 @@ pub struct Found {
     /// Cost of each statement without them and with them, and which of them it uses; none where the planner
     /// refused it.
     pub costs: Vec<Option<(f64, f64, Vec<Id>)>>,
-    /// EXPLAINs that the planner was asked for.
+    /// Questions that were asked: EXPLAINs, where a planner answered.
     pub calls: usize,
     /// What sets of other sizes would save, the smallest first; empty where it was not asked for.
     pub curve: Vec<Point>,
@@ -71,26 +80,45 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let per_cost = |(weight, cost): (&f64, &f64)| if task.is_of_whole { weight / cost.max(1.0) } else { *weight };
     let weights: Vec<f64> = task.weights.iter().zip(&costs).map(per_cost).collect();
     let task = Task { weights: &weights, ..task };
-    let mut chosen = BTreeSet::new();
-    let mut seen: Vec<BTreeSet<Id>> = Vec::new();
-    for _ in 0..ROUNDS {
-        let next = settle(&task, &costs, seen.last().filter(|_| seen.len() > 1), pool, &mut memory);
-        if seen.contains(&next) {
-            chosen = next;
-            break;
-        }
-        seen.push(next.clone());
-        chosen = next;
-        if memory.effort() >= task.max_calls {
-            break;
-        }
-        look_around(&task, &chosen, pool, &mut memory);
-    }
+    let chosen = refined(&task, &costs, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
     let costs =
         bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
-    Found { chosen, costs, calls: memory.calls, curve }
+    Found { chosen, costs, calls: memory.questions, curve }
+}
+
+/// Chooses, looks around, and chooses again; the best of the choices by their true costs.
+fn refined(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
+    let (mut least, mut best) = (f64::INFINITY, BTreeSet::new());
+    let mut seen: Vec<BTreeSet<Id>> = Vec::new();
+    let mut in_vain = 0;
+    while in_vain < IN_VAIN {
+        let next = settle(task, bases, seen.last().filter(|_| seen.len() > 1), pool, memory);
+        if seen.contains(&next) {
+            break;
+        }
+        let cost = total(task, bases, &next, pool, memory);
+        in_vain = if cost < least * (1.0 - LEAST_GAIN) { 0 } else { in_vain + 1 };
+        if cost < least {
+            (least, best) = (cost, next.clone());
+        }
+        if memory.questions >= task.max_calls {
+            break;
+        }
+        look_around(task, &next, pool, memory);
+        seen.push(next);
+    }
+    best
+}
+
+/// What the workload costs with a set, what writes pay included.
+fn total(task: &Task<'_>, bases: &[f64], set: &BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> f64 {
+    let answers = ask_all(task, set, pool, memory);
+    let costs = answers.iter().zip(bases).map(|(answer, base)| answer.as_ref().map_or(*base, |(cost, _)| *cost));
+    let read: f64 = task.weights.iter().zip(costs).map(|(weight, cost)| weight * cost).sum();
+    let prices = (task.prices)(pool);
+    read + set.iter().filter_map(|id| prices.get(*id as usize)).sum::<f64>()
 }
 
 /// What sets of several sizes save, by the planner's answer about each.
@@ -101,12 +129,9 @@ fn curve(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_
     let before: f64 = task.weights.iter().zip(bases).map(|(weight, base)| weight * base).sum();
     let mut points: Vec<Point> = Vec::new();
     for set in sets {
-        let answers = ask_all(task, &set, pool, memory);
-        let costs = answers.iter().zip(bases).map(|(answer, base)| answer.as_ref().map_or(*base, |(cost, _)| *cost));
-        let after: f64 = task.weights.iter().zip(costs).map(|(weight, cost)| weight * cost).sum();
-        let written: f64 = set.iter().filter_map(|id| prices.get(*id as usize)).sum();
+        let after = total(task, bases, &set, pool, memory);
         let bytes = set.iter().map(|id| pool.bytes(*id)).sum();
-        let saved_share = if before > 0.0 { 1.0 - (after + written) / before } else { 0.0 };
+        let saved_share = if before > 0.0 { 1.0 - after / before } else { 0.0 };
         points.push(Point { indexes: set.len(), bytes, saved_share });
     }
     points.sort_by_key(|point| point.bytes);
@@ -160,28 +185,79 @@ fn ask_all(
     memory.ask(pool, &questions).into_iter().map(|answer| answer.map(|answer| (answer.cost, answer.used))).collect()
 }
 
+/// An index that might stand in the place of a chosen one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    old: Id,
+    new: Id,
+    /// Statements that use the old one.
+    users: Vec<usize>,
+}
+
 /// Asks about indexes like the chosen ones: wider, narrower, in another order, and merged with others of the
-/// same leading column, each in the place of the one it is like.
+/// same leading column. First about the statements that use the chosen one or could still gain; where one does, or room
+/// is won, about those that would have to do with it.
 fn look_around(task: &Task<'_>, chosen: &BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) {
     let answers = ask_all(task, chosen, pool, memory);
+    let places = places(task, chosen, &answers, pool, memory);
+    let costs: Vec<f64> = answers.iter().map(|answer| answer.as_ref().map_or(0.0, |(cost, _)| *cost)).collect();
+    let gains = |query: usize, cost: f64| cost < costs[query] * (1.0 - LEAST_GAIN);
+    let is_known = |query: usize| memory.records(query).iter().any(|record| gains(query, record.cost));
+    // Where room is no matter each has the best that is known of: what could gain shows only when it is asked.
+    let hopeful: Vec<bool> = (0..costs.len()).map(|query| !task.is_bounded() || is_known(query)).collect();
+    let is_first = |place: &Place, query: usize| hopeful[query] || place.users.contains(&query);
+    ask_instead(task, chosen, &places, &is_first, pool, memory);
+    let by_it = |query: usize, new: Id| {
+        memory.records(query).iter().any(|record| record.used.contains(&new) && gains(query, record.cost))
+    };
+    let is_won = |place: &Place| {
+        pool.bytes(place.new) < pool.bytes(place.old) || (0..costs.len()).any(|query| by_it(query, place.new))
+    };
+    let places: BTreeSet<Place> = places.into_iter().filter(is_won).collect();
+    ask_instead(task, chosen, &places, &|place, query| !is_first(place, query), pool, memory);
+}
+
+fn places(
+    task: &Task<'_>,
+    chosen: &BTreeSet<Id>,
+    answers: &[Option<(f64, Vec<Id>)>],
+    pool: &mut Pool,
+    memory: &Memory<'_>,
+) -> BTreeSet<Place> {
     let good = promising(task, memory);
-    let mut questions: BTreeSet<(usize, Vec<Id>)> = BTreeSet::new();
-    for id in chosen {
+    let mut places = BTreeSet::new();
+    for old in chosen.iter().copied() {
         let users: Vec<usize> = (answers.iter().enumerate())
-            .filter(|(_, answer)| answer.as_ref().is_some_and(|(_, used)| used.contains(id)))
+            .filter(|(_, answer)| answer.as_ref().is_some_and(|(_, used)| used.contains(&old)))
             .map(|(query, _)| query)
             .collect();
-        for candidate in neighbours(*id, &users, task, &good, pool) {
-            let Some(new) = pool.add(candidate) else { continue };
-            for query in profiting(new, task, pool, memory) {
-                let mut alive: BTreeSet<Id> = relevant(&task.queries[query], chosen, pool).into_iter().collect();
-                alive.remove(id);
-                alive.insert(new);
-                questions.insert((query, alive.into_iter().collect()));
-            }
+        for candidate in neighbours(old, &users, task, &good, pool) {
+            places.extend(pool.add(candidate).map(|new| Place { old, new, users: users.clone() }));
         }
     }
-    let room = task.max_calls.saturating_sub(memory.effort());
+    places
+}
+
+/// Asks about the choice with one index in the place of another; where room is dear, of all others of the same leading
+/// column, too: it may do what several do.
+fn ask_instead(
+    task: &Task<'_>,
+    chosen: &BTreeSet<Id>,
+    places: &BTreeSet<Place>,
+    is_asked: &dyn Fn(&Place, usize) -> bool,
+    pool: &mut Pool,
+    memory: &mut Memory<'_>,
+) {
+    let mut questions: BTreeSet<(usize, Vec<Id>)> = BTreeSet::new();
+    for place in places {
+        let goes = |id: &Id| *id == place.old || (task.is_bounded() && pool.get(*id).leads_with(pool.get(place.new)));
+        let asked = |query: &usize| is_asked(place, *query) && profits(*query, place.new, pool, memory);
+        for query in (0..task.queries.len()).filter(asked) {
+            let alive = relevant(&task.queries[query], chosen, pool).into_iter().filter(|id| !goes(id));
+            questions.insert((query, alive.chain([place.new]).collect::<BTreeSet<Id>>().into_iter().collect()));
+        }
+    }
+    let room = task.max_calls.saturating_sub(memory.questions);
     let questions: Vec<Question> =
         questions.into_iter().take(room).map(|(query, alive)| Question { query, alive }).collect();
     memory.ask(pool, &questions);
@@ -245,10 +321,9 @@ fn merged(one: &Candidate, other: &Candidate) -> Option<Candidate> {
     (all != *one).then_some(all)
 }
 
-/// Statements that some plan served by an index of the same table and leading column.
-fn profiting(id: Id, task: &Task<'_>, pool: &Pool, memory: &Memory<'_>) -> Vec<usize> {
+/// Some plan of the statement used an index of the same table and leading column.
+fn profits(query: usize, id: Id, pool: &Pool, memory: &Memory<'_>) -> bool {
     let own = pool.get(id);
     let is_alike = |other: &Id| pool.get(*other).leads_with(own);
-    let profits = |query: &usize| memory.records(*query).iter().any(|record| record.used.iter().any(is_alike));
-    (0..task.queries.len()).filter(profits).collect()
+    memory.records(query).iter().any(|record| record.used.iter().any(is_alike))
 }

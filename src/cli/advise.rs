@@ -242,7 +242,10 @@ impl Planner {
         terms: Terms<'_>,
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
-        let reader = Reader::connect(&self.target, order.limits, "advise").await?;
+        let mut reader = Reader::connect(&self.target, order.limits, "advise").await?;
+        if self.asked.server.is_superuser {
+            reader.stay_out_of_statements();
+        }
         if reader.is_pooled().await? {
             bail!(
                 "a transaction pooler stands between, and hypothetical indexes live in one session\n  next: name the server's own address and port"

@@ -31,12 +31,7 @@ struct Bound {
     values: Vec<Option<String>>,
     /// Parameters that the text lacks.
     gone: BTreeSet<i32>,
-    /// With these values the planner expects about as many rows as came.
-    is_fitting: bool,
 }
-
-/// Expected and measured rows that differ by less than this factor are about as many: its logarithm.
-const FITS: f64 = 1.1;
 
 /// The planner of a server with HypoPG.
 #[derive(Debug)]
@@ -155,11 +150,11 @@ pub struct Told {
 fn bounds(told: &Told, parameters: &[Parameter], values: &Values) -> Vec<Bound> {
     let mut all: Vec<Bound> = Vec::new();
     for manner in MANNERS {
-        let typical = values.typical(&told.repaired, parameters, &told.tables, manner);
+        let typical = values.typical(&told.repaired, parameters, &told.tables, manner, told.rows_per_call);
         let Some(values) = typical.filter(|values| !values.is_empty()) else { continue };
         if !all.iter().any(|bound| bound.values == values) {
             let explain = format!("explain {MARKER} (format json) {}", told.repaired.sql);
-            all.push(Bound { explain, values, gone: told.repaired.gone.clone(), is_fitting: false });
+            all.push(Bound { explain, values, gone: told.repaired.gone.clone() });
         }
     }
     all
@@ -176,8 +171,7 @@ async fn fitting(bounds: Vec<Bound>, rows_per_call: f64, session: &Pinned) -> Op
         }
     }
     let best = taken.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(at, _)| at)?;
-    let (off, bound) = taken.swap_remove(if taken[best].0.is_finite() { best } else { 0 });
-    Some(Bound { is_fitting: off <= FITS, ..bound })
+    Some(taken.swap_remove(best).1)
 }
 
 /// Rows that the planner expects of a statement, where that says something of its values: not of groups, nor under
@@ -210,11 +204,6 @@ impl WhatIf for Hypopg {
         let portions = self.sessions.iter_mut().zip(questions.chunks(share));
         let asked = portions.map(|(session, portion)| session.ask_all(pool, probes, portion));
         runtime.block_on(join_all(asked)).into_iter().flatten().collect()
-    }
-
-    fn explains(&self, query: usize) -> usize {
-        let bound = self.probes.get(query).and_then(|probe| probe.bound.as_ref());
-        1 + usize::from(bound.is_some_and(|bound| !bound.is_fitting))
     }
 
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
@@ -264,8 +253,7 @@ impl Session {
             message.push_str(&format!("select {MARKER} pg_catalog.set_config('search_path', {path}, false); "));
             self.search_path.clone_from(&probe.search_path);
         }
-        let fitting = probe.bound.as_ref().filter(|bound| bound.is_fitting);
-        if fitting.is_none() {
+        if probe.bound.is_none() {
             message.push_str(&probe.explain);
         }
         let results = if message.is_empty() { Vec::new() } else { self.pinned.ask(&message).await.ok()? };
@@ -273,17 +261,10 @@ impl Session {
         for (id, rows) in new.iter().zip(created) {
             self.alive.insert(*id, number(rows)?);
         }
-        if let Some(bound) = fitting {
-            return answer(&bound.ask(&self.pinned).await.ok()??, &self.alive);
+        match &probe.bound {
+            Some(bound) => answer(&bound.ask(&self.pinned).await.ok()??, &self.alive),
+            None => answer(&printed(results.iter().rev().find(|rows| !rows.is_empty())?)?, &self.alive),
         }
-        let generic = answer(&printed(results.iter().rev().find(|rows| !rows.is_empty())?)?, &self.alive)?;
-        let Some(bound) = &probe.bound else { return Some(generic) };
-        let typical = answer(&bound.ask(&self.pinned).await.ok()??, &self.alive)?;
-        // Neither is the truth: without values an estimate may be far off, and one value is not all of them.
-        Some(Answer {
-            cost: f64::midpoint(generic.cost, typical.cost),
-            used: generic.used.into_iter().chain(typical.used).collect::<BTreeSet<Id>>().into_iter().collect(),
-        })
     }
 
     /// After an error nobody knows which indexes are there.

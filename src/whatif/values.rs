@@ -70,13 +70,15 @@ impl Values {
         Ok(Self(keyed.collect()))
     }
 
-    /// A value for each parameter, in order; none where nothing typical is known of one.
+    /// A value for each parameter, in order; none where nothing typical is known of one. `rows` came of a call, on
+    /// average.
     pub(super) fn typical(
         &self,
         Repaired { sql, params, .. }: &Repaired,
         parameters: &[Parameter],
         tables: &[Name],
         manner: Manner,
+        rows: f64,
     ) -> Option<Vec<Option<String>>> {
         let pairs = bounded_twice(parameters);
         let mut values = vec![None; usize::try_from(*params).ok()?];
@@ -90,7 +92,8 @@ impl Values {
                     || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
             });
             let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs, manner));
-            *values.get_mut(at)? = Some(value.or_else(|| neutral(parameter, sql))?);
+            *values.get_mut(at)? =
+                Some(value.or_else(|| limit(parameter.number, sql, rows)).or_else(|| neutral(parameter, sql))?);
         }
         Some(values)
     }
@@ -175,6 +178,13 @@ impl Known {
     }
 }
 
+/// As many rows as came, where the parameter is the LIMIT of the whole statement: what stands in parentheses is a part.
+fn limit(number: i32, sql: &str, rows: f64) -> Option<String> {
+    let (_, rest) = sql.split_once(&format!("LIMIT ${number}"))?;
+    let is_whole = !rest.starts_with(|next: char| next.is_ascii_digit()) && !rest.contains(')');
+    is_whole.then(|| format!("{:.0}", rows.max(1.0).ceil()))
+}
+
 /// A value for a parameter that is compared with no known column.
 fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
     let is_summand = parameter.meetings.iter().any(|one| one.role == ParameterRole::Summand);
@@ -220,6 +230,15 @@ mod tests {
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval year)").as_deref(), Some("1 year"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval day to second)").as_deref(), Some("1 day"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval)").as_deref(), Some("1 month"));
+    }
+
+    #[test]
+    fn a_limit_is_as_many_rows_as_came() {
+        let limit = |sql: &str| limit(2, sql, 9.3);
+        assert_eq!(limit("SELECT 1 FROM t WHERE f($1) ORDER BY a LIMIT $2").as_deref(), Some("10"));
+        assert_eq!(limit("SELECT 1 FROM t LIMIT $2::bigint OFFSET $3").as_deref(), Some("10"));
+        assert_eq!(limit("SELECT 1 FROM t LIMIT $21"), None);
+        assert_eq!(limit("SELECT 1 FROM a, LATERAL (SELECT 1 FROM t LIMIT $2) b"), None, "of each");
     }
 
     #[test]

@@ -4,12 +4,13 @@
 use crate::advice::{CONSULTATION, Stage, file};
 use crate::support::{CORNER, Yard, advised, cases, matches};
 use pgassay::advise::{
-    Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, estimate, existing, search, workload,
+    Answer, Bounds, Candidate, Estimate, Id, Pool, Question, Task, WhatIf, Workload, estimate, existing, search,
+    workload,
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
 use pgassay::whatif::{Hypopg, Question as Statement, Told};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tokio::runtime::Handle;
 
 /// Cases whose advice the estimate does not find, and why.
@@ -43,9 +44,31 @@ impl Pair {
     }
 }
 
+/// The planner without values and with usual ones: the estimate, which knows none, is a mean of the two.
+struct Planner {
+    generic: Hypopg,
+    usual: Hypopg,
+}
+
+impl WhatIf for Planner {
+    fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
+        let answers = self.generic.ask(pool, questions).into_iter().zip(self.usual.ask(pool, questions));
+        let mean = |(generic, usual): (Option<Answer>, Option<Answer>)| {
+            let (generic, usual) = (generic?, usual?);
+            let used: BTreeSet<Id> = generic.used.into_iter().chain(usual.used).collect();
+            Some(Answer { cost: f64::midpoint(generic.cost, usual.cost), used: used.into_iter().collect() })
+        };
+        answers.map(mean).collect()
+    }
+
+    fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
+        self.generic.measure(candidates)
+    }
+}
+
 /// Asks both, and goes by the planner.
 struct Both {
-    planner: Hypopg,
+    planner: Planner,
     estimate: Estimate,
     bases: HashMap<usize, f64>,
     pairs: Vec<Pair>,
@@ -71,10 +94,6 @@ impl WhatIf for Both {
         planned
     }
 
-    fn explains(&self, query: usize) -> usize {
-        self.planner.explains(query)
-    }
-
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
         self.planner.measure(candidates)
     }
@@ -97,8 +116,11 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         let tables = query.tables.keys().cloned().collect();
         probes.push(Told { probe, repaired, tables, rows_per_call: query.rows_per_call });
     }
-    let (probes, _) = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
-    let planner = Hypopg::connect(&stage.reader, 1, "public", probes, Handle::current()).await.expect("sessions");
+    let generic = probes.iter().map(|told| told.probe.clone()).collect();
+    let (usual, _) = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
+    let connect = |probes| Hypopg::connect(&stage.reader, 1, "public", probes, Handle::current());
+    let (generic, usual) = (connect(generic).await.expect("sessions"), connect(usual).await.expect("sessions"));
+    let planner = Planner { generic, usual };
     let estimate = Estimate::new(snapshot, &workload.queries);
     assert_eq!(estimate.understood(), workload.queries.len(), "{:?}", workload.queries);
     let mut both = Both { planner, estimate, bases: HashMap::new(), pairs: Vec::new() };

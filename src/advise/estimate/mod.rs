@@ -160,11 +160,6 @@ impl WhatIf for Estimate {
         questions.iter().map(|question| self.answer(pool, question)).collect()
     }
 
-    /// None: no planner is asked.
-    fn explains(&self, _query: usize) -> usize {
-        0
-    }
-
     #[allow(clippy::cast_possible_truncation, reason = "bytes")]
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
         let bytes = |candidate: &&Candidate| {
