@@ -29,6 +29,7 @@ pub mod report;
 pub mod rules;
 pub mod scaffold;
 pub mod statement;
+pub mod statistics;
 pub mod store;
 pub mod timing;
 pub mod whatif;

@@ -10,7 +10,6 @@ mod meeting;
 mod metrics;
 mod shape;
 mod since;
-mod statistics;
 mod tally;
 mod trend;
 mod window;

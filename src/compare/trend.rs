@@ -4,12 +4,12 @@
 //! trend in all of them (a drift). As hundreds of lines are asked at once, p-values are adjusted for their number.
 
 use super::chronicle::{Chronicle, Line, Story, Subject};
-use super::statistics::{adjusted, mann_kendall, median, rank_sum, theil_sen};
 use crate::model::snapshot::Tool;
 use crate::model::trend::{
     Course, Coverage, Kind, Point, Recent, Span, Summary, TREND_VERSION, Terms, Trend, Trends, Whole, Worse,
 };
 use crate::model::units;
+use crate::statistics::{adjusted, mann_kendall, median, rank_sum, theil_sen};
 use std::collections::BTreeMap;
 
 /// Values that are set beside as many before them.
@@ -119,7 +119,7 @@ fn recent(values: &[f64]) -> Option<(Recent, f64)> {
     let side = (values.len() / 2).min(RECENT);
     let (rest, last) = values.split_at_checked(values.len() - side).filter(|_| side >= RECENT_LEAST)?;
     let before = rest.get(rest.len() - side..)?;
-    let p = rank_sum(before, last)?;
+    let p = rank_sum(before, last)?.p;
     let (before, after) = (median(&mut before.to_vec())?, median(&mut last.to_vec())?);
     let change_pct = percent(after - before, before);
     Some((Recent { values: side, before, after, change_pct, confidence_pct: 0.0 }, p))

@@ -1,7 +1,7 @@
 //! Two sides of a measurement beside each other.
 
-use super::ranks::{Ranks, compare};
 use crate::model::measurement::{Comparison, Outcome, Side};
+use crate::statistics::{Ranks, rank_sum};
 
 /// Chance of an error that is taken: of two lots of the same, one pair in twenty is called different.
 const LEVEL: f64 = 0.05;
@@ -18,7 +18,7 @@ pub enum Turns {
 /// Compares the rounds of two sides; none where one has none.
 #[must_use]
 pub fn comparison(first: &Side, second: &Side, turns: Turns) -> Option<Comparison> {
-    let ranks = compare(&first.rounds_ms, &second.rounds_ms, LEVEL)?;
+    let ranks = rank_sum(&first.rounds_ms, &second.rounds_ms)?;
     let base = first.figures.median;
     Some(Comparison {
         outcome: outcome(&ranks, turns == Turns::Apart && is_same_work(first, second)),
@@ -48,7 +48,7 @@ fn is_same_work(first: &Side, second: &Side) -> bool {
 
 fn outcome(ranks: &Ranks, may_be_machine: bool) -> Outcome {
     match ranks {
-        Ranks { is_hopeless: true, .. } => Outcome::TooFew,
+        Ranks { least_p, .. } if *least_p > LEVEL => Outcome::TooFew,
         Ranks { p, .. } if *p >= LEVEL => Outcome::NoDifference,
         _ if may_be_machine => Outcome::Doubtful,
         Ranks { difference, .. } if *difference < 0.0 => Outcome::Faster,

@@ -1,8 +1,6 @@
 //! What times of executions say: their figures, and whether two lots of them differ by more than chance.
 
 mod comparison;
-mod normal;
-mod ranks;
 mod summary;
 
 pub use comparison::{Turns, comparison};

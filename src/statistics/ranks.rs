@@ -1,6 +1,6 @@
-//! Whether two lots of times differ: Mann and Whitney's U, and Hodges and Lehmann's estimate of the difference with
-//! its interval. Both ask only which of two times is longer, so that one slow execution decides nothing, and times
-//! need not be normal, which they never are (Hollander and Wolfe, *Nonparametric Statistical Methods*, chapter 4).
+//! Whether two lots of values differ: Mann and Whitney's U, and Hodges and Lehmann's estimate of the difference with
+//! its interval. Both ask only which of two values is larger, so that one outlier decides nothing, and values
+//! need not be normal, which times never are (Hollander and Wolfe, *Nonparametric Statistical Methods*, chapter 4).
 
 use super::normal::{Z, two_sided};
 
@@ -9,23 +9,23 @@ const EXACT: usize = 50;
 
 /// What the ranks say.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ranks {
+pub struct Ranks {
     /// Pairs in which the second is longer, ties half.
-    pub(super) u: f64,
+    pub u: f64,
     /// Probability of a U so far from the middle if both were the same.
-    pub(super) p: f64,
+    pub p: f64,
     /// Median of all differences, second less first.
-    pub(super) difference: f64,
+    pub difference: f64,
     /// 95 % confidence interval of that.
-    pub(super) interval: Option<[f64; 2]>,
-    /// Not even two lots that lie wholly apart would be told apart at this level.
-    pub(super) is_hopeless: bool,
+    pub interval: Option<[f64; 2]>,
+    /// The least that p can be, where the two lie wholly apart.
+    pub least_p: f64,
 }
 
-/// Compares two lots of times at this level; none where one is empty.
+/// Compares two lots of values; none where one is empty.
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "counts of pairs, well below 2^53")]
-pub(super) fn compare(first: &[f64], second: &[f64], level: f64) -> Option<Ranks> {
+pub fn rank_sum(first: &[f64], second: &[f64]) -> Option<Ranks> {
     let (first, second) = (sorted(first), sorted(second));
     let pairs = first.len() * second.len();
     if pairs == 0 {
@@ -33,7 +33,7 @@ pub(super) fn compare(first: &[f64], second: &[f64], level: f64) -> Option<Ranks
     }
     let (shorter, not_longer) = (below(&second, &first, false), below(&second, &first, true));
     let u = (shorter + not_longer) as f64 / 2.0;
-    let ties = ties(&first, &second);
+    let ties = ties(&[first.as_slice(), &second].concat());
     let exact = (ties.is_empty() && first.len() + second.len() < EXACT).then(|| lower_tails(first.len(), second.len()));
     let (p, cut, least) = match &exact {
         Some(tails) => {
@@ -49,7 +49,7 @@ pub(super) fn compare(first: &[f64], second: &[f64], level: f64) -> Option<Ranks
         p,
         difference: (ranked(&first, &second, (pairs - 1) / 2) + ranked(&first, &second, pairs / 2)) / 2.0,
         interval: (cut > 0).then(|| [ranked(&first, &second, cut - 1), ranked(&first, &second, pairs - cut)]),
-        is_hopeless: least > level,
+        least_p: least,
     })
 }
 
@@ -64,9 +64,9 @@ fn below(times: &[f64], others: &[f64], or_equal: bool) -> usize {
     times.iter().map(|time| others.partition_point(|other| other < time || (or_equal && other == time))).sum()
 }
 
-/// How many times are the same, for each that several are.
-fn ties(first: &[f64], second: &[f64]) -> Vec<f64> {
-    let all = sorted(&[first, second].concat());
+/// How many values are the same, for each that several are.
+pub(super) fn ties(values: &[f64]) -> Vec<f64> {
+    let all = sorted(values);
     let groups = all.chunk_by(|one, next| one == next).map(<[f64]>::len).filter(|count| *count > 1);
     groups.map(|count| u32::try_from(count).map_or(f64::MAX, f64::from)).collect()
 }
@@ -181,11 +181,11 @@ mod tests {
     #[test]
     fn exact_probabilities_are_those_that_are_published() {
         // W = 35, one-sided p = 0.1272.
-        let found = compare(&EARLY, &TERM, 0.05).expect("ranks");
+        let found = rank_sum(&EARLY, &TERM).expect("ranks");
         assert_eq!(found.u, 35.0);
         close(found.p, 2.0 * 0.1272, 1e-4);
         // Ages of men and women at the diagnosis of diabetes, the example of SciPy's `mannwhitneyu`: U1 = 17, p = 1/9.
-        let found = compare(&[20.0, 11.0, 17.0, 12.0], &[19.0, 22.0, 16.0, 29.0, 24.0], 0.05).expect("ranks");
+        let found = rank_sum(&[20.0, 11.0, 17.0, 12.0], &[19.0, 22.0, 16.0, 29.0, 24.0]).expect("ranks");
         assert_eq!(found.u, 17.0);
         close(found.p, 1.0 / 9.0, 1e-12);
     }
@@ -195,11 +195,11 @@ mod tests {
         // R's `wilcox.test` with continuity correction: W = 51.5, p = 0.5966; then W = 0, p = 0.001364.
         let x = [1.0, 5.0, 9.0, 24.0, 56.0, 21.0, 3.0, 7.0, 21.0, 4.0];
         let y = [12.0, 15.0, 5.0, 9.0, 9.0, 14.0, 56.0, 22.0, 3.0, 7.0, 32.0, 5.0];
-        let found = compare(&y, &x, 0.05).expect("ranks");
+        let found = rank_sum(&y, &x).expect("ranks");
         assert_eq!(found.u, 51.5);
         close(found.p, 0.5966, 5e-5);
         let far = [1233.0, 4356.0, 987.0, 39999.0, 1111.0, 200_000.0];
-        close(compare(&far, &x, 0.05).expect("ranks").p, 0.001_364, 5e-7);
+        close(rank_sum(&far, &x).expect("ranks").p, 0.001_364, 5e-7);
     }
 
     #[test]
@@ -215,13 +215,13 @@ mod tests {
             let lot =
                 |count: usize, from: f64| (0..u8::try_from(count).unwrap()).map(|at| from + f64::from(at)).collect();
             let (first, second): (Vec<f64>, Vec<f64>) = (lot(m, 0.0), lot(n, 100.0));
-            compare(&first, &second, 0.05).expect("ranks")
+            rank_sum(&first, &second).expect("ranks")
         };
-        assert!(apart(3, 3).is_hopeless && apart(1, 20).is_hopeless);
+        assert!(apart(3, 3).least_p > 0.05 && apart(1, 20).least_p > 0.05);
         assert_eq!(apart(3, 3).interval, None);
-        assert!(!apart(4, 4).is_hopeless && apart(4, 4).interval.is_some());
-        assert!(!apart(40, 40).is_hopeless);
-        assert_eq!(compare(&[], &[1.0], 0.05), None);
+        assert!(apart(4, 4).least_p < 0.05 && apart(4, 4).interval.is_some());
+        assert!(apart(40, 40).least_p < 0.05);
+        assert_eq!(rank_sum(&[], &[1.0]), None);
     }
 
     proptest! {
@@ -236,8 +236,8 @@ mod tests {
             for (rank, wanted) in all.iter().enumerate() {
                 prop_assert_eq!(ranked(&sorted(&first), &sorted(&second), rank), *wanted);
             }
-            let found = compare(&first, &second, 0.05).expect("ranks");
-            prop_assert_eq!(found.difference, super::super::summary::percentile(&all, 0.5));
+            let found = rank_sum(&first, &second).expect("ranks");
+            prop_assert_eq!(found.difference, super::super::median(&mut all).expect("a median"));
             if let Some([low, high]) = found.interval {
                 prop_assert!(low <= found.difference && found.difference <= high);
             }
@@ -247,7 +247,7 @@ mod tests {
         fn sides_change_places(first in prop::collection::vec(0u16..50, 1..30), second in prop::collection::vec(0u16..50, 1..30)) {
             let lot = |values: &[u16]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
             let (first, second) = (lot(&first), lot(&second));
-            let (there, back) = (compare(&first, &second, 0.05).expect("ranks"), compare(&second, &first, 0.05).expect("ranks"));
+            let (there, back) = (rank_sum(&first, &second).expect("ranks"), rank_sum(&second, &first).expect("ranks"));
             prop_assert!((there.p - back.p).abs() < 1e-12 && (0.0..=1.0).contains(&there.p));
             prop_assert_eq!(there.difference, -back.difference);
             prop_assert_eq!(there.interval, back.interval.map(|[low, high]| [-high, -low]));
