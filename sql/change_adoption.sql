@@ -37,13 +37,13 @@ select t.oid::int8 as oid, t.relkind::text as kind, t.key_type, coalesce(t.is_ke
   'indexes', coalesce((select pg_catalog.json_agg(pg_catalog.to_json(x) order by x.name) from indexes x), '[]'),
   'foreign_keys', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),
       'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) order by k.conname)
-    from pg_catalog.pg_constraint k where k.conrelid = t.oid and k.contype = 'f'), '[]'),
+    from pg_catalog.pg_constraint k where k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0), '[]'),
   'references', coalesce((select pg_catalog.json_agg(pg_catalog.to_json(r) order by r.schema, r.name) from (
       select distinct rn.nspname as schema, rc.relname as name from pg_catalog.pg_constraint k
       join pg_catalog.pg_class rc on rc.oid = k.confrelid
       join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
       -- LOCK TABLE asks for a privilege that a foreign key does not
-      where k.conrelid = t.oid and k.contype = 'f' and k.confrelid <> t.oid and pg_catalog.has_table_privilege(rc.oid, 'UPDATE')) r), '[]'),
+      where k.conrelid = t.oid and k.contype = 'f' and k.conparentid = 0 and k.confrelid <> t.oid and pg_catalog.has_table_privilege(rc.oid, 'UPDATE')) r), '[]'),
   'triggers', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('name', g.tgname, 'definition', pg_catalog.pg_get_triggerdef(g.oid), 'enabled', g.tgenabled,
       'comment', pg_catalog.obj_description(g.oid, 'pg_trigger')) order by g.tgname)
     from pg_catalog.pg_trigger g where g.tgrelid = t.oid and not g.tgisinternal), '[]'),

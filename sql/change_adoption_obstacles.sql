@@ -56,13 +56,11 @@ from (
   select case when g.tgnewtable is not null or g.tgoldtable is not null then 'transition_tables' else 'before_trigger' end, g.tgname::text from t
   join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal and g.tgtype & 1 <> 0 where g.tgnewtable is not null or g.tgoldtable is not null or (g.tgtype & 2 <> 0 and g.tgtype & 20 <> 0)
   union all
-  select 'publication', p.pubname::text from t, pg_catalog.pg_publication p
-  where (p.puballtables or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = t.oid)) and not p.pubviaroot
+  select 'publication', p.pubname::text from pg_catalog.pg_publication p
+  join pg_catalog.pg_publication_tables u on u.pubname = p.pubname and u.schemaname = $1 and u.tablename = $2 where not p.pubviaroot
   union all
   select 'publication_part', p.pubname::text from t join pg_catalog.pg_publication_rel r on r.prrelid = t.oid join pg_catalog.pg_publication p on p.oid = r.prpubid
   where pg_catalog.to_jsonb(r) ->> 'prqual' is not null or pg_catalog.to_jsonb(r) ->> 'prattrs' is not null
-  union all
-  select 'published_unnamed', u.pubname::text from t join pg_catalog.pg_publication_tables u on u.schemaname = $1 and u.tablename = $2 and not exists (select from pg_catalog.pg_publication_rel r where r.prrelid = t.oid)
   union all
   select 'subscription', 'a subscription' from t join pg_catalog.pg_subscription_rel s on s.srrelid = t.oid
   union all

@@ -30,6 +30,8 @@ union all select 'storage of column ' || a.attname, pg_catalog.concat_ws(' ', a.
 union all select 'privilege', pg_catalog.concat_ws(' ', case g.grantee when 0 then 'PUBLIC' else pg_catalog.pg_get_userbyid(g.grantee) end, g.privilege_type, g.is_grantable, g."column") from grants g
 union all select 'constraint ' || k.conname, pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, pg_catalog.obj_description(k.oid, 'pg_constraint'))
   from t join pg_catalog.pg_constraint k on k.conrelid = t.oid and k.contype in ('c', 'f', 'p', 'u', 'x') and k.conname not like 'pgassay\_before\_%'
+  -- one for each partition of what it refers to is made by the server
+  where k.contype <> 'f' or k.conparentid = 0
 union all select 'index ' || i.relname, pg_catalog.concat_ws(' ', i.tail, pg_catalog.obj_description(i.indexrelid, 'pg_class'), i.indisvalid) from t join indexes i on i.indrelid = t.oid
 union all select 'trigger ' || g.tgname, pg_catalog.concat_ws(' ', pg_catalog.pg_get_triggerdef(g.oid), g.tgenabled, pg_catalog.obj_description(g.oid, 'pg_trigger'))
   from t join pg_catalog.pg_trigger g on g.tgrelid = t.oid and not g.tgisinternal
@@ -38,10 +40,15 @@ union all select 'policy ' || p.polname, pg_catalog.concat_ws(' ', p.polcmd, p.p
     pg_catalog.pg_get_expr(p.polwithcheck, t.oid), pg_catalog.obj_description(p.oid, 'pg_policy')) from t join pg_catalog.pg_policy p on p.polrelid = t.oid
 union all select 'publication', pg_catalog.concat_ws(' ', p.pubname, pg_catalog.to_jsonb(r) ->> 'prqual', pg_catalog.to_jsonb(r) ->> 'prattrs')
   from t join pg_catalog.pg_publication_rel r on r.prrelid = t.oid join pg_catalog.pg_publication p on p.oid = r.prpubid
-union all select distinct 'used by', pg_catalog.concat_ws(' ', (case when r.oid is null then d.objid::pg_catalog.regprocedure::text else r.ev_class::pg_catalog.regclass::text end), v.reloptions::text)
+union all select distinct 'used by', pg_catalog.concat_ws(' ', (case when r.oid is null then d.objid::pg_catalog.regprocedure::text else r.ev_class::pg_catalog.regclass::text end), v.reloptions::text,
+    pg_catalog.md5(case when r.oid is null then pg_catalog.pg_get_functiondef(d.objid) else pg_catalog.pg_get_viewdef(r.ev_class) end))
   from t join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = t.oid and d.classid in ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
   left join pg_catalog.pg_rewrite r on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and r.oid = d.objid left join pg_catalog.pg_class v on v.oid = r.ev_class
   where r.ev_class is distinct from t.oid
+-- made while the successor was, by name of a table that is the partition by now
+union all select distinct 'bound to the partition alone', pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid)
+  from t join leaf l on l.oid <> t.oid join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = l.oid
+  where d.classid in ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)
 union all select 'statistics ' || s.stxname, pg_catalog.concat_ws(' ', pg_catalog.pg_get_statisticsobjdef(s.oid), nullif(pg_catalog.to_jsonb(s) ->> 'stxstattarget', '-1'), s.stxowner, pg_catalog.obj_description(s.oid, 'pg_statistic_ext'))
   from t join pg_catalog.pg_statistic_ext s on s.stxrelid = t.oid
 union all select 'sequence ' || s.relname, pg_catalog.concat_ws(' ', d.deptype, a.attname, q.seqtypid, q.seqstart, q.seqincrement, q.seqmin, q.seqmax, q.seqcache, q.seqcycle, s.relowner,

@@ -9,7 +9,7 @@ select
       join pg_catalog.pg_class rc on rc.oid = k.confrelid
       join pg_catalog.pg_namespace rn on rn.oid = rc.relnamespace
       -- LOCK TABLE asks for a privilege that a foreign key does not
-      where k.conrelid = c.oid and k.contype = 'f' and k.confrelid <> c.oid and pg_catalog.has_table_privilege(rc.oid, 'UPDATE')
+      where k.conrelid = c.oid and k.contype = 'f' and k.conparentid = 0 and k.confrelid <> c.oid and pg_catalog.has_table_privilege(rc.oid, 'UPDATE')
     ) r), '[]') as references,
   exists (select from pg_catalog.pg_constraint k where k.confrelid = c.oid and k.contype = 'f') as is_referenced,
   d.relkind::text as default_kind,

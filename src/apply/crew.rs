@@ -172,6 +172,12 @@ impl Scout {
         self.ask("change_adoption_obstacles", &keyed(table, &key)).await
     }
 
+    /// What keeps a table's wide partition from being split.
+    pub async fn split_obstacles(&self, table: &Name) -> Result<Vec<SeenObstacle>, ReadError> {
+        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
+        self.ask("change_split_obstacles", &name).await
+    }
+
     /// The least value of a table's column, in UTC and ISO; none where it holds no rows.
     pub async fn least(&self, table: &Name, column: &str) -> Result<Option<String>, ReadError> {
         #[derive(Deserialize)]

@@ -8,9 +8,7 @@ use crate::model::plan::Change;
 /// Copies batch by batch. What is copied stays when it stops, and is not copied again.
 pub(super) async fn copy(work: &mut Work<'_>, change: &Change) -> Result<(), Stop> {
     let half = |stop: Stop| Stop { is_half: true, ..stop };
-    let most = format!("{}ms", work.settings.limits.max_replica_lag.as_millis());
-    let sql = format!("select pg_catalog.set_config('pgassay.max_replica_lag', {}, false)", literal(&most));
-    work.crew.worker.value(&sql).await.map_err(|error| half(Stop::from(error)))?;
+    tell(work).await.map_err(half)?;
     for statement in statements(change) {
         let Err(stop) = work.run(&statement).await else { continue };
         work.recover(&stop).await?;
@@ -19,8 +17,24 @@ pub(super) async fn copy(work: &mut Work<'_>, change: &Change) -> Result<(), Sto
     Ok(())
 }
 
-/// The proof while all are at work, then the transaction.
+/// Tells the session the limits that its statements keep to.
+async fn tell(work: &mut Work<'_>) -> Result<(), Stop> {
+    let limits = &work.settings.limits;
+    let limits = [
+        ("max_replica_lag", format!("{}ms", limits.max_replica_lag.as_millis())),
+        ("max_wait", format!("{}ms", limits.max_wait.as_millis())),
+        ("max_slot_wal", limits.max_slot_wal_bytes.to_string()),
+    ];
+    let set =
+        |(name, most): &(&str, String)| format!("pg_catalog.set_config('pgassay.{name}', {}, false)", literal(most));
+    let sql = format!("select {}", limits.iter().map(set).collect::<Vec<_>>().join(", "));
+    work.crew.worker.value(&sql).await?;
+    Ok(())
+}
+
+/// The wait for older snapshots and the proof while all are at work, then the transaction.
 pub(super) async fn finish(work: &mut Work<'_>, change: &Change) -> Result<(), Stop> {
+    tell(work).await?;
     let all = statements(change);
     let Some((swap, proofs)) = all.split_last() else { return Ok(()) };
     for proof in proofs {

@@ -1,7 +1,7 @@
 //! The road that every change takes: look, refuse or ask, carry out, say what came of it.
 
 use super::args::Shared;
-use super::change_args::ChangeArgs;
+use super::change_args::{ChangeArgs, FileArgs};
 use super::config::Config;
 use super::progress_bar::Bar;
 use super::{connection, exit, interrupt, output, settings, verify};
@@ -27,30 +27,16 @@ pub(super) struct Job<'a> {
     pub(super) is_shown: bool,
 }
 
-/// Where a plan is written besides.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Files<'a> {
-    /// The plan, for `pgassay apply`.
-    pub(super) plan: Option<&'a Path>,
-    /// The plan as a script for psql.
-    pub(super) script: Option<&'a Path>,
-}
-
-impl Files<'_> {
-    fn are_asked_for(self) -> bool {
-        self.plan.is_some() || self.script.is_some()
-    }
-}
-
-/// Writes a plan to the files that were asked for, and shows it.
-pub(super) fn write(plan: &Plan, files: Files<'_>, shared: &Shared) -> Result<()> {
-    if let Some(path) = files.plan {
+/// Writes a plan to the files that were asked for, and shows it, unless who wants quiet has files or a run that tells
+/// what was done.
+pub(super) fn write(plan: &Plan, files: &FileArgs, shared: &Shared, is_carried_out: bool) -> Result<()> {
+    if let Some(path) = &files.output {
         store::write_plan(path, plan)?;
     }
-    if let Some(path) = files.script {
+    if let Some(path) = &files.sql {
         write_text(path, &script(plan))?;
     }
-    if !(files.are_asked_for() && shared.quiet) {
+    if !(shared.quiet && (files.is_any() || is_carried_out)) {
         let mut out = io::BufWriter::new(io::stdout().lock());
         write_plan(plan, output::style(shared), &mut out)?;
         out.flush()?;
@@ -60,9 +46,24 @@ pub(super) fn write(plan: &Plan, files: Files<'_>, shared: &Shared) -> Result<()
 
 /// A written plan is to be carried out, or looked at, at once: not where files alone were asked for, or nobody
 /// is there to be asked.
-pub(super) fn goes_on(args: &ChangeArgs, files: Files<'_>, is_live: bool) -> bool {
+pub(super) fn goes_on(args: &ChangeArgs, files: &FileArgs, is_live: bool) -> bool {
     let may_ask = io::stdin().is_terminal() && io::stdout().is_terminal();
-    args.yes || args.dry_run || (may_ask && !files.are_asked_for() && is_live)
+    args.yes || args.dry_run || (may_ask && !files.is_any() && is_live)
+}
+
+/// Writes and shows a plan, and carries it out where that is asked for, or said when asked.
+pub(super) fn finish(
+    shared: &Shared,
+    config: &Config,
+    job: &Job<'_>,
+    files: &FileArgs,
+    args: &ChangeArgs,
+) -> Result<u8> {
+    write(job.plan, files, shared, args.yes)?;
+    if job.plan.steps.is_empty() || !goes_on(args, files, true) {
+        return Ok(exit::OK);
+    }
+    carry_out(shared, config, job, args)
 }
 
 /// The folder of the journals.

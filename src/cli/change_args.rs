@@ -18,12 +18,8 @@ pub(super) struct PlanArgs {
     /// Mend the findings of this JSON report instead of those of an audit of now
     #[arg(long, value_name = "REPORT")]
     pub(super) from_report: Option<PathBuf>,
-    /// Write the plan, for `pgassay apply`
-    #[arg(long, short, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Write the plan as a script for psql
-    #[arg(long, value_name = "FILE")]
-    pub(super) sql: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) files: FileArgs,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
     #[command(flatten)]
@@ -160,4 +156,22 @@ pub(super) struct ChangeArgs {
     /// max_parallel_maintenance_workers of the session that builds [default: the server's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=64), help_heading = "Change")]
     pub(super) parallel_workers: Option<u16>,
+}
+
+/// Where a plan is written besides.
+#[derive(Debug, Default, Args)]
+pub(super) struct FileArgs {
+    /// Write the plan, for `pgassay apply`
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write the plan as a script for psql
+    #[arg(long, value_name = "FILE")]
+    pub(super) sql: Option<PathBuf>,
+}
+
+impl FileArgs {
+    /// Some is asked for.
+    pub(super) fn is_any(&self) -> bool {
+        self.output.is_some() || self.sql.is_some()
+    }
 }

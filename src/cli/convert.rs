@@ -1,10 +1,10 @@
 //! `pgassay partition convert`: a plain table becomes a partitioned one.
 
 use super::args::Shared;
-use super::change::{self, Files, Job};
+use super::change::{self, Job};
 use super::config::Config;
 use super::partition_args::ConvertArgs;
-use super::{connection, exit, interrupt};
+use super::{connection, interrupt};
 use crate::apply::Scout;
 use crate::model::plan::{Change, Name, Plan};
 use crate::model::snapshot::{RelationKind, Snapshot};
@@ -24,12 +24,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &ConvertArgs) -> Resul
         let step = step.ok_or_else(|| anyhow!("the plan adopts nothing"))?;
         return change::try_out(shared, config, &job, step, &args.change);
     }
-    let files = Files { plan: args.files.output.as_deref(), script: args.files.sql.as_deref() };
-    change::write(&plan, files, shared)?;
-    if !change::goes_on(&args.change, files, true) {
-        return Ok(exit::OK);
-    }
-    change::carry_out(shared, config, &job, &args.change)
+    change::finish(shared, config, &job, &args.files, &args.change)
 }
 
 /// The table that a text names.

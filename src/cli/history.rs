@@ -1,11 +1,11 @@
 //! `pgassay history`.
 
 use super::args::Shared;
-use super::change_args::{ChangeArgs, PlainFormat};
+use super::change_args::{ChangeArgs, FileArgs, PlainFormat};
 use super::config::Config;
 use super::history_args::{HistoryArgs, HistoryCommand, InitArgs, ListArgs, PruneArgs, ShowArgs};
 use super::history_store::{self, Store};
-use super::partition_args::{CreateArgs, DefaultArgs, FileArgs, RetireArgs};
+use super::partition_args::{CreateArgs, DefaultArgs, RetireArgs};
 use super::{connection, exit, interrupt, months, output, retire, settings, trend};
 use crate::archive::{TABLE, migrate, script};
 use crate::model::history::{Holdings, Kept};

@@ -78,9 +78,6 @@ pub(super) struct PruneArgs {
     /// Remove them without asking
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Only say what would go, as without --yes
-    #[arg(long, conflicts_with = "yes")]
-    pub(super) dry_run: bool,
     /// Of a database, where the journals are [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,

@@ -1,10 +1,11 @@
 //! `pgassay partition create` and `maintain`: the months that tables lack.
 
 use super::args::Shared;
-use super::change::{self, Files, Job};
+use super::change::{self, Job};
+use super::change_args::{ChangeArgs, FileArgs};
 use super::config::Config;
 use super::partition::{is_read, keeper, named};
-use super::partition_args::{CreateArgs, DefaultArgs, FileArgs, MaintainArgs};
+use super::partition_args::{CreateArgs, DefaultArgs, MaintainArgs};
 use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
 use crate::model::partition::Range;
@@ -53,7 +54,6 @@ pub(super) fn create(shared: &Shared, config: &Config, args: &CreateArgs) -> Res
     if plan.steps.is_empty() && plan.left.is_empty() {
         return nothing_to_do(shared, "nothing to do: the months are there\n");
     }
-    change::write(&plan, files(&args.files), shared)?;
     desk.carry_out(shared, config, &plan, &args.files, &args.change)
 }
 
@@ -70,10 +70,6 @@ pub(super) fn maintain(shared: &Shared, config: &Config, args: &MaintainArgs) ->
         let done = if left_out.is_empty() { "nothing to do: the months are there\n" } else { "" };
         return nothing_to_do(shared, done).map(is_whole);
     }
-    // Under cron what was done is told by the run itself.
-    if !(shared.quiet && args.change.yes) {
-        change::write(&plan, files(&args.files), shared)?;
-    }
     desk.carry_out(shared, config, &plan, &args.files, &args.change).map(is_whole)
 }
 
@@ -82,10 +78,6 @@ fn nothing_to_do(shared: &Shared, text: &str) -> Result<u8> {
         super::print(text)?;
     }
     Ok(exit::OK)
-}
-
-fn files(args: &FileArgs) -> Files<'_> {
-    Files { plan: args.output.as_deref(), script: args.sql.as_deref() }
 }
 
 /// The tables of the config, or those that were named, with what the config says of them.
@@ -206,14 +198,11 @@ impl Desk {
         config: &Config,
         plan: &Plan,
         files: &FileArgs,
-        args: &super::change_args::ChangeArgs,
+        args: &ChangeArgs,
     ) -> Result<u8> {
         let left = if plan.left.is_empty() { exit::OK } else { exit::INCOMPLETE };
-        if plan.steps.is_empty() || !change::goes_on(args, self::files(files), true) {
-            return Ok(left);
-        }
         let job = Job { target: &self.target, plan, undoes: None, is_shown: true };
-        let code = change::carry_out(shared, config, &job, args)?;
+        let code = change::finish(shared, config, &job, files, args)?;
         Ok(if code == exit::OK { left } else { code })
     }
 }

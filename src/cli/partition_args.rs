@@ -1,7 +1,7 @@
 //! What can be typed of `pgassay partition`.
 
 use super::args::{LimitArgs, TARGET_HELP};
-use super::change_args::{ChangeArgs, PlainFormat};
+use super::change_args::{ChangeArgs, FileArgs, PlainFormat};
 use crate::partition::{Keep, Month, Zone, allowances};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -294,17 +294,6 @@ pub(super) struct DefaultArgs {
     /// Lock the DEFAULT partition for at most this time, or leave the month undone [default: 1s]
     #[arg(long, value_name = "TIME", help_heading = "DEFAULT partition")]
     pub(super) window: Option<String>,
-}
-
-/// Where the plan is written besides.
-#[derive(Debug, Default, Args)]
-pub(super) struct FileArgs {
-    /// Write the plan, for `pgassay apply`
-    #[arg(long, short, value_name = "FILE")]
-    pub(super) output: Option<PathBuf>,
-    /// Write the plan as a script for psql
-    #[arg(long, value_name = "FILE")]
-    pub(super) sql: Option<PathBuf>,
 }
 
 fn zone(text: &str) -> Result<Zone, String> {

@@ -1,7 +1,7 @@
 //! `pgassay plan`.
 
 use super::args::Shared;
-use super::change::{self, Files, Job};
+use super::change::{self, Job};
 use super::change_args::PlanArgs;
 use super::config::Config;
 use super::settings::Loaded;
@@ -20,9 +20,8 @@ pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     for what in &failed {
         eprintln!("warning: {}: what it would have shown is not in this plan", escape(what));
     }
-    let files = Files { plan: args.output.as_deref(), script: args.sql.as_deref() };
-    change::write(&plan, files, shared)?;
-    if !change::goes_on(&args.change, files, args.from.is_none()) || plan.steps.is_empty() {
+    change::write(&plan, &args.files, shared, args.change.yes)?;
+    if !change::goes_on(&args.change, &args.files, args.from.is_none()) || plan.steps.is_empty() {
         return Ok(if failed.is_empty() { exit::OK } else { exit::INCOMPLETE });
     }
     let target = connection::target_of(&config, args.target.as_deref())?;

@@ -1,7 +1,7 @@
 //! `pgassay partition retire`: months that are older than what is kept.
 
 use super::args::Shared;
-use super::change::{self, Files, Job};
+use super::change::{self, Job};
 use super::config::Config;
 use super::partition::{is_read, named};
 use super::partition_args::RetireArgs;
@@ -42,15 +42,8 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result
         }
         return Ok(exit::OK);
     }
-    let files = Files { plan: args.files.output.as_deref(), script: args.files.sql.as_deref() };
-    if !(shared.quiet && args.change.yes) {
-        change::write(&plan, files, shared)?;
-    }
-    if !change::goes_on(&args.change, files, true) {
-        return Ok(exit::OK);
-    }
     let job = Job { target: &target, plan: &plan, undoes: None, is_shown: true };
-    change::carry_out(shared, config, &job, &args.change)
+    change::finish(shared, config, &job, &args.files, &args.change)
 }
 
 /// What the flag says, else the config.

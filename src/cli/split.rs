@@ -1,11 +1,11 @@
 //! `pgassay partition split`: the adopted past becomes months.
 
 use super::args::Shared;
-use super::change::{self, Files, Job};
+use super::change::{self, Job};
 use super::config::Config;
 use super::partition::{is_read, named};
 use super::partition_args::SplitArgs;
-use super::{connection, exit, interrupt};
+use super::{connection, interrupt};
 use crate::apply::Scout;
 use crate::model::plan::{Name, Plan};
 use crate::model::snapshot::Snapshot;
@@ -20,13 +20,8 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &SplitArgs) -> Result<
         let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
         plan(&scout, &snapshot, args).await
     })?;
-    let files = Files { plan: args.files.output.as_deref(), script: args.files.sql.as_deref() };
-    change::write(&plan, files, shared)?;
-    if !change::goes_on(&args.change, files, true) {
-        return Ok(exit::OK);
-    }
     let job = Job { target: &target, plan: &plan, undoes: None, is_shown: true };
-    change::carry_out(shared, config, &job, &args.change)
+    change::finish(shared, config, &job, &args.files, &args.change)
 }
 
 async fn plan(scout: &Scout, snapshot: &Snapshot, args: &SplitArgs) -> Result<Plan> {
@@ -45,7 +40,7 @@ async fn plan(scout: &Scout, snapshot: &Snapshot, args: &SplitArgs) -> Result<Pl
         seen: scout.partitioned(&table).await?.ok_or_else(gone)?,
         oid: own.first().ok_or_else(gone)?.oid,
         likeness: scout.likeness(&wide.name).await?.ok_or_else(gone)?,
-        obstacles: scout.obstacles(&table, key).await?,
+        obstacles: scout.split_obstacles(&table).await?,
         least: scout.least(&wide.name, key).await?,
         wide,
     };

@@ -37,7 +37,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &TrendArgs) -> Result<
         min_calls: args.min_calls,
         top: usize::from(args.top),
     };
-    let wanted = |kind: Kind, _: Option<&str>, object: &str, metric: &str| {
+    let wanted = |kind: Kind, object: &str, metric: &str| {
         (args.of.is_empty() || args.of.iter().any(|of| self::kind(*of) == kind))
             && (args.metric.is_empty() || args.metric.iter().any(|name| name == metric))
             && (args.object.is_empty() || args.object.iter().any(|glob| is_object(glob, object)))

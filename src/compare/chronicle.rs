@@ -4,6 +4,7 @@
 use super::metrics::{
     DATABASE, DATABASE_STATE, FINDINGS, Metric, SERVER, SERVER_STATE, STATEMENT, TABLE, TABLE_STATE, Whole, Window,
 };
+use super::tally::counted;
 use crate::model::history::Tally;
 use crate::model::snapshot::{Database, Facet, Relation, RelationKind, Snapshot, Statement, StatementKind};
 use crate::model::trend::{Dropped, Kind, Point, Span, Worse};
@@ -101,18 +102,19 @@ impl Chronicle {
         let (from, at) = (before.captured_at, after.captured_at);
         let seconds = (at - from).num_milliseconds() as f64 / 1000.0;
         self.windows.push(Span { from, to: at });
-        let window = Window { before, after, seconds };
+        let block_bytes = after.server.block_bytes;
+        let window = Window { before, after, seconds, block_bytes };
         self.stories.entry(of_server()).or_default().note(at, SERVER, |of| of(&window));
         let reset = self.resets(before, after);
         for row in audited(after).filter(|row| !reset.contains(row.name.as_str())) {
             if let Some(earlier) = before.databases.iter().find(|earlier| earlier.name == row.name) {
-                let window = Window { before: earlier, after: row, seconds };
+                let window = Window { before: earlier, after: row, seconds, block_bytes };
                 self.stories.entry(of_database(row)).or_default().note(at, DATABASE, |of| of(&window));
             }
         }
         for (subject, (earlier, later)) in table_counters(before, after) {
             if !subject.database.as_deref().is_some_and(|name| reset.contains(name)) {
-                let window = Window { before: &earlier, after: &later, seconds };
+                let window = Window { before: &earlier, after: &later, seconds, block_bytes };
                 self.stories.entry(subject).or_default().note(at, TABLE, |of| of(&window));
             }
         }
@@ -134,7 +136,7 @@ impl Chronicle {
     }
 
     fn statements(&mut self, before: &Snapshot, after: &Snapshot, seconds: f64) {
-        let at = after.captured_at;
+        let (at, block_bytes) = (after.captured_at, after.server.block_bytes);
         let (earlier, later) = (before.statements_info.first(), after.statements_info.first());
         if let (Some(earlier), Some(later)) = (earlier, later) {
             // The entries of all databases are reset, and evicted, together.
@@ -149,8 +151,9 @@ impl Chronicle {
         let known: HashMap<_, &Statement> = before.statements.iter().map(|row| (identity(row), row)).collect();
         for row in after.statements.iter().filter(|row| row.kind != StatementKind::Utility) {
             let Some(earlier) = known.get(&identity(row)) else { continue };
-            let window = Window { before: &earlier.counters, after: &row.counters, seconds };
-            if window.calls().is_none_or(|calls| calls < self.min_calls) {
+            let (before, after) = (&earlier.counters, &row.counters);
+            let window = Window { before, after, seconds, block_bytes };
+            if counted(after, before).is_anew || window.calls().is_none_or(|calls| calls < self.min_calls) {
                 continue;
             }
             let subject = Subject {
@@ -336,7 +339,7 @@ mod tests {
             for value in &values {
                 chronicle.add(read(value).expect("a snapshot"), None);
             }
-            let trends = trends(&chronicle, "shop", &Terms::default(), &|_, _, _, _| true, Tool::default());
+            let trends = trends(&chronicle, "shop", &Terms::default(), &|_, _, _| true, Tool::default());
             prop_assert!(trends.trends.iter().flat_map(|trend| &trend.points).all(|point| point.value.is_finite()));
         }
     }

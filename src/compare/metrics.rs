@@ -1,7 +1,6 @@
 //! What is followed over the runs of a history: a table for each kind of object, one line a metric.
 #![allow(clippy::cast_precision_loss, reason = "counters are far below 2^53")]
 
-use super::window::PAGE_BYTES;
 use crate::model::history::Tally;
 use crate::model::snapshot::{Database, Relation, Snapshot, StatementCounters};
 use crate::model::trend::Worse;
@@ -38,6 +37,8 @@ pub(super) struct Window<'a, R> {
     pub(super) before: &'a R,
     pub(super) after: &'a R,
     pub(super) seconds: f64,
+    /// Size of a block of the server.
+    pub(super) block_bytes: i64,
 }
 
 impl<R> Window<'_, R> {
@@ -59,11 +60,9 @@ impl<R> Window<'_, R> {
 }
 
 impl Window<'_, StatementCounters> {
-    /// Calls in the window; none where the entry began to count anew.
+    /// Calls in the window.
     pub(super) fn calls(&self) -> Option<f64> {
-        let is_same = self.before.stats_since == self.after.stats_since;
-        let is_on = self.after.total_exec_time_ms >= self.before.total_exec_time_ms;
-        self.rise(|row| row.calls).filter(|_| is_same && is_on)
+        self.rise(|row| row.calls)
     }
 
     fn per_call(&self, of: impl Fn(&StatementCounters) -> i64) -> Option<f64> {
@@ -110,10 +109,7 @@ pub(super) const STATEMENT: &[Metric<Between<StatementCounters>>] = &[
         unit: "bytes",
         worse: Worse::Up,
         floor: 40.0,
-        of: |window| {
-            let images = window.rise(|row| row.wal_full_page_images)? * PAGE_BYTES as f64;
-            Some((window.rise(|row| row.wal_bytes)? - images).max(0.0) / window.calls().filter(|calls| *calls > 0.0)?)
-        },
+        of: |window| window.per_call(|row| row.wal_without_images(window.block_bytes)),
     },
     Metric {
         name: "rows_per_call",

@@ -25,7 +25,7 @@ const WHOLE_LEAST: usize = 8;
 const DAY: f64 = 86_400.0;
 
 /// What is asked for of a subject: its kind, database and name, and the metric.
-pub type Wanted<'a> = &'a dyn Fn(Kind, Option<&str>, &str, &str) -> bool;
+pub type Wanted<'a> = &'a dyn Fn(Kind, &str, &str) -> bool;
 
 /// A line before its p-values are adjusted.
 struct Draft {
@@ -42,7 +42,7 @@ pub fn trends(chronicle: &Chronicle, target: &str, terms: &Terms, wanted: Wanted
     let (chosen, coverage) = chosen(chronicle, terms.top, wanted);
     let mut drafts: Vec<Draft> = Vec::new();
     for (subject, story) in chosen {
-        let is_asked = |name: &&str| wanted(subject.kind, subject.database.as_deref(), &subject.object, name);
+        let is_asked = |name: &&str| wanted(subject.kind, &subject.object, name);
         let lines = story.lines.iter().filter(|(name, _)| is_asked(name));
         drafts.extend(lines.map(|(name, line)| draft(subject, story, name, line)));
     }
@@ -78,7 +78,7 @@ fn chosen<'a>(
 ) -> (Vec<(&'a Subject, &'a Story)>, Vec<Coverage>) {
     let mut by_kind: BTreeMap<Kind, Vec<(&Subject, &Story)>> = BTreeMap::new();
     for (subject, story) in &chronicle.stories {
-        let is_asked = |name: &str| wanted(subject.kind, subject.database.as_deref(), &subject.object, name);
+        let is_asked = |name: &str| wanted(subject.kind, &subject.object, name);
         if story.lines.keys().any(|name| is_asked(name)) {
             by_kind.entry(subject.kind).or_default().push((subject, story));
         }

@@ -1,13 +1,8 @@
 //! What each statement did between two snapshots of one server, per call, beside what it did before.
 
-use super::tally::counted;
+use super::tally::{Tally, counted};
 use crate::model::snapshot::{Snapshot, Statement, StatementCounters};
 use serde::Serialize;
-use std::collections::HashMap;
-
-/// A full-page image is counted as one page, though it may be compressed: taken off, WAL per call does not
-/// depend on when checkpoints came.
-pub(super) const PAGE_BYTES: i64 = 8192;
 
 /// What one call took, on average.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -24,9 +19,9 @@ pub struct PerCall {
 
 impl PerCall {
     #[allow(clippy::cast_precision_loss, reason = "averages")]
-    fn of(counters: &StatementCounters) -> Self {
+    fn of(counters: &StatementCounters, block_bytes: i64) -> Self {
         let calls = counters.calls.max(1) as f64;
-        let wal = (counters.wal_bytes - PAGE_BYTES * counters.wal_full_page_images).max(0);
+        let wal = counters.wal_without_images(block_bytes);
         Self {
             calls: counters.calls,
             ms: counters.total_exec_time_ms / calls,
@@ -51,14 +46,14 @@ pub struct Moved<'a> {
 /// were reset in between and count from there.
 #[must_use]
 pub fn moved<'a>(before: &Snapshot, after: &'a Snapshot) -> Vec<Moved<'a>> {
-    let key = |statement: &Statement| (statement.database.clone(), statement.fingerprint.clone());
-    let known: HashMap<_, &Statement> = before.statements.iter().map(|statement| (key(statement), statement)).collect();
+    let known = Tally::of(before);
     let mut all = Vec::new();
     for statement in &after.statements {
-        let Some(earlier) = known.get(&key(statement)) else { continue };
+        let Some(earlier) = known.find(statement) else { continue };
         let since = counted(&statement.counters, &earlier.counters).counters;
         if since.calls > 0 {
-            let (before, after) = (PerCall::of(&earlier.counters), PerCall::of(&since));
+            let block_bytes = after.server.block_bytes;
+            let (before, after) = (PerCall::of(&earlier.counters, block_bytes), PerCall::of(&since, block_bytes));
             all.push(Moved { statement, before, after });
         }
     }

@@ -3,6 +3,7 @@
 //! The months are filled beside the partition, batch by batch, while a trigger keeps them in step with it. Until one
 //! transaction puts them in its place, everybody sees its rows and nothing of theirs; from then on the reverse.
 
+use super::adoption::revoked;
 use super::partition::{bound, create, is_under, lock, lock_only, replica_identity, transaction};
 use super::quote::{literal, qualified, quoted};
 use super::sql::waiting;
@@ -14,6 +15,9 @@ use crate::model::split::{SplitForm, SplitPart};
 
 /// Blocks that one batch copies: 2 MiB at 8 KiB.
 const BATCH: u32 = 256;
+
+/// Milliseconds that a batch waits for a row: less than `deadlock_timeout`, so that it is the batch that gives way.
+const GIVES_WAY_MS: u32 = 300;
 
 /// Milliseconds that one command may take while everybody waits.
 const WINDOW_MS: u64 = 1_000;
@@ -31,10 +35,11 @@ pub(super) fn begin(form: &SplitForm) -> Statement {
     commands.push(lock_only(&form.table, "SHARE UPDATE EXCLUSIVE"));
     commands.push(format!(
         "CREATE TABLE {staging} (LIKE {} INCLUDING COMMENTS INCLUDING COMPRESSION INCLUDING CONSTRAINTS INCLUDING DEFAULTS \
-         INCLUDING GENERATED INCLUDING INDEXES INCLUDING STORAGE) PARTITION BY RANGE ({})",
+         INCLUDING GENERATED INCLUDING INDEXES INCLUDING STATISTICS INCLUDING STORAGE) PARTITION BY RANGE ({})",
         qualified(&form.table),
         quoted(&form.key)
     ));
+    commands.push(revoked(&staging, "TABLE"));
     commands.extend(
         form.foreign_keys
             .iter()
@@ -82,21 +87,27 @@ fn within(form: &SplitForm, part: &SplitPart) -> String {
     all.join(" AND ")
 }
 
-/// Whoever writes need have no privilege on the months.
+/// Whoever writes need have no privilege on the months. A transaction that looks on from an older snapshot does not see what
+/// was copied since, and would leave it behind: to insert it once more fails as a conflict of serialization, which such a
+/// transaction is ready for.
 fn function(form: &SplitForm) -> String {
     let staging = qualified(&form.staging);
     let listed = |before: &str, columns: &[String]| {
         columns.iter().map(|column| format!("{before}{}", quoted(column))).collect::<Vec<_>>().join(", ")
     };
     let body = format!(
-        "begin if tg_op = 'TRUNCATE' then raise exception using errcode = 'object_in_use', message = {}; end if; \
-         if tg_op <> 'INSERT' then delete from {staging} where ({}) = ({}); end if; \
-         if tg_op <> 'DELETE' then insert into {staging} ({}) values ({}) on conflict do nothing; end if; return null; end",
-        literal(&format!("{} is being split: take that run back, or delete its rows", form.wide)),
-        listed("", &form.primary_key),
-        listed("old.", &form.primary_key),
-        listed("", &form.columns),
-        listed("new.", &form.columns),
+        "begin if tg_op = 'TRUNCATE' then raise exception using errcode = 'object_in_use', message = {told}; end if; \
+         if tg_op <> 'INSERT' then \
+         if pg_catalog.current_setting('transaction_isolation') <> 'read committed' then \
+         insert into {staging} ({columns}) values ({old}) on conflict do nothing; end if; \
+         delete from {staging} s where ({key}) = ({old_key}); end if; \
+         if tg_op <> 'DELETE' then insert into {staging} ({columns}) values ({new}) on conflict do nothing; end if; return null; end",
+        told = literal(&format!("{} is being split: take that run back, or delete its rows", form.wide)),
+        key = listed("s.", &form.primary_key),
+        old_key = listed("old.", &form.primary_key),
+        columns = listed("", &form.columns),
+        old = listed("old.", &form.columns),
+        new = listed("new.", &form.columns),
     );
     format!(
         "CREATE FUNCTION {staging}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS {}",
@@ -105,10 +116,14 @@ fn function(form: &SplitForm) -> String {
 }
 
 /// Copies the rows that are not there yet, some blocks at a time. Each is locked against change, not against reading, until
-/// its batch commits. Pauses while a standby is behind.
+/// its batch commits. Who holds one of them is not waited for while others are kept waiting: the batch gives way, before
+/// PostgreSQL looks for deadlocks, and is tried again. Pauses while a standby is behind, and stops where a slot keeps more
+/// WAL than it may.
 pub(super) fn copy(form: &SplitForm) -> Statement {
     let (wide, staging) = (qualified(&form.wide), qualified(&form.staging));
-    let columns = form.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+    let listed = |before: &str| {
+        form.columns.iter().map(|column| format!("{before}{}", quoted(column))).collect::<Vec<_>>().join(", ")
+    };
     let same = form
         .primary_key
         .iter()
@@ -116,24 +131,63 @@ pub(super) fn copy(form: &SplitForm) -> Statement {
         .collect::<Vec<_>>()
         .join(" and ");
     let body = format!(
-        "declare reached bigint := 0; blocks bigint; most interval := coalesce(nullif(pg_catalog.current_setting('pgassay.max_replica_lag', true), ''), '30s')::interval; \
+        "#variable_conflict use_variable\n\
+         declare reached bigint := 0; next bigint := 0; blocks bigint; since timestamptz := pg_catalog.clock_timestamp(); \
+         most_lag interval := {lag}::interval; most_wait interval := {wait}::interval; most_wal numeric := {wal}::numeric; \
          begin perform pg_catalog.set_config('row_security', 'off', false); \
          blocks := pg_catalog.pg_relation_size({wide_name}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint; \
-         while reached <= blocks loop \
-         insert into {staging} ({columns}) select {columns} from only {wide} w \
+         while reached <= blocks loop begin perform pg_catalog.set_config('lock_timeout', '{GIVES_WAY_MS}ms', true); \
+         insert into {staging} ({columns}) select {read} from only {wide} w \
          where w.ctid >= pg_catalog.format('(%s,0)', reached)::pg_catalog.tid and w.ctid < pg_catalog.format('(%s,0)', reached + {BATCH})::pg_catalog.tid \
          and not exists (select from {staging} s where {same}) for share of w on conflict do nothing; \
-         commit; reached := reached + {BATCH}; \
-         while exists (select from pg_catalog.pg_stat_replication r where greatest(r.replay_lag, r.flush_lag) > most) loop \
+         next := reached + {BATCH}; since := pg_catalog.clock_timestamp(); \
+         exception when lock_not_available or deadlock_detected or serialization_failure then \
+         if pg_catalog.clock_timestamp() - since > most_wait then raise; end if; end; \
+         commit; if next = reached then perform pg_catalog.pg_sleep(0.2); commit; end if; reached := next; \
+         if exists (select from pg_catalog.pg_replication_slots r where pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.restart_lsn) > most_wal) then \
+         raise exception using errcode = 'object_in_use', message = 'a replication slot keeps more WAL than it may (--max-slot-wal)'; end if; \
+         while exists (select from pg_catalog.pg_stat_replication r where greatest(r.replay_lag, r.flush_lag) > most_lag) loop \
          perform pg_catalog.pg_sleep(1); commit; end loop; end loop; end",
+        lag = said("max_replica_lag", "30s"),
+        wait = said("max_wait", "10min"),
+        wal = said("max_slot_wal", "10737418240"),
         wide_name = literal(&wide),
+        columns = listed(""),
+        read = listed("w."),
     );
     Statement { lock: "ROW SHARE".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
 }
 
-/// Both hold the same rows, as one look sees them. Then the months take the partition's place, which stays as a table.
+/// A limit of the run, as its session was told; by hand, the default.
+fn said(limit: &str, default: &str) -> String {
+    format!(
+        "coalesce(nullif(pg_catalog.current_setting('pgassay.{limit}', true), ''), {default})",
+        default = literal(default)
+    )
+}
+
+/// Nobody looks on from before the rows were copied, and both hold the same rows, as one look sees them. Then the months
+/// take the partition's place, which stays as a table.
 pub(super) fn finish(form: &SplitForm) -> Vec<Statement> {
-    vec![prove(form), transaction(swapped(form), "ACCESS EXCLUSIVE", &form.table)]
+    vec![outlive(form), prove(form), transaction(swapped(form), "ACCESS EXCLUSIVE", &form.table)]
+}
+
+/// Waits for the transactions of this database that are under way, as `CREATE INDEX CONCURRENTLY` does: to one with an older
+/// snapshot the copied rows are not there, and once the partition is gone it would miss them.
+fn outlive(form: &SplitForm) -> Statement {
+    let body = format!(
+        "declare others text[] := array(select l.virtualxid from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid \
+         where l.locktype = 'virtualxid' and l.granted and a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()); \
+         since timestamptz := pg_catalog.clock_timestamp(); pids text; \
+         begin loop select pg_catalog.string_agg(l.pid::text, ', ' order by l.pid) into pids from pg_catalog.pg_locks l \
+         where l.locktype = 'virtualxid' and l.granted and l.virtualxid = any (others); \
+         exit when pids is null; \
+         if pg_catalog.clock_timestamp() - since > {wait}::interval then raise exception using errcode = 'lock_not_available', \
+         message = 'transactions that began before the copy was done are still open (--max-wait): ' || pids; end if; \
+         perform pg_catalog.pg_sleep(0.05); end loop; end",
+        wait = said("max_wait", "10min"),
+    );
+    Statement { lock: "none".to_owned(), ..waiting(format!("DO {}", literal(&body)), &form.wide) }
 }
 
 fn prove(form: &SplitForm) -> Statement {

@@ -175,14 +175,13 @@ impl<'a> Workload<'a> {
         let all = snapshot.statements_info().map_or(0.0, |info| info.total_exec_time_ms);
         let all_calls = snapshot.statements_info().map_or(0, |info| info.total_calls);
         let widest = relations.iter().copied().max_by_key(|relation| (relation.column_count, key(relation)));
-        let full_page_bytes = counters.wal_full_page_images.saturating_mul(snapshot.server.block_bytes);
         StatementRow {
             share_pct: if all > 0.0 { 100.0 * counters.total_exec_time_ms / all } else { 0.0 },
             all_exec_time_ms: all,
             estimated_p95_ms: estimated_p95(counters),
             calls_per_minute: counters.calls as f64 / self.minutes,
             calls_pct: if all_calls > 0 { 100.0 * counters.calls as f64 / all_calls as f64 } else { 0.0 },
-            wal_bytes_per_call: per_call(counters.wal_bytes.saturating_sub(full_page_bytes).max(0), statement),
+            wal_bytes_per_call: per_call(counters.wal_without_images(snapshot.server.block_bytes), statement),
             rows_per_call: per_call(counters.rows, statement),
             blocks_per_call: per_call(touched, statement),
             blocks_per_row: touched as f64 / counters.rows.max(1) as f64,

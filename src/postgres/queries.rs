@@ -54,6 +54,7 @@ queries! {
     "change_relations" Base, "change_relations.sql";
     "change_replication" Base, "change_replication.sql";
     "change_server" Base, "change_server.sql";
+    "change_split_obstacles" Base, "change_split_obstacles.sql";
     "change_statistics" Base, "change_statistics.sql";
     "change_table" Base, "change_table.sql";
     "change_waits" Base, "change_waits.sql";

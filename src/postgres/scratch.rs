@@ -1,5 +1,5 @@
-//! A session on a throwaway server that this program started itself: the only one besides `apply`
-//! that may write. For the demo and the tests.
+//! A session on a throwaway server that this program started itself: the only one besides those of `apply`
+//! and `archive` that may write. For the demo and the tests.
 
 use std::path::Path;
 use tokio::task::JoinHandle;

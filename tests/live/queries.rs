@@ -137,7 +137,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         }
         "change_activity" => named(&["state", "is_waiting", "phase", "done", "total", "locker_pid"]),
         "change_adoption" => properties::<SeenTable>(),
-        "change_adoption_obstacles" => properties::<SeenObstacle>(),
+        "change_adoption_obstacles" | "change_split_obstacles" => properties::<SeenObstacle>(),
         "change_census" => named(&["what", "line"]),
         "change_blockers" | "change_waits" => properties::<Holder>(),
         "change_indexes" => properties::<SeenIndex>(),

@@ -164,3 +164,75 @@ async fn months_that_are_not_the_same_are_not_swapped_in() {
     assert_eq!(site.text("select count(*) from load.calls").await, "30000");
     assert!(site.text(LEFT).await.ends_with(" 0 0 0 0"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_looks_on_from_before_the_copy_is_waited_for() {
+    let Some(site) = open(newest().major).await else { return };
+    let reader = site.session("begin isolation level repeatable read; select count(*) from load.kinds").await;
+    let deleter = site.session("begin isolation level serializable; select count(*) from load.kinds").await;
+    let mut child = start(&site);
+    site.until("select exists (select from pg_stat_activity where wait_event = 'PgSleep' and query ~ 'virtualxid')")
+        .await;
+    // A row that was copied after its snapshot: it would be left behind in the months.
+    let deleted = deleter.execute("delete from load.calls where id = -5").await;
+    assert!(deleted.is_err_and(|error| error.to_string().contains("serialize")), "as any conflict of serialization");
+    deleter.execute("rollback").await.expect("ended");
+    assert_eq!(
+        site.text("select (to_regclass('load.calls_split') is not null)::text").await,
+        "true",
+        "not swapped yet"
+    );
+    reader
+        .execute("do 'begin if (select count(*) from load.calls) <> 30000 then raise exception ''rows are missing''; end if; end'")
+        .await
+        .expect("all rows, as it began before");
+    reader.execute("commit").await.expect("ended");
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(site.text("select count(*) from load.calls").await, "30000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_split_would_break_is_refused() {
+    for major in [server(15).map_or(16, |found| found.major), newest().major] {
+        let Some(site) = open(major).await else { continue };
+        for (before, told, after) in [
+            (
+                "create publication p for all tables with (publish_via_partition_root)",
+                "of all tables or of a schema",
+                "drop publication p",
+            ),
+            (
+                "create publication p for tables in schema load with (publish_via_partition_root)",
+                "of all tables or of a schema",
+                "drop publication p",
+            ),
+            (
+                "create publication p for table load.calls",
+                "tells of partitions by their own names",
+                "drop publication p",
+            ),
+            (
+                "create function load.f() returns trigger language plpgsql as 'begin return null; end';
+                 create trigger audit after update on load.calls_legacy for each row execute function load.f()",
+                "the row trigger audit runs after a change",
+                "drop trigger audit on load.calls_legacy",
+            ),
+        ] {
+            site.admin.execute(before).await.expect("made");
+            let outcome = split(&site, &[]).expect(2);
+            assert!(outcome.stderr.contains(told), "{before}: {outcome:#?}");
+            site.admin.execute(after).await.expect("gone");
+        }
+        let refers = "create table load.people (id int not null, year int not null, primary key (id, year)) partition by list (year);
+            create table load.people_1 partition of load.people for values in (1); create table load.people_2 partition of load.people for values in (2);
+            insert into load.people values (1, 1), (2, 2);
+            alter table load.calls add who int, add year int, add foreign key (who, year) references load.people";
+        site.admin.execute(refers).await.expect("a foreign key to a partitioned table");
+        site.admin
+            .execute("update load.calls set who = 1 + (id & 1), year = 1 + (id & 1) where id > -1000")
+            .await
+            .expect("set");
+        split(&site, &[]).expect(0);
+        assert_eq!(site.text("select count(*) || ' ' || count(who) from load.calls").await, "30000 999", "{major}");
+    }
+}

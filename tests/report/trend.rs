@@ -48,7 +48,7 @@ fn judged(days: i64) -> Trends {
         chronicle.add(snapshot, Some(tally));
     }
     let tool = Tool { name: "pgassay".to_owned(), version: "0.0.0".to_owned() };
-    trends(&chronicle, "shop@db1:5432", &Terms { top: 1, ..Terms::default() }, &|_, _, _, _| true, tool)
+    trends(&chronicle, "shop@db1:5432", &Terms { top: 1, ..Terms::default() }, &|_, _, _| true, tool)
 }
 
 #[test]

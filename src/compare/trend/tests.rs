@@ -38,7 +38,7 @@ fn runs(ms_per_call: &[f64]) -> Vec<Snapshot> {
 fn judge(runs: Vec<Snapshot>) -> Trends {
     let mut chronicle = Chronicle::new(10);
     runs.into_iter().for_each(|run| chronicle.add(run, None));
-    trends(&chronicle, "shop", &Terms::default(), &|_, _, _, _| true, Tool::default())
+    trends(&chronicle, "shop", &Terms::default(), &|_, _, _| true, Tool::default())
 }
 
 fn of<'a>(trends: &'a Trends, metric: &str) -> &'a Trend {
@@ -184,7 +184,7 @@ fn the_heaviest_are_looked_at_and_the_rest_is_counted() {
     let mut chronicle = Chronicle::new(10);
     all.into_iter().for_each(|run| chronicle.add(run, None));
     let terms = Terms { top: 1, ..Terms::default() };
-    let trends = trends(&chronicle, "shop", &terms, &|kind, _, _, _| kind == Kind::Statement, Tool::default());
+    let trends = trends(&chronicle, "shop", &terms, &|kind, _, _| kind == Kind::Statement, Tool::default());
     assert_eq!(trends.coverage, [Coverage { kind: Kind::Statement, seen: 2, judged: 1 }]);
     assert!(trends.trends.iter().all(|trend| trend.object == "f"));
 }

@@ -7,6 +7,8 @@
 mod census;
 mod successor;
 
+pub(super) use successor::revoked;
+
 use super::partition::transaction;
 use super::quote::{literal, qualified, quoted};
 use super::sql::{blocking, create_concurrently, drop_concurrently, trimmings, waiting};

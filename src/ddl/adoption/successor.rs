@@ -171,7 +171,7 @@ fn build(form: &AdoptForm) -> Vec<String> {
 }
 
 /// Default privileges of whoever makes it are none of the table's.
-fn revoked(object: &str, kind: &str) -> String {
+pub(in crate::ddl) fn revoked(object: &str, kind: &str) -> String {
     let body = format!(
         "declare g record; begin for g in select distinct e.grantee from pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) e \
          where c.oid = {}::pg_catalog.regclass and e.grantee <> c.relowner loop \

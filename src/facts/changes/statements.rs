@@ -233,8 +233,7 @@ impl<'a> Workload<'a> {
     }
 
     fn wal(statement: &Statement, snapshot: &Snapshot) -> f64 {
-        let images = statement.counters.wal_full_page_images.saturating_mul(snapshot.server.block_bytes);
-        per_call(statement.counters.wal_bytes.saturating_sub(images).max(0), statement)
+        per_call(statement.counters.wal_without_images(snapshot.server.block_bytes), statement)
     }
 
     #[allow(clippy::cast_precision_loss, reason = "counters")]

@@ -130,6 +130,15 @@ pub struct StatementCounters {
     pub stats_since: Option<DateTime<Utc>>,
 }
 
+impl StatementCounters {
+    /// WAL written less its full-page images, each counted as one block though it may be compressed: then WAL does not
+    /// depend on when checkpoints came. {bytes}
+    #[must_use]
+    pub fn wal_without_images(&self, block_bytes: i64) -> i64 {
+        self.wal_bytes.saturating_sub(self.wal_full_page_images.saturating_mul(block_bytes)).max(0)
+    }
+}
+
 /// A statement of the audited database: all entries with the same fingerprint, summed over roles,
 /// nesting levels and query ids.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -18,8 +18,8 @@ use crate::partition::naming::Naming;
 /// What a split is for, by name.
 const RULE: &str = "partition_split";
 
-/// Months that one split makes: fifty years.
-const MAX_MONTHS: i32 = 600;
+/// Months that one split makes: twenty years. Each is locked with its indexes at once.
+const MAX_MONTHS: i32 = 240;
 
 /// Bytes a second at which rows are assumed to be copied and compared. A guess.
 const BYTES_PER_SECOND: f64 = 20.0 * 1024.0 * 1024.0;
@@ -39,7 +39,7 @@ pub struct Splittable {
     pub likeness: Likeness,
     /// Its least key; none: it holds no rows.
     pub least: Option<String>,
-    /// What stood in the way of an adoption.
+    /// What stands in the way.
     pub obstacles: Vec<SeenObstacle>,
 }
 
@@ -74,6 +74,26 @@ pub fn wide(site: &Site<'_>) -> Result<Wide, String> {
     Ok(Wide { name: Name::new(schema.unwrap_or_default(), name.unwrap_or_default()), range, until })
 }
 
+/// Why what was found keeps a partition from being split.
+fn refusal(SeenObstacle { kind, object }: &SeenObstacle) -> Option<String> {
+    let why = match kind.as_str() {
+        "published_unnamed" => format!(
+            "the publication {object} is of all tables or of a schema, and would tell subscribers of the copied rows, in tables that they do not have; publish tables by name"
+        ),
+        "publication" => format!(
+            "the publication {object} tells of partitions by their own names, and subscribers have no months; ALTER PUBLICATION … SET (publish_via_partition_root = true)"
+        ),
+        "key_type" => {
+            format!("the primary key has a type of an extension ({object}), by which rows are not compared here")
+        }
+        "after_trigger" => format!(
+            "the row trigger {object} runs after a change, and what it changes in turn would come to the months out of order; drop it for as long as the split takes"
+        ),
+        _ => return None,
+    };
+    Some(why)
+}
+
 /// The plan of a split; or why there is none.
 pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: Tool) -> Result<Plan, String> {
     let Splittable { table: seen, seen: terms, wide, oid, likeness, least, obstacles } = found;
@@ -86,11 +106,8 @@ pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: 
     if snapshot.server.version_num < 140_000 {
         return Err("PostgreSQL 13 cannot read a range of blocks: a split needs 14".to_owned());
     }
-    if let Some(publication) = obstacles.iter().find(|one| one.kind == "published_unnamed") {
-        return Err(format!(
-            "the publication {} is of all tables, and would tell subscribers of the copied rows, in tables that they do not have; publish tables by name",
-            publication.object
-        ));
+    if let Some(why) = obstacles.iter().find_map(refusal) {
+        return Err(why);
     }
     let is_deferrable = |definition: &String| definition.contains(" DEFERRABLE");
     if seen.inventory.indexes.iter().any(|index| index.constraint_definition.as_ref().is_some_and(is_deferrable)) {
