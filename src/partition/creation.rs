@@ -6,7 +6,7 @@ use super::month::Month;
 use super::naming::Naming;
 use super::runway::is_month;
 use super::zone::Zone;
-use crate::ddl::{Wanted, creations};
+use crate::ddl::{Wanted, creations, quoted};
 use crate::model::catalog::{SeenPartitioned, Strayed};
 use crate::model::finding::fingerprint;
 use crate::model::partition::{DefaultPartition, Drain, Edge, Likeness, PartitionForm, Range};
@@ -262,6 +262,16 @@ pub fn creation(
     creations(wanted, left, snapshot, tool)
 }
 
+/// What a table has, for another: not policies with a subquery, which are written with the table's name: then the other,
+/// read by its own name, lets nobody through.
+pub(super) fn detachable(likeness: &Likeness, table: &Name) -> Likeness {
+    let own = format!("{}.", quoted(&table.name));
+    let names = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(&own));
+    let is_bound = likeness.policies.iter().any(|policy| names(&policy.using) || names(&policy.check));
+    let policies = if is_bound { Vec::new() } else { likeness.policies.clone() };
+    Likeness { policies, ..likeness.clone() }
+}
+
 fn reference(table: &Name) -> FindingRef {
     let object = table.to_string();
     FindingRef { rule: RULE.to_owned(), fingerprint: fingerprint(&format!("{RULE}:{object}")), object }
@@ -286,7 +296,7 @@ fn form(
         has_compression,
         references: evidence.seen.references.clone(),
         default: site.default().map(|name| DefaultPartition { name, window_ms: terms.window_ms, drain }),
-        likeness: evidence.likeness.clone(),
+        likeness: detachable(&evidence.likeness, &site.sibling().unwrap_or_else(|| site.table.clone())),
     })
 }
 
@@ -344,6 +354,9 @@ fn wanted(
         let count = units::count(rows.rows as f64);
         caveats
             .push(format!("the move of {count} rows must be taken back one day: undo keeps a month that holds rows"));
+    }
+    if form.likeness.policies.len() < evidence.likeness.policies.len() {
+        caveats.push("the policies of its sibling ask for other tables by that one's name, and are left out: read by its own name it lets nobody through".to_owned());
     }
     if !evidence.likeness.publications.is_empty() {
         let names = evidence.likeness.publications.join(", ");

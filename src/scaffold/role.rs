@@ -60,7 +60,7 @@ pub fn role_sql(snapshot: &Snapshot, wish: RoleWish<'_>) -> String {
     );
     sql.push_str(
         "-- Statistics of columns, values of sequences and EXPLAIN, which PostgreSQL has only for those who may read\n\
-         -- the data. pgassay reads no table with it. Without it these are gaps in the report, and nothing else changes.\n",
+         -- the data. An audit reads no table of yours with it. Without it these are gaps in the report, and nothing else changes.\n",
     );
     match wish.access {
         Access::AllData => {

@@ -22,7 +22,8 @@ pub fn median(values: &mut [f64]) -> Option<f64> {
     below.iter().copied().max_by(f64::total_cmp).map(|lower| f64::midpoint(lower, *upper))
 }
 
-/// Benjamini and Hochberg (*J. R. Stat. Soc. B* 57, 1995): of many tests each p-value as the share of false alarms one accepts by taking it, and all smaller ones, for real.
+/// Of many tests each p-value as the share of false alarms one accepts by taking it, and all smaller ones, for real
+/// (Benjamini and Hochberg, *J. R. Stat. Soc. B* 57, 1995).
 #[must_use]
 #[allow(clippy::cast_precision_loss, reason = "a number of tests")]
 pub fn adjusted(p_values: &[f64]) -> Vec<f64> {

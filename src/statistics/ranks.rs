@@ -4,7 +4,7 @@
 
 use super::normal::{Z, two_sided};
 
-/// Below this many times in all, and without ties, probabilities are exact.
+/// Below this many values in all, and without ties, probabilities are exact.
 const EXACT: usize = 50;
 
 /// What the ranks say.

@@ -22,6 +22,7 @@ pub struct Kendall {
 }
 
 /// Tests values in the order of time for a trend; none for fewer than three.
+#[must_use]
 pub fn mann_kendall(values: &[f64]) -> Option<Kendall> {
     let count = values.len();
     if count < 3 {
@@ -47,6 +48,7 @@ pub fn mann_kendall(values: &[f64]) -> Option<Kendall> {
 
 /// The median of the slopes between all pairs of points, (time, value), in values per unit of time; none without two
 /// times.
+#[must_use]
 pub fn theil_sen(points: &[(f64, f64)]) -> Option<f64> {
     let mut slopes = Vec::with_capacity(points.len() * points.len().saturating_sub(1) / 2);
     for (at, (from, before)) in points.iter().enumerate() {

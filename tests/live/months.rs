@@ -122,6 +122,23 @@ async fn months_are_like_their_siblings() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policies_that_name_the_sibling_are_left_out() {
+    let site = calls(&newest()).await;
+    site.admin
+        .execute(
+            "do $$ begin execute format('create policy known on shop.%I using (exists (select from shop.users u where u.id = user_id))',
+               'calls_' || to_char(now() at time zone 'America/New_York', 'YYYYMM')); end $$",
+        )
+        .await
+        .expect("a policy");
+    let outcome = create(&site, &["--months", "1", "--yes"]).expect(0);
+    assert!(outcome.stdout.contains("are left out"), "{outcome:#?}");
+    let left = "select c.relrowsecurity || ' ' || (select count(*) from pg_policy where polrelid = c.oid)
+        from pg_class c where relispartition and relkind = 'r' and relname like 'calls%' order by relname desc limit 1";
+    assert_eq!(site.text(left).await, "true 0", "closed to who reads it by its own name");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_made_is_taken_back_but_no_rows() {
     for binaries in [oldest(), newest()] {
         let site = calls(&binaries).await;

@@ -9,11 +9,12 @@ mod splitting;
 pub use obstacles::allowances;
 pub use splitting::{Splittable, splitting, wide};
 
+use super::creation::detachable;
 use super::key::Key;
 use super::month::Month;
 use super::naming::Naming;
 use super::zone::Zone;
-use crate::ddl::{Wanted, creations, quoted};
+use crate::ddl::{Wanted, creations};
 use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenObstacle, SeenTable};
 use crate::model::finding::fingerprint;
 use crate::model::partition::{Edge, Likeness, PartitionForm, Range};
@@ -245,14 +246,9 @@ fn month_likeness(likeness: &Likeness, inventory: &Inventory, table: &Name) -> L
     Likeness { replica_index: index.map(|index| Name::new(&table.schema, &index.name)), ..unbound(likeness, table) }
 }
 
-/// What months take from a table: not its publications, as they are published with their parent; and not policies with a
-/// subquery, which are written with the table's name: then a month, read by its own name, lets nobody through.
+/// What months take from a table: not its publications, as they are published with their parent.
 fn unbound(likeness: &Likeness, table: &Name) -> Likeness {
-    let own = format!("{}.", quoted(&table.name));
-    let names = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(&own));
-    let is_bound = likeness.policies.iter().any(|policy| names(&policy.using) || names(&policy.check));
-    let policies = if is_bound { Vec::new() } else { likeness.policies.clone() };
-    Likeness { publications: Vec::new(), policies, ..likeness.clone() }
+    Likeness { publications: Vec::new(), ..detachable(likeness, table) }
 }
 
 #[cfg(test)]
