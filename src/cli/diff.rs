@@ -74,7 +74,7 @@ fn live(
     connection::snapshot_of(shared, config, Some(&args.head), &args.limits, Some(&own), custom)
 }
 
-fn gate(arg: Option<GateArg>) -> Gate {
+pub(super) fn gate(arg: Option<GateArg>) -> Gate {
     match arg {
         None | Some(GateArg::Work) => Gate::Work,
         Some(GateArg::Time) => Gate::Time,

@@ -2,8 +2,8 @@
 
 use super::args::Shared;
 use super::config::{Config, holds_password};
-use super::init_args::{CiArgs, CiGate, CronArgs, InitArgs, InitCommand, RoleArgs, TellFrom};
-use super::{connection, exit, interrupt, print};
+use super::init_args::{CiArgs, CronArgs, InitArgs, InitCommand, RoleArgs};
+use super::{connection, diff, exit, interrupt, print, settings};
 use crate::model::units::parse_quantity;
 use crate::scaffold::{Access, CONFIG, CiWish, CronWish, Forge, Made, RoleWish, Tell, ci_job, cron_files, role_sql};
 use anyhow::{Context, Result, anyhow, bail};
@@ -63,11 +63,7 @@ fn cron(shared: &Shared, args: &CronArgs) -> Result<String> {
         dir: line("--dir", &std::path::absolute(&args.dir)?.display().to_string())?,
         keep_minutes: keep(&args.keep)?,
         at: time_of_day(&args.at)?,
-        fail_on: match args.fail_on {
-            TellFrom::Info => "info",
-            TellFrom::Warning => "warning",
-            TellFrom::Critical => "critical",
-        },
+        fail_on: settings::severity(args.fail_on).name(),
         tell,
         user: connection::login().unwrap_or_else(|| "root".to_owned()),
     };
@@ -83,11 +79,7 @@ fn ci(args: &CiArgs) -> Result<String> {
         forge: if args.gitlab { Forge::Gitlab } else { Forge::Github },
         setup: &line("--setup", &args.setup)?,
         workload: &line("--workload", &args.workload)?,
-        gate: match args.gate {
-            CiGate::Work => "work",
-            CiGate::Time => "time",
-            CiGate::Plan => "plan",
-        },
+        gate: diff::gate(Some(args.gate)).name(),
         major: args.major,
     }))
 }

@@ -1,7 +1,8 @@
 //! What can be typed of `init`.
 
-use super::args::TARGET_HELP;
-use clap::{Args, Subcommand, ValueEnum};
+use super::args::{SeverityArg, TARGET_HELP};
+use super::diff_args::GateArg;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -46,14 +47,6 @@ pub(super) struct RoleArgs {
     pub(super) by_schema: bool,
 }
 
-/// Severities from which on somebody is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum TellFrom {
-    Info,
-    Warning,
-    Critical,
-}
-
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -74,7 +67,7 @@ pub(super) struct CronArgs {
     pub(super) at: String,
     /// Tell of new findings from this severity up
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
-    pub(super) fail_on: TellFrom,
+    pub(super) fail_on: SeverityArg,
     /// Mail the report to this address when there is something new
     #[arg(long, value_name = "ADDRESS", conflicts_with = "hook")]
     pub(super) mail: Option<String>,
@@ -84,17 +77,6 @@ pub(super) struct CronArgs {
     /// Write the files into this folder instead of printing them; existing ones are left alone
     #[arg(long, value_name = "DIR")]
     pub(super) into: Option<PathBuf>,
-}
-
-/// Which changes fail the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum CiGate {
-    /// Blocks, rows, temporary files, WAL, calls and plans
-    Work,
-    /// These and milliseconds: for machines that do nothing else
-    Time,
-    /// Plans and indexes alone, for little data
-    Plan,
 }
 
 #[derive(Debug, Args)]
@@ -117,7 +99,7 @@ pub(super) struct CiArgs {
     pub(super) workload: String,
     /// Which changes fail the job
     #[arg(long, value_name = "GATE", default_value = "work")]
-    pub(super) gate: CiGate,
+    pub(super) gate: GateArg,
     /// Major of the scratch server
     #[arg(long, value_name = "N", default_value_t = 18, value_parser = clap::value_parser!(u16).range(13..=18))]
     pub(super) major: u16,

@@ -145,7 +145,7 @@ pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library)
     Ok(selection)
 }
 
-fn severity(arg: SeverityArg) -> Severity {
+pub(super) fn severity(arg: SeverityArg) -> Severity {
     match arg {
         SeverityArg::Info => Severity::Info,
         SeverityArg::Warning => Severity::Warning,

@@ -10,8 +10,13 @@ use crate::model::partition::{AnalyzedColumn, DefaultPartition, Edge, Grant, Lik
 use crate::model::plan::{LockClass, Name, Statement};
 use crate::statement::range_bound;
 
-/// Milliseconds in which a partition is taken back, the wait for its lock left out.
-const DROP_WINDOW_MS: u64 = 1_000;
+/// Milliseconds that one command may take while everybody waits, the wait for the lock left out: a scan or a build that
+/// nobody expected is rolled back.
+const WINDOW_MS: u64 = 1_000;
+
+pub(super) fn hurried() -> String {
+    format!("SET LOCAL statement_timeout = {WINDOW_MS}")
+}
 
 /// Makes a partition like its siblings, moves rows of its range there where that is wished, and attaches it.
 pub(super) fn create(form: &PartitionForm) -> Statement {
@@ -45,7 +50,7 @@ pub(super) fn drop(form: &PartitionForm) -> Statement {
         "begin if exists (select from only {name}) then raise exception {} using errcode = 'object_in_use'; end if; end",
         literal(&full)
     );
-    let mut commands = vec![format!("SET LOCAL statement_timeout = {DROP_WINDOW_MS}")];
+    let mut commands = vec![hurried()];
     commands.extend(form.references.iter().map(|name| lock(name, "SHARE ROW EXCLUSIVE")));
     commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
     commands.push(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"));

@@ -3,8 +3,8 @@
 //! The months are filled beside the partition, batch by batch, while a trigger keeps them in step with it. Until one
 //! transaction puts them in its place, everybody sees its rows and nothing of theirs; from then on the reverse.
 
-use super::adoption::revoked;
-use super::partition::{bound, create, is_under, lock, lock_only, replica_identity, transaction};
+use super::adoption::{revoked, since};
+use super::partition::{bound, create, hurried, is_under, lock, lock_only, replica_identity, transaction};
 use super::quote::{literal, qualified, quoted};
 use super::sql::waiting;
 use super::state::State;
@@ -18,9 +18,6 @@ const BATCH: u32 = 256;
 
 /// Milliseconds that a batch waits for a row: less than `deadlock_timeout`, so that it is the batch that gives way.
 const GIVES_WAY_MS: u32 = 300;
-
-/// Milliseconds that one command may take while everybody waits.
-const WINDOW_MS: u64 = 1_000;
 
 /// The CHECK that spares the scan of a month when it is attached.
 const CHECK: &str = "pgassay_range";
@@ -214,8 +211,8 @@ fn swapped(form: &SplitForm) -> Vec<String> {
     commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
     commands.push(lock(&form.wide, "ACCESS EXCLUSIVE"));
     commands.push(lock(&form.staging, "ACCESS EXCLUSIVE"));
-    commands.push(format!("SET LOCAL statement_timeout = {WINDOW_MS}"));
-    commands.push("SELECT pg_catalog.set_config('pgassay.since', pg_catalog.clock_timestamp()::text, true)".to_owned());
+    commands.push(hurried());
+    commands.push(since());
     commands.push(format!(
         "SELECT pg_catalog.set_config('pgassay.indexes', (select coalesce(pg_catalog.array_agg(i.indexrelid), '{{}}')::text \
          from pg_catalog.pg_index i where i.indrelid = any ({})), true)",

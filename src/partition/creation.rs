@@ -155,9 +155,9 @@ impl<'a> Site<'a> {
             }
         }
         let at = self.zone.start_of(month);
-        let value = self.layout.key.value(at).ok_or_else(|| format!("{month} has no value of the key's type"))?;
+        let first = self.layout.key.edge(self.zone, month)?;
         let rest = self.key_columns.iter().skip(1).map(|_| Edge::Minvalue);
-        Ok((std::iter::once(Edge::Value(value)).chain(rest).collect(), at))
+        Ok((std::iter::once(first).chain(rest).collect(), at))
     }
 }
 

@@ -6,7 +6,7 @@ use super::naming::Naming;
 use super::zone::Zone;
 use crate::ddl::{MAX_NAME_BYTES, quoted};
 use crate::model::blueprint::{Blueprint, BlueprintIndex, SeenColumn, SeenKey, SeenOriginal};
-use crate::model::partition::{Edge, Likeness, Range};
+use crate::model::partition::{Likeness, Range};
 use crate::model::plan::Name;
 use crate::statement::{ColumnText, IndexText, column_text, index_parts, index_text, with_key};
 
@@ -209,10 +209,7 @@ fn renamed(index: &str, old: &Name, new: &Name) -> Option<String> {
 fn months(order: &Order, type_name: &str, remarks: &mut Vec<String>) -> Result<Vec<(Name, Range)>, String> {
     let key = key(order, type_name, remarks)?;
     let naming = Naming::standard(&order.name.name);
-    let edge = |month: Month| -> Result<Vec<Edge>, String> {
-        let value = key.value(Zone::UTC.start_of(month));
-        Ok(vec![Edge::Value(value.ok_or_else(|| format!("{month} has no value of the key's type"))?)])
-    };
+    let edge = |month: Month| key.edge(Zone::UTC, month).map(|edge| vec![edge]);
     let months = (0..=i32::from(order.ahead)).map(|nr| {
         let ends = || "the months end with the year 9999".to_owned();
         let month = order.first.plus(nr).ok_or_else(ends)?;

@@ -1,8 +1,9 @@
 //! Keys that order rows by time: how a value of each is read as an instant, and written as the server
 //! prints it.
 
-use super::month::YEARS;
+use super::month::{Month, YEARS};
 use super::zone::Zone;
+use crate::model::partition::Edge;
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, SubsecRound, Timelike, Utc};
 
 /// Seconds since 1970 of the first and the last instant that a number may stand for: 1980 to 2100. A unit
@@ -99,6 +100,12 @@ impl Key {
             Self::Epoch(unit) => epoch_instant(value.parse().ok()?, unit),
             Self::UuidV7 => uuid_instant(value),
         }
+    }
+
+    /// Where a month begins, as a bound; or why it cannot be one.
+    pub(super) fn edge(self, zone: Zone, month: Month) -> Result<Edge, String> {
+        let value = self.value(zone.start_of(month));
+        value.map(Edge::Value).ok_or_else(|| format!("{month} has no value of the key's type"))
     }
 
     /// The value of an instant of the years 1 to 9999, as the server prints it in UTC and ISO; none where the

@@ -170,6 +170,17 @@ mod tests {
             }
         }
 
+        /// Counters of two moments are compared: off by the last digit they would seem to have gone back.
+        #[test]
+        fn counters_are_read_as_they_were_written(ms in 0.0..1e12f64) {
+            let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+            let mut statement = Statement::default();
+            statement.counters.max_exec_time_ms = ms;
+            snapshot.statements = vec![statement];
+            let read = parse(&serde_json::to_vec(&snapshot).expect("JSON")).expect("a snapshot");
+            prop_assert_eq!(read.statements[0].counters.max_exec_time_ms, ms);
+        }
+
         #[test]
         fn no_damage_to_a_snapshot_makes_it_panic(text in mutants(vec![small()])) {
             let _ = parse(text.as_bytes());

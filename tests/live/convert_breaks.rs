@@ -27,20 +27,11 @@ fn words(site: &Site, table: &str, more: &[&str]) -> Vec<String> {
 }
 
 fn convert(site: &Site, table: &str, more: &[&str]) -> Outcome {
-    let words = words(site, table, more);
-    site.yard.pgassay(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    site.said(&words(site, table, more))
 }
 
 fn start(site: &Site) -> Child {
-    std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"))
-        .args(words(site, "shop.steps", &["--yes"]))
-        .env_clear()
-        .current_dir(site.yard.path())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts")
+    site.spawn(&words(site, "shop.steps", &["--yes"]))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -71,12 +62,7 @@ async fn nothing_is_lost_under_load() {
         }
         let account = load.end().await;
         println!("{major}: worst statement of {}: {}", account.statements, told.join(", "));
-        assert_eq!(account.failures, [""; 0], "{major}");
-        assert!(account.rows.len() > 20, "{major}: {}", account.rows.len());
-        let expected: Vec<String> = account.rows.iter().map(|(id, n)| format!("{id} {n}")).collect();
-        let found =
-            site.text("select string_agg(id || ' ' || n, E'\\n' order by id) from load.calls where id > 0").await;
-        assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{major}: every acknowledged row, once");
+        site.has_all_of(&account).await;
         assert_eq!(site.text("select count(*) from load.calls where id < 0").await, "100000", "{major}");
         assert_eq!(site.text("select count(*) from pg_inherits").await, "0", "{major}: it was taken back");
     }

@@ -31,20 +31,11 @@ fn words(site: &Site, table: &str, more: &[&str]) -> Vec<String> {
 }
 
 fn create(site: &Site, table: &str, more: &[&str]) -> Outcome {
-    let words = words(site, table, more);
-    site.yard.pgassay(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    site.said(&words(site, table, more))
 }
 
 fn start(site: &Site, table: &str, more: &[&str]) -> Child {
-    std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"))
-        .args(words(site, table, more))
-        .env_clear()
-        .current_dir(site.yard.path())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts")
+    site.spawn(&words(site, table, more))
 }
 
 /// Partitions of a table by name, and tables that are none.

@@ -27,20 +27,11 @@ fn words(site: &Site, more: &[&str]) -> Vec<String> {
 }
 
 fn retire(site: &Site, more: &[&str]) -> Outcome {
-    let words = words(site, more);
-    site.yard.pgassay(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    site.said(&words(site, more))
 }
 
 fn start(site: &Site, more: &[&str]) -> Child {
-    std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"))
-        .args(words(site, more))
-        .env_clear()
-        .current_dir(site.yard.path())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts")
+    site.spawn(&words(site, more))
 }
 
 /// The steps' tables by name: attached, hidden or alone.

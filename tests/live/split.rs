@@ -46,20 +46,11 @@ fn words(site: &Site, more: &[&str]) -> Vec<String> {
 }
 
 fn split(site: &Site, more: &[&str]) -> Outcome {
-    let words = words(site, more);
-    site.yard.pgassay(&words.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    site.said(&words(site, more))
 }
 
 fn start(site: &Site) -> Child {
-    std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"))
-        .args(words(site, &[]))
-        .env_clear()
-        .current_dir(site.yard.path())
-        .stdin(std::process::Stdio::null())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .expect("the program starts")
+    site.spawn(&words(site, &[]))
 }
 
 /// Partitions without one that bounds no month, and what is left of a split.
@@ -80,11 +71,7 @@ async fn the_past_becomes_months_under_load() {
         let locked = outcome.stderr.lines().find_map(|line| line.split("everything for ").nth(1)).unwrap_or_default();
         println!("{major}: worst statement {:.1} ms, locked {locked}", load.worst_ms());
         let account = load.end().await;
-        assert_eq!(account.failures, [""; 0], "{major}");
-        let expected: Vec<String> = account.rows.iter().map(|(id, n)| format!("{id} {n}")).collect();
-        let found =
-            site.text("select string_agg(id || ' ' || n, E'\\n' order by id) from load.calls where id > 0").await;
-        assert_eq!(found.lines().collect::<Vec<_>>(), expected, "{major}: every acknowledged row, once");
+        site.has_all_of(&account).await;
         assert_eq!(site.text(whole).await, before, "{major}");
         assert!(site.text(LEFT).await.ends_with(" 0 0 0 0"), "{major}: {}", site.text(LEFT).await);
         assert_eq!(

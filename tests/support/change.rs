@@ -1,6 +1,7 @@
 //! A corner shop whose tables are to be changed: plans for it, runs of them, and what is in their way.
 
 use super::corner::{CORNER, corner};
+use super::load::Account;
 use super::program::Outcome;
 use super::wait::until;
 use super::yard::Yard;
@@ -128,8 +129,7 @@ impl Site {
 
     /// Runs one to its end.
     pub(crate) fn run(&self, words: &[&str]) -> Outcome {
-        let command = self.command(words);
-        self.yard.pgassay(&command.iter().map(String::as_str).collect::<Vec<_>>()).run()
+        self.said(&self.command(words))
     }
 
     /// Applies the plan.
@@ -139,8 +139,18 @@ impl Site {
 
     /// Starts one, and leaves it at work.
     pub(crate) fn start(&self, words: &[&str]) -> Child {
+        self.spawn(&self.command(words))
+    }
+
+    /// Runs any command to its end.
+    pub(crate) fn said(&self, command: &[String]) -> Outcome {
+        self.yard.pgassay(&command.iter().map(String::as_str).collect::<Vec<_>>()).run()
+    }
+
+    /// Starts any command, and leaves it at work.
+    pub(crate) fn spawn(&self, command: &[String]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_pgassay"))
-            .args(self.command(words))
+            .args(command)
             .env_clear()
             .current_dir(self.yard.path())
             .stdin(Stdio::null())
@@ -167,6 +177,15 @@ impl Site {
     /// Asks for one text.
     pub(crate) async fn text(&self, sql: &str) -> String {
         self.admin.value(sql).await.expect("an answer").unwrap_or_default()
+    }
+
+    /// Every row that a load was told of is there once, and nothing failed.
+    pub(crate) async fn has_all_of(&self, account: &Account) {
+        assert_eq!(account.failures, [""; 0]);
+        assert!(account.rows.len() > 20, "{}", account.rows.len());
+        let expected: Vec<String> = account.rows.iter().map(|(id, n)| format!("{id} {n}")).collect();
+        let sql = "select string_agg(id || ' ' || n, E'\\n' order by id) from load.calls where id > 0";
+        assert_eq!(self.text(sql).await.lines().collect::<Vec<_>>(), expected, "every acknowledged row, once");
     }
 
     /// Waits until this is so.

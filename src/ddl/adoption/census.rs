@@ -57,6 +57,6 @@ pub(super) fn after(form: &AdoptForm, whole: &Name, leaf: &Name) -> Vec<String> 
 }
 
 /// From here on nobody reads or writes the table: the time is noted.
-pub(super) fn since() -> String {
+pub(in crate::ddl) fn since() -> String {
     "SELECT pg_catalog.set_config('pgassay.since', pg_catalog.clock_timestamp()::text, true)".to_owned()
 }

@@ -7,6 +7,7 @@
 mod census;
 mod successor;
 
+pub(super) use census::since;
 pub(super) use successor::revoked;
 
 use super::partition::transaction;

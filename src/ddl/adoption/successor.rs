@@ -1,15 +1,12 @@
 //! The commands of the two transactions: into the successor, and back.
 
-use super::super::partition::{alike, grant, lock, lock_only};
+use super::super::partition::{alike, grant, hurried, lock, lock_only};
 use super::super::quote::{literal, qualified, quoted};
 use super::census;
 use crate::model::adoption::{
     AdoptForm, AdoptedIndex, AdoptedStatistics, AdoptedTrigger, AdoptedView, Identity, KeySwap,
 };
 use crate::model::plan::Name;
-
-/// Milliseconds that one command may take while everybody waits: a scan or a build that nobody expected is rolled back.
-const WINDOW_MS: u64 = 1_000;
 
 /// Builds the successor, locks, and puts it in the table's place.
 pub(super) fn adopt(form: &AdoptForm) -> Vec<String> {
@@ -32,7 +29,7 @@ pub(super) fn adopt(form: &AdoptForm) -> Vec<String> {
     commands.extend(form.inventory.references.iter().map(|name| lock(name, "ACCESS EXCLUSIVE")));
     commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
     commands.push(census::since());
-    commands.push(format!("SET LOCAL statement_timeout = {WINDOW_MS}"));
+    commands.push(hurried());
     commands.extend(
         form.inventory
             .foreign_keys
@@ -84,7 +81,7 @@ pub(super) fn release(form: &AdoptForm) -> Vec<String> {
     commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
     commands.push(lock(&form.legacy, "ACCESS EXCLUSIVE"));
     commands.push(census::since());
-    commands.push(format!("SET LOCAL statement_timeout = {WINDOW_MS}"));
+    commands.push(hurried());
     commands.extend(form.inventory.triggers.iter().map(|one| drop_trigger(one, &table)));
     commands.push(format!("ALTER TABLE {table} DETACH PARTITION {legacy}"));
     commands.push(rename(&form.table, &form.building));

@@ -17,7 +17,7 @@ use super::zone::Zone;
 use crate::ddl::{Wanted, creations};
 use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenObstacle, SeenTable};
 use crate::model::finding::fingerprint;
-use crate::model::partition::{Edge, Likeness, PartitionForm, Range};
+use crate::model::partition::{Likeness, PartitionForm, Range};
 use crate::model::plan::{Change, Estimate, FindingRef, Name, Plan};
 use crate::model::snapshot::{Snapshot, Tool};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -207,11 +207,7 @@ fn adoption(wish: &Conversion, cut: &Cut, form: AdoptForm) -> Wanted {
 fn months(wish: &Conversion, cut: &Cut, adopt: &AdoptForm, names: &Names) -> Result<Vec<Wanted>, String> {
     let naming = Naming::standard(&wish.table.name);
     let likeness = month_likeness(&adopt.likeness, &adopt.inventory, &wish.table);
-    let edge = |month: Month| {
-        let value =
-            cut.key.value(cut.zone.start_of(month)).ok_or_else(|| format!("{month} has no value of the key's type"))?;
-        Ok::<_, String>(vec![Edge::Value(value)])
-    };
+    let edge = |month: Month| cut.key.edge(cut.zone, month).map(|edge| vec![edge]);
     let mut wanted = Vec::new();
     for nr in 0..i32::from(wish.months) {
         let ends = cut.first.plus(nr).and_then(|month| Some((month, month.plus(1)?)));

@@ -151,10 +151,7 @@ fn parts(site: &Site<'_>, wide: &Wide, first: Month, names: &Names) -> Result<Ve
         return Err(format!("{} holds {count} months, and at most {MAX_MONTHS} are made at once", wide.name));
     }
     let naming = site.layout.naming(site.zone).unwrap_or_else(|| Naming::standard(&site.table.name));
-    let edge = |month: Month| {
-        let value = site.layout.key.value(site.zone.start_of(month));
-        value.map(|value| vec![Edge::Value(value)]).ok_or_else(|| format!("{month} has no value of the key's type"))
-    };
+    let edge = |month: Month| site.layout.key.edge(site.zone, month).map(|edge| vec![edge]);
     let free = |name: String| {
         if names.has(&name) {
             Err(format!("the name {name} is taken"))
