@@ -7,6 +7,8 @@ mod advise;
 mod change;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/fleet.rs"]
+mod fleet;
 #[path = "cli/history.rs"]
 mod history;
 #[path = "cli/init.rs"]

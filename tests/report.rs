@@ -8,6 +8,8 @@ mod advice;
 mod baseline;
 #[path = "report/diff.rs"]
 mod diff;
+#[path = "report/fleet.rs"]
+mod fleet;
 #[path = "report/formats.rs"]
 mod formats;
 #[path = "report/history.rs"]

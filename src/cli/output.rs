@@ -3,12 +3,16 @@
 use super::args::{FormatArg, Shared, When};
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
-use anyhow::{Context, Result, anyhow};
+use crate::store::write_whole;
+use anyhow::{Result, anyhow};
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Width of a report that goes to a file or a pipe.
 const PLAIN_WIDTH: u16 = 100;
+
+/// How it looks there.
+pub(super) const PLAIN: Style = Style { width: PLAIN_WIDTH, color: false };
 
 pub(super) fn style(shared: &Shared) -> Style {
     let is_terminal = io::stdout().is_terminal();
@@ -53,22 +57,20 @@ pub(super) fn write(
     format: FormatArg,
     files: &[(FormatArg, PathBuf)],
 ) -> Result<()> {
-    let plain = Style { width: PLAIN_WIDTH, color: false };
-    for (format, path) in files {
-        write_file(path, verdict, *format, plain).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    write_files(verdict, files)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     render(verdict, format_of(format), style(shared), &mut out)?;
     Ok(out.flush()?)
 }
 
-/// Whole or not at all: beside the file first, then renamed.
-fn write_file(path: &Path, verdict: &Verdict, format: FormatArg, style: Style) -> Result<()> {
-    let mut text = Vec::new();
-    render(verdict, format_of(format), style, &mut text)?;
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, text)?;
-    Ok(std::fs::rename(&partial, path)?)
+/// Writes the report to files.
+pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> Result<()> {
+    for (format, path) in files {
+        let mut text = Vec::new();
+        render(verdict, format_of(*format), PLAIN, &mut text)?;
+        write_whole(path, &text).map_err(|error| anyhow!("cannot write {error}"))?;
+    }
+    Ok(())
 }
 
 /// Reads `json=report.json`.

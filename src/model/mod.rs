@@ -7,6 +7,7 @@ pub mod blueprint;
 pub mod catalog;
 pub mod escape;
 pub mod finding;
+pub mod fleet;
 pub mod history;
 pub mod measurement;
 pub mod object;

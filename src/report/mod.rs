@@ -4,6 +4,7 @@
 mod advice;
 mod advice_markdown;
 mod csv;
+mod fleet;
 mod github;
 mod gitlab;
 mod history;
@@ -27,6 +28,7 @@ mod words;
 pub use crate::model::escape::escape;
 pub use advice::{write_advice, write_advice_json};
 pub use advice_markdown::write_advice_markdown;
+pub use fleet::{write_overview, write_overview_csv, write_overview_json, write_overview_markdown};
 pub use history::{write_holdings, write_holdings_json, write_kept};
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
