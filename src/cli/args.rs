@@ -253,6 +253,8 @@ pub(super) enum FormatArg {
     Gitlab,
     /// RFC 4180, one finding a row
     Csv,
+    /// Metrics, for the textfile collector of node_exporter
+    Prometheus,
 }
 
 impl FormatArg {
@@ -263,7 +265,7 @@ impl FormatArg {
 
     /// An overview of many targets can be written in it.
     pub(super) fn is_of_overviews(self) -> bool {
-        matches!(self, Self::Table | Self::Json | Self::Markdown | Self::Csv)
+        matches!(self, Self::Table | Self::Json | Self::Markdown | Self::Csv | Self::Prometheus)
     }
 
     /// Every format by its name, for messages.

@@ -6,6 +6,7 @@ use super::settings::Loaded;
 use super::{connection, fleet, history_store, output, settings};
 use crate::audit::{Gate, Settings, judge};
 use crate::compare::{Baseline, since};
+use crate::facts::grown;
 use crate::model::snapshot::{CustomFacet, Snapshot};
 use crate::model::verdict::Verdict;
 use crate::rules::{Library, matches_glob};
@@ -123,7 +124,9 @@ fn judge_since(earlier: &Snapshot, later: &Snapshot, library: &Library, mut judg
     let delta = since(earlier, later).map_err(|reason| anyhow!("--since: {reason}"))?;
     judging.selection.skip.push("stats_reset_recently".to_owned());
     let verdict = judge(&delta.snapshot, library, &judging, connection::tool());
-    Ok(Verdict { window: verdict.window.clone().of_two_snapshots(delta.notes), ..verdict })
+    let window = verdict.window.clone().of_two_snapshots(delta.notes);
+    let vitals = grown(verdict.vitals.clone(), earlier);
+    Ok(Verdict { window, vitals, ..verdict })
 }
 
 /// Schemas asked for of which nothing is there to judge: most likely misspelt.

@@ -14,10 +14,13 @@ use crate::model::fleet::{Ending, Ledger, Overview};
 use crate::model::snapshot::Snapshot;
 use crate::model::units;
 use crate::progress::Progress;
-use crate::report::{Style, escape, write_overview, write_overview_csv, write_overview_json, write_overview_markdown};
+use crate::report::{
+    Style, escape, write_overview, write_overview_csv, write_overview_json, write_overview_markdown,
+    write_overview_prometheus,
+};
 use crate::rules::matches_glob;
-use crate::store::{read_baseline, write_snapshot, write_whole};
-use anyhow::{Result, anyhow, bail};
+use crate::store::{read_baseline, write_snapshot};
+use anyhow::{Result, bail};
 use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -109,7 +112,7 @@ impl Fleet<'_> {
         })
     }
 
-    /// Targets on one server follow each other, so that none sees more than `--jobs` of our sessions.
+    /// Targets on one server follow each other, so that on none more than `--jobs` of our sessions are at work.
     async fn read_all<'n>(&self, chosen: &[&'n str], bar: &Bar, out: mpsc::Sender<Read<'n>>) -> Result<()> {
         let mut servers: BTreeMap<(String, u16), Vec<(&str, String, Errand)>> = BTreeMap::new();
         for (number, name) in chosen.iter().enumerate() {
@@ -207,7 +210,7 @@ impl Fleet<'_> {
         for (format, path) in &self.files.overviews {
             let mut text = Vec::new();
             render(overview, *format, PLAIN, &mut text)?;
-            write_whole(path, &text).map_err(|error| anyhow!("cannot write {error}"))?;
+            output::write_file(*format, path, &text)?;
         }
         let mut out = io::BufWriter::new(io::stdout().lock());
         render(overview, self.files.format, output::style(shared), &mut out)?;
@@ -220,6 +223,7 @@ fn render(overview: &Overview, format: FormatArg, style: Style, out: &mut dyn Wr
         FormatArg::Json => write_overview_json(overview, out),
         FormatArg::Markdown => write_overview_markdown(overview, out),
         FormatArg::Csv => write_overview_csv(overview, out),
+        FormatArg::Prometheus => write_overview_prometheus(overview, out),
         // Others are refused before anything is read.
         _ => write_overview(overview, style, out),
     }

@@ -71,7 +71,7 @@ impl Files {
             if !format.is_of_overviews() {
                 let name = format.name();
                 bail!(
-                    "{name} is no format of the overview, which is table, json, markdown or csv: write --output {name}={PLACE}.{name} for a report of each target"
+                    "{name} is no format of the overview, which is table, json, markdown, csv or prometheus: write --output {name}={PLACE}.{name} for a report of each target"
                 );
             }
         }

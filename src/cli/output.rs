@@ -3,10 +3,10 @@
 use super::args::{FormatArg, Shared, When};
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
-use crate::store::write_whole;
+use crate::store::{write_open, write_whole};
 use anyhow::{Result, anyhow};
 use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Width of a report that goes to a file or a pipe.
 const PLAIN_WIDTH: u16 = 100;
@@ -47,6 +47,7 @@ fn format_of(arg: FormatArg) -> Format {
         FormatArg::Github => Format::Github,
         FormatArg::Gitlab => Format::Gitlab,
         FormatArg::Csv => Format::Csv,
+        FormatArg::Prometheus => Format::Prometheus,
     }
 }
 
@@ -68,9 +69,15 @@ pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> 
     for (format, path) in files {
         let mut text = Vec::new();
         render(verdict, format_of(*format), PLAIN, &mut text)?;
-        write_whole(path, &text).map_err(|error| anyhow!("cannot write {error}"))?;
+        write_file(*format, path, &text)?;
     }
     Ok(())
+}
+
+/// Writes a file whole or not at all. Metrics are for a program of another user.
+pub(super) fn write_file(format: FormatArg, path: &Path, text: &[u8]) -> Result<()> {
+    let write = if format == FormatArg::Prometheus { write_open } else { write_whole };
+    write(path, text).map_err(|error| anyhow!("cannot write {error}"))
 }
 
 /// Reads `json=report.json`.

@@ -22,3 +22,4 @@ pub mod table;
 pub mod trend;
 pub mod units;
 pub mod verdict;
+pub mod vitals;

@@ -16,6 +16,7 @@ pub use snapshot::{packed, parse_head, read_snapshot, unpacked, write_snapshot};
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A file that cannot be used, and why.
@@ -45,6 +46,14 @@ impl StoreError {
 /// Writes a file whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     replace(path, |mut file| io::Write::write_all(&mut file, bytes).map(|()| file))
+}
+
+/// As [`write_whole`], and everybody may read it, whatever the umask.
+pub fn write_open(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(path, |mut file| {
+        file.set_permissions(PermissionsExt::from_mode(0o644))?;
+        io::Write::write_all(&mut file, bytes).map(|()| file)
+    })
 }
 
 /// Writes a file whole or not at all: a temporary file beside it, then a rename.

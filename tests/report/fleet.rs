@@ -16,7 +16,7 @@ fn add(ledger: &mut Ledger, name: &str, change: impl FnOnce(&mut Snapshot)) {
     ledger.add(&verdict, Run::of(&snapshot, snapshot.captured_at, Some(Tally::of(&verdict))), None);
 }
 
-fn overview() -> Overview {
+pub(super) fn overview() -> Overview {
     let mut ledger = Ledger::default();
     add(&mut ledger, "prod-again", |_| {});
     add(&mut ledger, "prod-1", |_| {});
