@@ -175,7 +175,7 @@ fn snapshot_with(
     }
     interrupt::block_on(async {
         let bar = Bar::new(shared, "reading");
-        let snapshot = errand.read(&std::process::id().to_string(), &bar).await;
+        let snapshot = errand.read(&bar).await;
         bar.clear();
         Ok(snapshot?)
     })
@@ -184,7 +184,9 @@ fn snapshot_with(
 /// A server to read, and how much of it.
 pub(super) struct Errand {
     pub(super) target: Target,
-    name: String,
+    pub(super) name: String,
+    /// Names our sessions.
+    pub(super) run: String,
     limits: Limits,
     scope: Scope,
 }
@@ -199,7 +201,7 @@ impl Errand {
         };
         scope.replicas = scope.replicas.into_iter().map(patient).collect();
         scope.poolers = poolers.into_iter().map(patient).collect();
-        Ok(Self { target: patient(target), name, limits, scope })
+        Ok(Self { target: patient(target), name, run: std::process::id().to_string(), limits, scope })
     }
 
     /// Of a target of the config, all that an audit of it alone would read.
@@ -215,14 +217,13 @@ impl Errand {
         Ok(errand)
     }
 
-    /// Reads it; `run` names our sessions.
-    pub(super) async fn read(&self, run: &str, progress: &dyn Progress) -> Result<Snapshot, CollectError> {
-        let access = Access { target: &self.target, name: &self.name, limits: self.limits, run };
+    pub(super) async fn read(&self, progress: &dyn Progress) -> Result<Snapshot, CollectError> {
+        let access = Access { target: &self.target, name: &self.name, limits: self.limits, run: &self.run };
         collect(access, &self.scope, tool(), progress).await
     }
 
-    /// Ends what the sessions of that name are at, as far as the server can be asked.
-    pub(super) async fn cancel(&self, run: &str) {
-        Reader::cancel(&self.target, self.limits, run).await;
+    /// Ends what its sessions are at, as far as the server can be asked.
+    pub(super) async fn cancel(&self) {
+        Reader::cancel(&self.target, self.limits, &self.run).await;
     }
 }

@@ -82,8 +82,8 @@ impl Pace {
 }
 
 /// What came of reading a target.
-struct Read<'a> {
-    name: &'a str,
+struct Read {
+    name: String,
     outcome: Result<Box<Snapshot>, (Ending, String)>,
 }
 
@@ -113,43 +113,44 @@ impl Fleet<'_> {
     }
 
     /// Targets on one server follow each other, so that on none more than `--jobs` of our sessions are at work.
-    async fn read_all<'n>(&self, chosen: &[&'n str], bar: &Bar, out: mpsc::Sender<Read<'n>>) -> Result<()> {
-        let mut servers: BTreeMap<(String, u16), Vec<(&str, String, Errand)>> = BTreeMap::new();
+    async fn read_all(&self, chosen: &[&str], bar: &Bar, out: mpsc::Sender<Read>) -> Result<()> {
+        let mut servers: BTreeMap<(String, u16), Vec<Errand>> = BTreeMap::new();
         for (number, name) in chosen.iter().enumerate() {
             let (limits, databases) = (&self.args.limits, &self.args.databases);
             match Errand::named(self.config, name, (limits, databases), self.bench.custom.clone()) {
-                Ok(errand) => {
+                Ok(mut errand) => {
+                    // What is given up must be told from the others on its server.
+                    errand.run = format!("{}.{number}", errand.run);
                     let server = (errand.target.host.clone(), errand.target.port);
-                    let run = format!("{}.{number}", std::process::id());
-                    servers.entry(server).or_default().push((name, run, errand));
+                    servers.entry(server).or_default().push(errand);
                 }
                 Err(error) => {
                     let outcome = Err((Ending::Failed, format!("{error:#}")));
                     bar.finished(name);
-                    let _ = out.send(Read { name, outcome }).await;
+                    let _ = out.send(Read { name: (*name).to_owned(), outcome }).await;
                 }
             }
         }
         let out = &out;
         stream::iter(servers.into_values())
             .for_each_concurrent(self.pace.servers_at_once, |targets| async move {
-                for (name, run, errand) in targets {
-                    let outcome = self.read(name, &run, &errand, bar).await;
-                    let _ = out.send(Read { name, outcome }).await;
+                for errand in targets {
+                    let outcome = self.read(&errand, bar).await;
+                    let _ = out.send(Read { name: errand.name, outcome }).await;
                 }
             })
             .await;
         Ok(())
     }
 
-    async fn read(&self, name: &str, run: &str, errand: &Errand, bar: &Bar) -> Result<Box<Snapshot>, (Ending, String)> {
+    async fn read(&self, errand: &Errand, bar: &Bar) -> Result<Box<Snapshot>, (Ending, String)> {
         let limit = self.pace.target_timeout;
-        bar.started(name);
-        let read = tokio::time::timeout(limit, errand.read(run, &bar.of(name))).await;
+        bar.started(&errand.name);
+        let read = tokio::time::timeout(limit, errand.read(&bar.of(&errand.name))).await;
         if read.is_err() {
-            errand.cancel(run).await;
+            errand.cancel().await;
         }
-        bar.finished(name);
+        bar.finished(&errand.name);
         match read {
             Ok(Ok(snapshot)) => Ok(Box::new(snapshot)),
             Ok(Err(error)) => Err((Ending::Failed, error.to_string())),
@@ -164,17 +165,17 @@ impl Fleet<'_> {
         }
     }
 
-    fn judge_all(&self, mut reads: mpsc::Receiver<Read<'_>>, bar: &Bar) -> Ledger {
+    fn judge_all(&self, mut reads: mpsc::Receiver<Read>, bar: &Bar) -> Ledger {
         let mut ledger = Ledger::default();
         while let Some(Read { name, outcome }) = reads.blocking_recv() {
             let judged = match outcome {
                 Ok(snapshot) => self
-                    .judge(name, *snapshot, bar, &mut ledger)
+                    .judge(&name, *snapshot, bar, &mut ledger)
                     .map_err(|error| (Ending::Failed, format!("{error:#}"))),
                 Err(missed) => Err(missed),
             };
             if let Err((ending, error)) = judged {
-                ledger.miss(name, ending, &error);
+                ledger.miss(&name, ending, &error);
             }
         }
         ledger
