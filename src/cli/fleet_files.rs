@@ -89,7 +89,8 @@ impl Files {
     /// Makes the folders of all files: what cannot be written is told before a server is read.
     pub(super) fn make_folders(&self, targets: &[&str]) -> Result<()> {
         let templates = || self.reports.iter().map(|(_, template)| template).chain(&self.save);
-        for file in targets.iter().flat_map(|target| templates().map(move |template| template.file(target))) {
+        let own = targets.iter().flat_map(|target| templates().map(move |template| template.file(target)));
+        for file in own.chain(self.overviews.iter().map(|(_, path)| path.clone())) {
             if let Some(folder) = file.parent().filter(|folder| !folder.exists()) {
                 std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
             }
