@@ -5,7 +5,7 @@ use crate::support::{
     CORNER, Outcome, Pgassay, Yard, busy, corner, entries, logging, newest, peak, root, signal, taken_by, until,
     with_statements,
 };
-use pgassay::demo::Cluster;
+use pgassay::demo::{Cluster, SUPERUSER};
 use pgassay::postgres::Scratch;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -199,7 +199,10 @@ async fn an_interrupted_run_says_what_it_did() {
 /// The targets of a yard, as the files in contrib expect them.
 fn contributed(yard: &Yard, cluster: &Cluster) -> String {
     let targets = ["shop", "billing"].map(|name| format!("  {name}: {{url: \"{}\"}}\n", cluster.dsn("clerk", CORNER)));
-    yard.write("pgassay.yaml", &format!("targets:\n{}", targets.concat()));
+    let history = cluster.dsn(SUPERUSER, CORNER);
+    let config = format!("targets:\n{}history: {{store: \"{history}\"}}\n", targets.concat());
+    yard.write("pgassay.yaml", &config);
+    yard.pgassay(&["history", "init", "--yes"]).run().expect(0);
     yard.write("pgpass", "*:*:*:clerk:unused\n");
     yard.path().display().to_string()
 }
@@ -249,6 +252,9 @@ async fn the_files_for_schedulers_run() {
     let read: usize =
         shards.iter().map(|shard| ["shop", "billing"].iter().filter(|name| shard.stdout.contains(*name)).count()).sum();
     assert_eq!(read, 2, "{shards:#?}");
+    // Both have kept their run in the one history.
+    let kept = yard.pgassay(&["history", "list", "--format", "json"]).run().expect(0);
+    assert_eq!(overview(&kept)["runs"].as_array().map(Vec::len), Some(2));
     // The config in it loads: that nobody answers is all that is wrong.
     std::fs::create_dir(yard.path().join("map")).expect("made");
     yard.write("map/pgassay.yaml", config);
