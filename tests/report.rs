@@ -8,6 +8,10 @@ mod advice;
 mod baseline;
 #[path = "report/diff.rs"]
 mod diff;
+#[path = "report/exposition.rs"]
+mod exposition;
+#[path = "report/fleet.rs"]
+mod fleet;
 #[path = "report/formats.rs"]
 mod formats;
 #[path = "report/history.rs"]
@@ -18,6 +22,8 @@ mod measurement;
 mod partition_advice;
 #[path = "report/plans.rs"]
 mod plans;
+#[path = "report/prometheus.rs"]
+mod prometheus;
 #[path = "report/saturation.rs"]
 mod saturation;
 #[path = "report/survey.rs"]

@@ -10,6 +10,7 @@
 
 mod catalog;
 mod child;
+mod fleet;
 mod judge;
 mod live;
 mod replay;
@@ -75,6 +76,7 @@ fn fill(cluster: &Cluster, folder: &Path, size: Size, runs: usize) -> Fallible<T
     judge::measure(&mut table, &snapshot, runs)?;
     live.sampling(&mut table)?;
     live.partitions(&mut table, size)?;
+    live.fleets(&mut table)?;
     live.peers(&mut table)?;
     Ok(table)
 }

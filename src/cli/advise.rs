@@ -19,7 +19,7 @@ use crate::postgres::{Limits, Reader, Target};
 use crate::progress::Progress;
 use crate::report::{write_advice, write_advice_json, write_advice_markdown};
 use crate::statement::ColumnType;
-use crate::store::{read_snapshot, write_plan, write_text};
+use crate::store::{read_snapshot, write_plan, write_whole};
 use crate::whatif::{Question, Shown, consult, show};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, Write};
@@ -305,7 +305,7 @@ fn write(shared: &Shared, args: &AdviseArgs, advice: &Advice, snapshot: &Snapsho
         write_plan(path, &plan)?;
     }
     if let Some(path) = &args.sql {
-        write_text(path, &script(&plan))?;
+        write_whole(path, script(&plan).as_bytes())?;
     }
     if let Some(text) = shown {
         return super::print(&text.lines().map(|line| crate::report::escape(line) + "\n").collect::<String>());

@@ -3,6 +3,7 @@
 use super::advise_args::AdviseArgs;
 use super::change_args::{ApplyArgs, PlanArgs, VerifyArgs};
 use super::diff_args::DiffArgs;
+use super::fleet_args::FleetArgs;
 use super::history_args::HistoryArgs;
 use super::init_args::InitArgs;
 use super::measure_args::MeasureArgs;
@@ -160,7 +161,8 @@ pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the
 Examples:
   pgassay audit postgres://auditor@db1/shop?sslmode=verify-full
   pgassay audit shop --fail-on warning --format json > report.json
-  pgassay audit --from fixtures/snapshots/shop.json.zst --only index")]
+  pgassay audit --from fixtures/snapshots/shop.json.zst --only index
+  pgassay audit --targets 'prod-*' --output 'json=reports/{target}.json'")]
 pub(super) struct AuditArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
@@ -197,6 +199,8 @@ pub(super) struct AuditArgs {
     /// Only new findings count for --fail-on
     #[arg(long, help_heading = "Report")]
     pub(super) fail_on_new: bool,
+    #[command(flatten)]
+    pub(super) fleet: FleetArgs,
     #[command(flatten)]
     pub(super) choice: RuleChoice,
     #[command(flatten)]
@@ -249,15 +253,24 @@ pub(super) enum FormatArg {
     Gitlab,
     /// RFC 4180, one finding a row
     Csv,
+    /// Metrics, for the textfile collector of node_exporter
+    Prometheus,
 }
 
 impl FormatArg {
+    /// As it is typed.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    /// An overview of many targets can be written in it.
+    pub(super) fn is_of_overviews(self) -> bool {
+        matches!(self, Self::Table | Self::Json | Self::Markdown | Self::Csv | Self::Prometheus)
+    }
+
     /// Every format by its name, for messages.
     pub(super) fn names() -> String {
-        let names: Vec<String> = Self::value_variants()
-            .iter()
-            .filter_map(|format| Some(format.to_possible_value()?.get_name().to_owned()))
-            .collect();
+        let names: Vec<String> = Self::value_variants().iter().map(|format| format.name()).collect();
         let (last, rest) =
             names.split_last().map_or((String::new(), String::new()), |(last, rest)| (last.clone(), rest.join(", ")));
         format!("{rest} or {last}")
@@ -412,6 +425,9 @@ pub(super) struct SchemaArgs {
     /// Of `history list`
     #[arg(long, group = "what")]
     pub(super) history: bool,
+    /// Of the overview of `audit --targets`
+    #[arg(long, group = "what")]
+    pub(super) fleet: bool,
     /// Of `history trend`
     #[arg(long, group = "what")]
     pub(super) trend: bool,

@@ -10,7 +10,7 @@ use crate::ddl::{Limits, Preflight, Site, State, preflight, script, state};
 use crate::model::plan::{Plan, Step};
 use crate::postgres::Target;
 use crate::report::{escape, write_plan};
-use crate::store::{self, write_snapshot, write_text};
+use crate::store::{self, write_snapshot, write_whole};
 use anyhow::{Result, anyhow, bail};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ pub(super) fn write(plan: &Plan, files: &FileArgs, shared: &Shared, is_carried_o
         store::write_plan(path, plan)?;
     }
     if let Some(path) = &files.sql {
-        write_text(path, &script(plan))?;
+        write_whole(path, script(plan).as_bytes())?;
     }
     if !(shared.quiet && (files.is_any() || is_carried_out)) {
         let mut out = io::BufWriter::new(io::stdout().lock());

@@ -32,6 +32,8 @@ pub(super) struct Config {
     pub(super) rules: RulesConfig,
     /// What is shown, and when a run fails.
     pub(super) audit: AuditConfig,
+    /// How many targets are audited in one run.
+    pub(super) fleet: FleetConfig,
     /// Which changes are judged, and when a comparison fails.
     pub(super) diff: DiffConfig,
     /// How pools are sized.
@@ -115,6 +117,15 @@ pub(super) struct AuditConfig {
     /// A JSON report, relative to the config
     pub(super) baseline: Option<PathBuf>,
     pub(super) fail_on_new: bool,
+}
+
+/// As the flags of the same names.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FleetConfig {
+    /// 1 to 64
+    pub(super) servers_at_once: Option<u16>,
+    pub(super) target_timeout: Option<String>,
 }
 
 /// As the flags of `diff` of the same names.
@@ -237,6 +248,9 @@ impl Config {
         } else {
             serde_yaml::from_str(text).map_err(|error| Problem::of_yaml(file, &error))?
         };
+        if config.targets.contains_key("") {
+            return Err(Problem::at(file, text, &["targets"], None, "a target has no name".to_owned()).into());
+        }
         for (name, target) in &config.targets {
             let urls = std::iter::once(&target.url).chain(&target.replicas).chain(&target.pgbouncers);
             if urls.into_iter().any(|url| holds_password(url)) {
@@ -294,6 +308,9 @@ impl Config {
         let refuse = |path: &[&str], words: &str| Err(Problem::at(file, text, path, None, words.to_owned()));
         if own.jobs.is_some_and(|jobs| !(1..=64).contains(&jobs)) {
             return refuse(&["connection", "jobs"], "jobs should be between 1 and 64");
+        }
+        if self.fleet.servers_at_once.is_some_and(|servers| !(1..=64).contains(&servers)) {
+            return refuse(&["fleet", "servers_at_once"], "servers_at_once should be between 1 and 64");
         }
         if own.top == Some(0) {
             return refuse(&["connection", "top"], "top should be at least 1");

@@ -1,12 +1,13 @@
 //! From what was typed to a snapshot of a server.
 
 use super::args::{DatabaseArgs, LimitArgs, Shared};
-use super::config::Config;
+use super::config::{Config, TargetConfig};
 use super::progress_bar::Bar;
 use super::{interrupt, settings};
-use crate::collect::{Access, Scope, collect};
+use crate::collect::{Access, CollectError, Scope, collect};
 use crate::model::snapshot::{CustomFacet, Facet, Snapshot, Tool};
-use crate::postgres::{Limits, Surroundings, Target};
+use crate::postgres::{Limits, Reader, Surroundings, Target};
+use crate::progress::Progress;
 use anyhow::{Result, anyhow};
 use std::path::PathBuf;
 
@@ -46,20 +47,42 @@ struct Aim {
 }
 
 fn aim(config: &Config, typed: Option<&str>, replicas: &[String], databases: &DatabaseArgs) -> Result<Aim> {
-    let around = surroundings();
     let text = typed.map(str::to_owned).or_else(|| std::env::var("DATABASE_URL").ok()).unwrap_or_default();
     let is_name = !text.is_empty() && !text.contains("://") && !text.contains('=');
-    let named = if is_name { Some(config.target(&text)?) } else { None };
-    let mut target = Target::resolve(named.map_or(text.as_str(), |target| &target.url), &around)?;
-    let first = databases.database.first().or(config.connection.databases.first());
-    if let Some(database) = first.filter(|_| !databases.all_databases) {
-        target = target.with_database(database);
+    if is_name {
+        return aim_at_named(config, &text, config.target(&text)?, replicas, databases);
     }
-    let listed = named.map_or(&[][..], |target| &target.replicas);
-    let replicas = if replicas.is_empty() { listed } else { replicas };
-    let replicas = replicas.iter().map(|text| Target::resolve(text, &around)).collect::<Result<_, _>>()?;
-    let name = if is_name { text } else { target.database.clone() };
-    Ok(Aim { target, name, replicas })
+    let target = aim_at(config, &text, databases)?;
+    let name = target.database.clone();
+    Ok(Aim { target, name, replicas: resolved(replicas)? })
+}
+
+/// A target of the config, with its own standbys where no others are asked for.
+fn aim_at_named(
+    config: &Config,
+    name: &str,
+    named: &TargetConfig,
+    replicas: &[String],
+    databases: &DatabaseArgs,
+) -> Result<Aim> {
+    let replicas = if replicas.is_empty() { &named.replicas } else { replicas };
+    let target = aim_at(config, &named.url, databases)?;
+    Ok(Aim { target, name: name.to_owned(), replicas: resolved(replicas)? })
+}
+
+/// The server, and the first of the databases that are asked for.
+fn aim_at(config: &Config, url: &str, databases: &DatabaseArgs) -> Result<Target> {
+    let target = Target::resolve(url, &surroundings())?;
+    let first = databases.database.first().or(config.connection.databases.first());
+    Ok(match first.filter(|_| !databases.all_databases) {
+        Some(database) => target.with_database(database),
+        None => target,
+    })
+}
+
+fn resolved(texts: &[String]) -> Result<Vec<Target>> {
+    let around = surroundings();
+    Ok(texts.iter().map(|text| Target::resolve(text, &around)).collect::<Result<_, _>>()?)
 }
 
 /// The server to change: the typed target, with no standbys and no other databases.
@@ -141,28 +164,66 @@ fn snapshot_with(
     only: Option<&'static [Facet]>,
 ) -> Result<Snapshot> {
     let alone = DatabaseArgs::default();
-    let Aim { target, name, replicas } = aim(config, typed, &args.replica, databases.unwrap_or(&alone))?;
-    let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
+    let aim = aim(config, typed, &args.replica, databases.unwrap_or(&alone))?;
+    let poolers = databases.map_or(Ok(Vec::new()), |databases| poolers_of(config, typed, &databases.pgbouncer))?;
+    let mut errand = Errand::of(config, aim, poolers, args, custom)?;
     if only.is_some() {
-        scope = Scope { only, replicas: Vec::new(), ..scope };
+        errand.scope = Scope { only, replicas: Vec::new(), ..errand.scope };
     }
     if let Some(databases) = databases {
-        scope.databases = settings::databases(config, databases);
-        scope.poolers = poolers_of(config, typed, &databases.pgbouncer)?;
+        errand.scope.databases = settings::databases(config, databases);
     }
-    let patient = |target: Target| match connect_timeout {
-        Some(timeout) => target.with_connect_timeout(timeout),
-        None => target,
-    };
-    let target = patient(target);
-    scope.replicas = scope.replicas.into_iter().map(patient).collect();
-    scope.poolers = scope.poolers.into_iter().map(patient).collect();
-    let run = std::process::id().to_string();
     interrupt::block_on(async {
         let bar = Bar::new(shared, "reading");
-        let access = Access { target: &target, name: &name, limits, run: &run };
-        let snapshot = collect(access, &scope, tool(), &bar).await;
+        let snapshot = errand.read(&bar).await;
         bar.clear();
         Ok(snapshot?)
     })
+}
+
+/// A server to read, and how much of it.
+pub(super) struct Errand {
+    pub(super) target: Target,
+    pub(super) name: String,
+    /// Names our sessions.
+    pub(super) run: String,
+    limits: Limits,
+    scope: Scope,
+}
+
+impl Errand {
+    fn of(config: &Config, aim: Aim, poolers: Vec<Target>, args: &LimitArgs, custom: Vec<CustomFacet>) -> Result<Self> {
+        let Aim { target, name, replicas } = aim;
+        let (limits, mut scope, connect_timeout) = settings::limits(config, args, replicas, custom)?;
+        let patient = |target: Target| match connect_timeout {
+            Some(timeout) => target.with_connect_timeout(timeout),
+            None => target,
+        };
+        scope.replicas = scope.replicas.into_iter().map(patient).collect();
+        scope.poolers = poolers.into_iter().map(patient).collect();
+        Ok(Self { target: patient(target), name, run: std::process::id().to_string(), limits, scope })
+    }
+
+    /// Of a target of the config, all that an audit of it alone would read.
+    pub(super) fn named(
+        config: &Config,
+        name: &str,
+        (args, databases): (&LimitArgs, &DatabaseArgs),
+        custom: Vec<CustomFacet>,
+    ) -> Result<Self> {
+        let aim = aim_at_named(config, name, config.target(name)?, &[], databases)?;
+        let mut errand = Self::of(config, aim, poolers_of(config, Some(name), &[])?, args, custom)?;
+        errand.scope.databases = settings::databases(config, databases);
+        Ok(errand)
+    }
+
+    pub(super) async fn read(&self, progress: &dyn Progress) -> Result<Snapshot, CollectError> {
+        let access = Access { target: &self.target, name: &self.name, limits: self.limits, run: &self.run };
+        collect(access, &self.scope, tool(), progress).await
+    }
+
+    /// Ends what its sessions are at, as far as the server can be asked.
+    pub(super) async fn cancel(&self) {
+        Reader::cancel(&self.target, self.limits, &self.run).await;
+    }
 }

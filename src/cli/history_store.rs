@@ -34,7 +34,7 @@ pub(super) fn holds_password(text: &str) -> bool {
 
 /// Keeps a run, and what was found in it.
 pub(super) fn keep(config: &Config, history: &str, snapshot: &Snapshot, verdict: Option<&Verdict>) -> Result<()> {
-    let run = Run::of(snapshot, counters_since(snapshot).from, verdict.map(Tally::of));
+    let run = run_of(snapshot, verdict);
     match Store::at(config, history)? {
         Store::Folder(folder) => folder.keep(&run, snapshot).map(|_| ())?,
         Store::Database(target) => {
@@ -42,6 +42,11 @@ pub(super) fn keep(config: &Config, history: &str, snapshot: &Snapshot, verdict:
         }
     }
     Ok(())
+}
+
+/// What is known of a run without its snapshot.
+pub(super) fn run_of(snapshot: &Snapshot, verdict: Option<&Verdict>) -> Run {
+    Run::of(snapshot, counters_since(snapshot).from, verdict.map(Tally::of))
 }
 
 /// The name under which a session of ours that writes is seen.

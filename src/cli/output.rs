@@ -3,12 +3,16 @@
 use super::args::{FormatArg, Shared, When};
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
-use anyhow::{Context, Result, anyhow};
+use crate::store::{write_open, write_whole};
+use anyhow::{Result, anyhow};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 /// Width of a report that goes to a file or a pipe.
 const PLAIN_WIDTH: u16 = 100;
+
+/// How it looks there.
+pub(super) const PLAIN: Style = Style { width: PLAIN_WIDTH, color: false };
 
 pub(super) fn style(shared: &Shared) -> Style {
     let is_terminal = io::stdout().is_terminal();
@@ -43,6 +47,7 @@ fn format_of(arg: FormatArg) -> Format {
         FormatArg::Github => Format::Github,
         FormatArg::Gitlab => Format::Gitlab,
         FormatArg::Csv => Format::Csv,
+        FormatArg::Prometheus => Format::Prometheus,
     }
 }
 
@@ -53,22 +58,26 @@ pub(super) fn write(
     format: FormatArg,
     files: &[(FormatArg, PathBuf)],
 ) -> Result<()> {
-    let plain = Style { width: PLAIN_WIDTH, color: false };
-    for (format, path) in files {
-        write_file(path, verdict, *format, plain).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+    write_files(verdict, files)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
     render(verdict, format_of(format), style(shared), &mut out)?;
     Ok(out.flush()?)
 }
 
-/// Whole or not at all: beside the file first, then renamed.
-fn write_file(path: &Path, verdict: &Verdict, format: FormatArg, style: Style) -> Result<()> {
-    let mut text = Vec::new();
-    render(verdict, format_of(format), style, &mut text)?;
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, text)?;
-    Ok(std::fs::rename(&partial, path)?)
+/// Writes the report to files.
+pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> Result<()> {
+    for (format, path) in files {
+        let mut text = Vec::new();
+        render(verdict, format_of(*format), PLAIN, &mut text)?;
+        write_file(*format, path, &text)?;
+    }
+    Ok(())
+}
+
+/// Writes a file whole or not at all. Metrics are for a program of another user.
+pub(super) fn write_file(format: FormatArg, path: &Path, text: &[u8]) -> Result<()> {
+    let write = if format == FormatArg::Prometheus { write_open } else { write_whole };
+    write(path, text).map_err(|error| anyhow!("cannot write {error}"))
 }
 
 /// Reads `json=report.json`.

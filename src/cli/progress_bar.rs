@@ -14,7 +14,25 @@ pub(super) struct Bar {
     bar: ProgressBar,
     is_verbose: bool,
     is_quiet: bool,
-    since: Mutex<HashMap<String, Instant>>,
+    watch: Watch,
+}
+
+/// When each piece of work began.
+#[derive(Default)]
+struct Watch(Mutex<HashMap<String, Instant>>);
+
+impl Watch {
+    fn start(&self, what: &str) {
+        if let Ok(mut since) = self.0.lock() {
+            since.insert(what.to_owned(), Instant::now());
+        }
+    }
+
+    /// Milliseconds since then.
+    fn stop(&self, what: &str) -> Option<f64> {
+        let began = self.0.lock().ok()?.remove(what)?;
+        Some(began.elapsed().as_secs_f64() * 1000.0)
+    }
 }
 
 impl Bar {
@@ -26,7 +44,12 @@ impl Bar {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(verb);
-        Self { bar, is_verbose: shared.verbose, is_quiet: shared.quiet, since: Mutex::default() }
+        Self { bar, is_verbose: shared.verbose, is_quiet: shared.quiet, watch: Watch::default() }
+    }
+
+    /// The part of it that is one of several targets.
+    pub(super) fn of<'a>(&'a self, target: &'a str) -> Voice<'a> {
+        Voice { bar: self, target, watch: Watch::default() }
     }
 
     /// Takes the bar off the screen.
@@ -42,16 +65,13 @@ impl Progress for Bar {
 
     fn started(&self, what: &str) {
         self.bar.set_message(what.to_owned());
-        if let Ok(mut since) = self.since.lock() {
-            since.insert(what.to_owned(), Instant::now());
-        }
+        self.watch.start(what);
     }
 
     fn finished(&self, what: &str) {
         self.bar.inc(1);
-        let began = self.since.lock().ok().and_then(|mut since| since.remove(what));
-        if let Some(began) = began.filter(|_| self.is_verbose) {
-            eprintln!("{what}: {:.1} ms", began.elapsed().as_secs_f64() * 1000.0);
+        if let Some(millis) = self.watch.stop(what) {
+            self.note(&format!("{what}: {millis:.1} ms"));
         }
     }
 
@@ -68,7 +88,34 @@ impl Progress for Bar {
 
     fn note(&self, text: &str) {
         if self.is_verbose {
-            eprintln!("{text}");
+            eprintln!("{}", escape(text));
         }
+    }
+}
+
+/// Progress on one of several targets: its steps move no bar, its words bear its name.
+pub(super) struct Voice<'a> {
+    bar: &'a Bar,
+    target: &'a str,
+    watch: Watch,
+}
+
+impl Progress for Voice<'_> {
+    fn started(&self, what: &str) {
+        self.watch.start(what);
+    }
+
+    fn finished(&self, what: &str) {
+        if let Some(millis) = self.watch.stop(what) {
+            self.note(&format!("{what}: {millis:.1} ms"));
+        }
+    }
+
+    fn warn(&self, text: &str) {
+        self.bar.warn(&format!("{}: {text}", self.target));
+    }
+
+    fn note(&self, text: &str) {
+        self.bar.note(&format!("{}: {text}", self.target));
     }
 }

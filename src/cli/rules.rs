@@ -6,6 +6,7 @@ use super::{exit, print, settings};
 use crate::audit::run_fixture;
 use crate::facts::fields as all_fields;
 use crate::model::advice::Advice;
+use crate::model::fleet::Overview;
 use crate::model::history::Holdings;
 use crate::model::measurement::Measurement;
 use crate::model::partition_advice::PartitionAdvice;
@@ -195,6 +196,7 @@ fn schema(args: &SchemaArgs) -> Result<u8> {
         args if args.partition_advice => schema_of::<PartitionAdvice>(),
         args if args.measurement => schema_of::<Measurement>(),
         args if args.history => schema_of::<Holdings>(),
+        args if args.fleet => schema_of::<Overview>(),
         args if args.trend => schema_of::<Trends>(),
         _ => schema_of::<RuleForm>(),
     };

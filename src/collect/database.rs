@@ -1,13 +1,14 @@
 //! The facets of one database.
 
 use super::Collector;
-use super::gap::gap_of;
+use super::gap::{elsewhere, gap_of};
 use crate::model::object::identifier;
 use crate::model::snapshot::{
     Column, Constraint, Extension, Facet, ForeignKey, Gap, Index, Partition, Relation, Sequence, Snapshot,
 };
 use crate::model::survey::{Manager, PG_PARTMAN};
 use crate::postgres::{self, Reader};
+use serde::Deserialize;
 
 /// What was read from one database.
 pub(super) struct DatabaseFacets {
@@ -35,6 +36,11 @@ pub(super) async fn read(collector: &Collector<'_>, reader: &Reader, name: &str)
         collector.facet(reader, Facet::Extensions, own),
     );
     let managers = managers(collector, reader, name, &extensions).await;
+    if extensions.iter().any(|row: &Extension| row.name == "citus") && collector.wants(Facet::Relations) {
+        let reach: Result<Vec<Reach>, _> = reader.read(postgres::CITUS, &[]).await;
+        let reach = reach.ok().and_then(|mut rows| rows.pop()).map(|reach| (reach.workers, reach.tables));
+        collector.gap(elsewhere(name, reach)).await;
+    }
     DatabaseFacets {
         extensions,
         relations,
@@ -46,6 +52,13 @@ pub(super) async fn read(collector: &Collector<'_>, reader: &Reader, name: &str)
         partitions,
         managers,
     }
+}
+
+/// How far a Citus database reaches.
+#[derive(Deserialize)]
+struct Reach {
+    workers: i64,
+    tables: i64,
 }
 
 /// What pg_partman keeps, where the database has it.

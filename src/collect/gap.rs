@@ -58,6 +58,18 @@ pub(super) fn unreachable(database: &str, error: &ConnectError) -> Gap {
     }
 }
 
+/// A Citus database, of whose distributed tables only the shells are here. `reach` is none where it could not be read.
+pub(super) fn elsewhere(database: &str, reach: Option<(i64, i64)>) -> Gap {
+    let told = reach.map_or("distributed tables on workers".to_owned(), |(workers, tables)| {
+        format!("{tables} distributed and reference tables on {workers} workers")
+    });
+    let reason = format!(
+        "this database is a node of Citus: of {told} the shards are not looked at, with their sizes, dead rows, use of indexes and statements"
+    );
+    let remedy = "audit each worker as a target of its own: pgassay audit --targets".to_owned();
+    hidden(Facet::Relations, Some(database), &Hidden::Part, reason, remedy)
+}
+
 /// How much of a facet the role cannot see.
 enum Hidden {
     Part,

@@ -33,13 +33,16 @@ mod sequences;
 mod server;
 mod sessions;
 mod settings;
+mod sizes;
 mod statements;
+mod vitals;
 mod waits;
 mod waivers;
 
 pub use changes::{CHANGES, planned, with_changes};
 pub use common::{Since, common, counters_since};
 pub use custom::custom_fields;
+pub use vitals::{grown, vitals};
 pub use waivers::{WaiverUse, waivers};
 
 use crate::compare::Comparison;

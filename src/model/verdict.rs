@@ -2,6 +2,7 @@
 
 use crate::model::finding::{Finding, Severity};
 use crate::model::snapshot::{Gap, Server, TargetInfo, Tool};
+use crate::model::vitals::Vitals;
 use chrono::{DateTime, Utc};
 
 /// How a rule ended. Not run is not passed.
@@ -198,6 +199,8 @@ pub struct Verdict {
     pub rules: Vec<RuleOutcome>,
     /// What was not read.
     pub gaps: Vec<Gap>,
+    /// Figures of the server beside what was found.
+    pub vitals: Vitals,
     /// When this run fails.
     pub fail_on: FailOn,
     /// Set when it was compared with a baseline.

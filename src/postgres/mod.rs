@@ -23,7 +23,7 @@ pub use console::{Console, Shown};
 pub use error::{ConnectError, ReadError, TargetError};
 pub use files::Surroundings;
 pub use pinned::{Pinned, TextRow};
-pub use queries::{QUERIES, Query, Since, managers, pick};
+pub use queries::{CITUS, QUERIES, Query, Since, managers, pick};
 pub use reader::{Limits, Load, MARKER, Reader, marked};
 pub use row::Bytes;
 pub use scratch::{Scratch, ScratchError};

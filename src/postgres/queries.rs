@@ -20,6 +20,13 @@ pub fn managers(schema: &str) -> String {
     )
 }
 
+/// How far a Citus database reaches beyond this server: other nodes, and tables whose rows are there. Documented tables of
+/// the extension, which everybody may read: <https://docs.citusdata.com/en/stable/develop/api_metadata.html>.
+pub const CITUS: &str = "select \
+    (select pg_catalog.count(*) from pg_catalog.pg_dist_node n \
+     where n.isactive and n.noderole::text = 'primary' and n.groupid <> 0) as workers, \
+    (select pg_catalog.count(*) from pg_catalog.pg_dist_partition) as tables";
+
 /// One file of `sql/`.
 #[derive(Debug, Clone, Copy)]
 pub struct Query {

@@ -290,6 +290,18 @@ impl Reader {
         }
     }
 
+    /// Asks the server, over a session of its own, to end what the sessions of a run are at. One that cannot be asked
+    /// ends it by its time-out.
+    pub async fn cancel(target: &Target, limits: Limits, run: &str) {
+        #[derive(Deserialize)]
+        struct Asked {}
+        let sql = "select pg_catalog.pg_cancel_backend(s.pid) from pg_catalog.pg_stat_activity s \
+                   where s.application_name = $1 and s.pid <> pg_catalog.pg_backend_pid()";
+        if let Ok(reader) = Self::connect(target, Limits { jobs: 1, ..limits }, &format!("{run}/end")).await {
+            let _ = reader.read::<Asked>(sql, &[(&format!("pgassay/{run}"), Type::TEXT)]).await;
+        }
+    }
+
     /// Closes all sessions but one, and waits until the server has seen them go.
     pub async fn rest(&self) {
         #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 mod advice;
 mod advice_markdown;
 mod csv;
+mod fleet;
 mod github;
 mod gitlab;
 mod history;
@@ -16,6 +17,9 @@ mod page;
 mod partition_advice;
 mod plan;
 mod prometheus;
+mod prometheus_fleet;
+mod prometheus_pools;
+mod prometheus_verdict;
 mod sarif;
 mod saturation;
 mod survey;
@@ -27,13 +31,15 @@ mod words;
 pub use crate::model::escape::escape;
 pub use advice::{write_advice, write_advice_json};
 pub use advice_markdown::write_advice_markdown;
+pub use fleet::{write_overview, write_overview_csv, write_overview_json, write_overview_markdown};
 pub use history::{write_holdings, write_holdings_json, write_kept};
 pub use json::report_schema;
 pub use measured::{write_measured, write_measured_json};
 pub use measurement::{write_measurement, write_measurement_csv, write_measurement_json, write_measurement_markdown};
 pub use partition_advice::{write_partition_advice, write_partition_advice_json};
 pub use plan::write_plan;
-pub use prometheus::write_saturation_prometheus;
+pub use prometheus_fleet::write_overview_prometheus;
+pub use prometheus_pools::write_saturation_prometheus;
 pub use saturation::{write_saturation, write_saturation_json};
 pub use survey::{write_survey, write_survey_json};
 pub use trend::{write_trends, write_trends_json};
@@ -61,6 +67,8 @@ pub enum Format {
     Gitlab,
     /// RFC 4180, one finding a row.
     Csv,
+    /// Metrics for the textfile collector of Prometheus' node_exporter.
+    Prometheus,
 }
 
 /// How a table looks.
@@ -83,5 +91,6 @@ pub fn render(verdict: &Verdict, format: Format, style: Style, out: &mut dyn Wri
         Format::Github => github::write(verdict, out),
         Format::Gitlab => gitlab::write(verdict, out),
         Format::Csv => csv::write(verdict, out),
+        Format::Prometheus => prometheus_verdict::write(verdict, out),
     }
 }

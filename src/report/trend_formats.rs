@@ -2,7 +2,7 @@
 
 use super::csv::cell;
 use super::markdown::{code, folded, prose};
-use super::prometheus::{Sample, gauge};
+use super::prometheus::{Sample, metric};
 use super::trend::{drift, head, is_change, line, object, outcome, remarks, step};
 use crate::model::trend::{Summary, Trend, Trends};
 use std::io::{self, Write};
@@ -77,9 +77,9 @@ pub fn write_trends_prometheus(trends: &Trends, out: &mut dyn Write) -> io::Resu
     ];
     let target = || ("target", trends.target.clone());
     let counts = courses.map(|(course, count)| (vec![target(), ("course", course.to_owned())], count as f64));
-    gauge(out, "pgassay_trends", "Trends by course", counts.to_vec())?;
+    metric(out, "pgassay_trends", "Trends by course", counts.to_vec())?;
     let last = trends.span.map(|span| (vec![target()], span.to.timestamp() as f64));
-    gauge(
+    metric(
         out,
         "pgassay_trend_last_run_seconds",
         "When the last run read the server, Unix time",
@@ -101,7 +101,7 @@ pub fn write_trends_prometheus(trends: &Trends, out: &mut dyn Write) -> io::Resu
         trends.trends.iter().filter(|trend| is_change(trend)).filter_map(sample).collect()
     };
     let value = |trend: &Trend| trend.points.last().map(|point| point.value);
-    gauge(out, "pgassay_trend_value", "Last value of a metric that changed", changed(value))?;
+    metric(out, "pgassay_trend_value", "Last value of a metric that changed", changed(value))?;
     let slope = |trend: &Trend| trend.whole.map(|whole| whole.slope_per_day);
-    gauge(out, "pgassay_trend_slope_per_day", "Theil-Sen slope of a metric that changed", changed(slope))
+    metric(out, "pgassay_trend_slope_per_day", "Theil-Sen slope of a metric that changed", changed(slope))
 }

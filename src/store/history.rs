@@ -2,7 +2,7 @@
 //! rename whole files into place and readers lock nothing, so that any number of both may be at work.
 
 use super::snapshot::{self, EXTENSION};
-use super::{StoreError, replace};
+use super::{StoreError, write_whole};
 use crate::model::history::{Holdings, Kept, Run, Stranger, is_run_name};
 use crate::model::snapshot::Snapshot;
 use std::fs;
@@ -26,7 +26,7 @@ impl Folder {
         fs::create_dir_all(&self.path).map_err(|error| StoreError::new(&self.path, error))?;
         let path = self.file(&run.name());
         let bytes = snapshot::packed(run, snapshot).map_err(|error| StoreError::new(&path, error))?;
-        replace(&path, |mut file| std::io::Write::write_all(&mut file, &bytes).map(|()| file))?;
+        write_whole(&path, &bytes)?;
         Ok(path)
     }
 

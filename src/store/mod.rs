@@ -10,12 +10,13 @@ mod snapshot;
 pub use baseline::read_baseline;
 pub use history::Folder;
 pub use measurement::{read_side, write_measurement};
-pub use plan::{Wishes, read_plan, read_wishes, write_plan, write_text};
+pub use plan::{Wishes, read_plan, read_wishes, write_plan};
 pub use rules::{FixtureFile, fixtures, rule_sources};
 pub use snapshot::{packed, parse_head, read_snapshot, unpacked, write_snapshot};
 
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A file that cannot be used, and why.
@@ -42,16 +43,31 @@ impl StoreError {
     }
 }
 
+/// Writes a file whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(path, |mut file| io::Write::write_all(&mut file, bytes).map(|()| file))
+}
+
+/// As [`write_whole`], and everybody may read it, whatever the umask.
+pub fn write_open(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    replace(path, |mut file| {
+        file.set_permissions(PermissionsExt::from_mode(0o644))?;
+        io::Write::write_all(&mut file, bytes).map(|()| file)
+    })
+}
+
 /// Writes a file whole or not at all: a temporary file beside it, then a rename.
 fn replace(path: &Path, write: impl FnOnce(fs::File) -> io::Result<fs::File>) -> Result<(), StoreError> {
-    let partial = path.with_extension("partial");
-    let written = fs::File::create(&partial)
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    let written = fs::File::create(partial)
         .and_then(write)
         .and_then(|file| file.sync_all())
-        .and_then(|()| fs::rename(&partial, path));
+        .and_then(|()| fs::rename(partial, path));
     written.map_err(|error| {
         // The unfinished file is of no use to anybody.
-        let _ = fs::remove_file(&partial);
+        let _ = fs::remove_file(partial);
         StoreError::new(path, error)
     })
 }

@@ -1,6 +1,6 @@
 //! Plans and the findings they are made from, on disk.
 
-use super::{StoreError, replace};
+use super::{StoreError, write_whole};
 use crate::ddl::{Wish, sound};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{FindingRef, PLAN_VERSION, Plan};
@@ -9,19 +9,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 /// Writes a plan whole or not at all.
 pub fn write_plan(path: &Path, plan: &Plan) -> Result<(), StoreError> {
     let mut json = serde_json::to_vec_pretty(plan).map_err(|error| StoreError::new(path, error))?;
     json.push(b'\n');
-    replace(path, |mut file| file.write_all(&json).map(|()| file))
-}
-
-/// Writes a text whole or not at all.
-pub fn write_text(path: &Path, text: &str) -> Result<(), StoreError> {
-    replace(path, |mut file| file.write_all(text.as_bytes()).map(|()| file))
+    write_whole(path, &json)
 }
 
 /// Reads a plan that this program may carry out.

@@ -105,3 +105,35 @@ fn audit(yard: &Yard, cluster: &Cluster) -> Report {
 fn remedies(report: &Report) -> Vec<String> {
     report.gaps().into_iter().map(|gap| gap.remedy).collect()
 }
+
+/// What Citus leaves in the catalog of a coordinator; the extension itself is on none of our servers.
+const CITUS: &str = "
+    set allow_system_table_mods = on;
+    create type pg_catalog.noderole as enum ('primary', 'secondary', 'unavailable');
+    create table pg_catalog.pg_dist_node (nodeid int, groupid int, nodename text, isactive bool, noderole pg_catalog.noderole);
+    create table pg_catalog.pg_dist_partition (logicalrelid regclass, partmethod \"char\");
+    grant select on pg_catalog.pg_dist_node, pg_catalog.pg_dist_partition to public;
+    insert into pg_dist_node values (1, 0, 'here', true, 'primary'), (2, 1, 'w1', true, 'primary'),
+      (3, 1, 'w1b', true, 'secondary'), (4, 2, 'w2', true, 'primary'), (5, 3, 'w3', false, 'primary');
+    insert into pg_dist_partition values ('shop.orders', 'h');
+    insert into pg_extension (oid, extname, extowner, extnamespace, extrelocatable, extversion)
+      values (424242, 'citus', 10, 11, false, '13.0-1')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn citus_has_rows_elsewhere() {
+    for binaries in [oldest(), newest()] {
+        let yard = Yard::open();
+        let cluster = yard.start(&binaries, &Setup::default());
+        let admin = corner(&cluster).await;
+        admin.execute(CITUS).await.expect("the catalog of a coordinator");
+        let told = |expected: &str| {
+            let outcome = yard.audit(&[&cluster.dsn("clerk", CORNER), "--format", "json"]).run().expect(0);
+            assert!(outcome.stdout.contains(expected), "{expected}: {outcome:?}");
+            outcome.report()
+        };
+        let report = told("of 1 distributed and reference tables on 2 workers the shards are not looked at");
+        assert_eq!(report.status("no_primary_key"), "passed", "what is here is judged");
+        admin.execute("revoke select on pg_catalog.pg_dist_node from public").await.expect("hidden");
+        told("of distributed tables on workers the shards are not looked at");
+    }
+}

@@ -1,8 +1,8 @@
 //! What `init` prints, run: the role on each major, the crontab line.
 
-use crate::support::{CORNER, Outcome, Report, Yard, ask, corner, newest, server, until_so, with_statements};
+use crate::support::{CORNER, Outcome, Report, Yard, ask, corner, newest, server, taken_by, until_so, with_statements};
 use pgassay::demo::{Binaries, Cluster, SUPERUSER};
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -166,15 +166,4 @@ fn scripts_and_units_are_what_their_programs_take() {
     // By mail, with whatever mail(1) there is.
     let script = std::fs::read_to_string(format!("{into}/audit.sh")).expect("a script");
     assert!(script.contains("mail -s \"pgassay on $(uname -n): exit code $code\" ops@example.com"), "{script}");
-}
-
-/// A checker has nothing to say; where it is not installed nothing is checked.
-fn taken_by(checker: &str, args: &[&str]) {
-    match Command::new(checker).args(args).output() {
-        Ok(output) => {
-            let said = [output.stdout, output.stderr].concat();
-            assert!(output.status.success(), "{checker}: {}", String::from_utf8_lossy(&said));
-        }
-        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{checker}"),
-    }
 }

@@ -26,6 +26,7 @@ mod diff_windows;
 mod encodings;
 mod estimate;
 mod extension;
+mod fleet;
 mod forks;
 mod gate;
 mod healthy;

@@ -12,7 +12,7 @@ use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use serde_json::Value;
 use std::path::PathBuf;
 
-const FORMATS: [Format; 8] = [
+const FORMATS: [Format; 9] = [
     Format::Table,
     Format::Json,
     Format::Markdown,
@@ -21,6 +21,7 @@ const FORMATS: [Format; 8] = [
     Format::Github,
     Format::Gitlab,
     Format::Csv,
+    Format::Prometheus,
 ];
 
 pub(super) fn rendered(verdict: &Verdict, format: Format) -> String {

@@ -1,5 +1,6 @@
 //! What `pool` says in its forms: golden texts, the published schema, Prometheus' format, texts that mean harm.
 
+use super::exposition::Exposition;
 use pgassay::model::saturation::{
     CurvePoint, DatabaseLoad, Flow, Judgement, LimitUse, Point, PoolLoad, PoolerLoad, SATURATION_VERSION, Saturation,
     ServerLoad, SettingChange, Sizing, Spread, Verdict, WaitShare,
@@ -106,7 +107,7 @@ fn pool(database: &str) -> PoolLoad {
     }
 }
 
-fn saturation(database: &str) -> Saturation {
+pub(super) fn saturation(database: &str) -> Saturation {
     let gap = Gap {
         facet: Facet::Pools,
         database: None,
@@ -180,40 +181,11 @@ fn names_that_mean_harm_stay_names() {
     let shown = table(&seen, 80);
     assert!(!shown.contains('\u{1b}') && shown.contains("evil"), "{shown}");
     let gauges = text(|out| write_saturation_prometheus(&seen, out));
-    assert_gauges(&gauges);
+    Exposition::read(&gauges);
     assert!(!gauges.contains('\u{1b}') && !gauges.lines().any(|line| line.starts_with("evil")), "{gauges}");
-}
-
-/// Each line is a comment or a sample whose metric was announced, its labels quoted to their end.
-fn assert_gauges(gauges: &str) {
-    let mut announced = String::new();
-    for line in gauges.lines() {
-        if let Some(metric) = line.strip_prefix("# TYPE ") {
-            announced = metric.strip_suffix(" gauge").expect("a gauge").to_owned();
-            continue;
-        }
-        if line.starts_with("# HELP ") {
-            continue;
-        }
-        let rest = line.strip_prefix(&announced).unwrap_or_else(|| panic!("{line} is not {announced}"));
-        let value = match rest.strip_prefix('{') {
-            Some(labels) => {
-                let (mut is_quoted, mut is_escaped) = (false, false);
-                let end = labels.char_indices().find(|(_, c)| {
-                    let is_end = *c == '}' && !is_quoted;
-                    is_quoted ^= *c == '"' && !is_escaped;
-                    is_escaped = *c == '\\' && !is_escaped;
-                    is_end
-                });
-                &labels[end.expect("labels end").0 + 1..]
-            }
-            None => rest,
-        };
-        assert!(value.trim().parse::<f64>().is_ok(), "{line}");
-    }
 }
 
 #[test]
 fn every_gauge_can_be_read_back() {
-    assert_gauges(&text(|out| write_saturation_prometheus(&saturation("shop"), out)));
+    Exposition::read(&text(|out| write_saturation_prometheus(&saturation("shop"), out)));
 }

@@ -1,0 +1,248 @@
+//! `pgassay audit --targets`: many servers in one run. They are read several at a time and judged one after the other,
+//! and of each nothing is kept but its line of the overview: memory does not grow with their number.
+
+use super::args::{AuditArgs, FormatArg, Shared};
+use super::audit::Bench;
+use super::config::Config;
+use super::connection::{self, Errand};
+use super::fleet_args::FleetArgs;
+use super::fleet_files::Files;
+use super::output::{self, PLAIN};
+use super::progress_bar::Bar;
+use super::{history_store, interrupt, settings};
+use crate::model::fleet::{Ending, Ledger, Overview};
+use crate::model::snapshot::Snapshot;
+use crate::model::units;
+use crate::progress::Progress;
+use crate::report::{
+    Style, escape, write_overview, write_overview_csv, write_overview_json, write_overview_markdown,
+    write_overview_prometheus,
+};
+use crate::rules::matches_glob;
+use crate::store::{read_baseline, write_snapshot};
+use anyhow::{Result, bail};
+use futures_util::stream::{self, StreamExt};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Servers that are read at a time.
+const SERVERS_AT_ONCE: u16 = 4;
+
+/// Time for one target.
+const TARGET_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// Targets that are named where several failed.
+const NAMED: usize = 3;
+
+pub(super) fn run(shared: &Shared, config: &Config, args: &AuditArgs, bench: &Bench) -> Result<u8> {
+    let named = named(config, &args.fleet.targets)?;
+    let chosen: Vec<&str> =
+        named.iter().copied().filter(|name| args.fleet.shard.is_none_or(|shard| shard.takes(name))).collect();
+    let files = Files::of(config, args, bench)?;
+    files.make_folders(&chosen)?;
+    let fleet = Fleet { config, args, bench, files, pace: Pace::of(config, &args.fleet)? };
+    let bar = Bar::new(shared, "auditing");
+    bar.begin(chosen.len());
+    let (ledger, interrupted) = fleet.audit(&chosen, &bar);
+    bar.clear();
+    let overview = ledger.close(connection::tool(), args.fleet.shard, named.len());
+    fleet.write(shared, &overview)?;
+    tell(&overview, interrupted.as_ref());
+    Ok(overview.summary.exit_code)
+}
+
+/// The targets that one of the globs takes, by name.
+fn named<'a>(config: &'a Config, globs: &[String]) -> Result<Vec<&'a str>> {
+    let names = || config.targets.keys().map(String::as_str);
+    if let Some(glob) = globs.iter().find(|glob| !names().any(|name| matches_glob(glob, name))) {
+        let known: Vec<&str> = names().collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        bail!("--targets {glob}: the config has no target of that name; there are: {known}");
+    }
+    Ok(names().filter(|name| globs.iter().any(|glob| matches_glob(glob, name))).collect())
+}
+
+/// How many at a time, and how long each.
+struct Pace {
+    servers_at_once: usize,
+    target_timeout: Duration,
+}
+
+impl Pace {
+    fn of(config: &Config, args: &FleetArgs) -> Result<Self> {
+        let own = &config.fleet;
+        let timeout = args.target_timeout.as_ref().or(own.target_timeout.as_ref());
+        Ok(Self {
+            servers_at_once: usize::from(args.servers_at_once.or(own.servers_at_once).unwrap_or(SERVERS_AT_ONCE)),
+            target_timeout: timeout.map_or(Ok(TARGET_TIMEOUT), |text| settings::duration("target-timeout", text))?,
+        })
+    }
+}
+
+/// What came of reading a target.
+struct Read {
+    name: String,
+    outcome: Result<Box<Snapshot>, (Ending, String)>,
+}
+
+/// A run over many targets.
+struct Fleet<'a> {
+    config: &'a Config,
+    args: &'a AuditArgs,
+    bench: &'a Bench,
+    files: Files,
+    pace: Pace,
+}
+
+impl Fleet<'_> {
+    /// Reads and judges all of them. Of an interrupted run the rest is told as not reached.
+    fn audit(&self, chosen: &[&str], bar: &Bar) -> (Ledger, Option<anyhow::Error>) {
+        // One is judged while the next waits: readers wait rather than pile up what they read.
+        let (sender, receiver) = mpsc::channel(1);
+        std::thread::scope(|scope| {
+            let judging = scope.spawn(|| self.judge_all(receiver, bar));
+            let interrupted = interrupt::block_on(self.read_all(chosen, bar, sender)).err();
+            let mut ledger = judging.join().unwrap_or_default();
+            for name in chosen.iter().filter(|name| !ledger.has(name)).collect::<Vec<_>>() {
+                ledger.miss(name, Ending::NotReached, "the run was interrupted before it was read");
+            }
+            (ledger, interrupted)
+        })
+    }
+
+    /// Targets on one server follow each other, so that on none more than `--jobs` of our sessions are at work.
+    async fn read_all(&self, chosen: &[&str], bar: &Bar, out: mpsc::Sender<Read>) -> Result<()> {
+        let mut servers: BTreeMap<(String, u16), Vec<Errand>> = BTreeMap::new();
+        for (number, name) in chosen.iter().enumerate() {
+            let (limits, databases) = (&self.args.limits, &self.args.databases);
+            match Errand::named(self.config, name, (limits, databases), self.bench.custom.clone()) {
+                Ok(mut errand) => {
+                    // What is given up must be told from the others on its server.
+                    errand.run = format!("{}.{number}", errand.run);
+                    let server = (errand.target.host.clone(), errand.target.port);
+                    servers.entry(server).or_default().push(errand);
+                }
+                Err(error) => {
+                    let outcome = Err((Ending::Failed, format!("{error:#}")));
+                    bar.finished(name);
+                    let _ = out.send(Read { name: (*name).to_owned(), outcome }).await;
+                }
+            }
+        }
+        let out = &out;
+        stream::iter(servers.into_values())
+            .for_each_concurrent(self.pace.servers_at_once, |targets| async move {
+                for errand in targets {
+                    let outcome = self.read(&errand, bar).await;
+                    let _ = out.send(Read { name: errand.name, outcome }).await;
+                }
+            })
+            .await;
+        Ok(())
+    }
+
+    async fn read(&self, errand: &Errand, bar: &Bar) -> Result<Box<Snapshot>, (Ending, String)> {
+        let limit = self.pace.target_timeout;
+        bar.started(&errand.name);
+        let read = tokio::time::timeout(limit, errand.read(&bar.of(&errand.name))).await;
+        if read.is_err() {
+            errand.cancel().await;
+        }
+        bar.finished(&errand.name);
+        match read {
+            Ok(Ok(snapshot)) => Ok(Box::new(snapshot)),
+            Ok(Err(error)) => Err((Ending::Failed, error.to_string())),
+            Err(_) => {
+                let place = errand.target.place();
+                let limit = units::millis(limit.as_secs_f64() * 1000.0);
+                let told = format!(
+                    "{place} was not read within {limit}\n  next: raise --target-timeout, or see with --verbose what takes long"
+                );
+                Err((Ending::TimedOut, told))
+            }
+        }
+    }
+
+    fn judge_all(&self, mut reads: mpsc::Receiver<Read>, bar: &Bar) -> Ledger {
+        let mut ledger = Ledger::default();
+        while let Some(Read { name, outcome }) = reads.blocking_recv() {
+            let judged = match outcome {
+                Ok(snapshot) => self
+                    .judge(&name, *snapshot, bar, &mut ledger)
+                    .map_err(|error| (Ending::Failed, format!("{error:#}"))),
+                Err(missed) => Err(missed),
+            };
+            if let Err((ending, error)) = judged {
+                ledger.miss(&name, ending, &error);
+            }
+        }
+        ledger
+    }
+
+    /// Judges one target, writes its files and keeps the run.
+    fn judge(&self, name: &str, mut snapshot: Snapshot, bar: &Bar, ledger: &mut Ledger) -> Result<()> {
+        if let Some(save) = &self.files.save {
+            write_snapshot(&save.file(name), &snapshot)?;
+        }
+        let mut verdict = self.bench.judge(self.config, &mut snapshot);
+        if let Some(path) = self.files.baseline.as_ref().map(|baseline| baseline.file(name)) {
+            if path.exists() {
+                let note = self.bench.mark(&path, &read_baseline(&path)?, &mut verdict)?;
+                note.iter().for_each(|note| bar.warn(&format!("{name}: {note}")));
+            } else {
+                bar.warn(&format!("{name}: there is no {}: all that is found counts", path.display()));
+            }
+        }
+        let written = output::write_files(&verdict, &self.files.reports(name));
+        let history = self.args.history.as_ref().or(self.config.history.store.as_ref());
+        let kept =
+            history.map_or(Ok(()), |history| history_store::keep(self.config, history, &snapshot, Some(&verdict)));
+        let lost: Vec<String> =
+            [written, kept].into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
+        let run = history_store::run_of(&snapshot, Some(&verdict));
+        ledger.add(&verdict, run, (!lost.is_empty()).then(|| lost.join("; ")));
+        Ok(())
+    }
+
+    /// The overview on standard output, and in its files.
+    fn write(&self, shared: &Shared, overview: &Overview) -> Result<()> {
+        for (format, path) in &self.files.overviews {
+            let mut text = Vec::new();
+            render(overview, *format, PLAIN, &mut text)?;
+            output::write_file(*format, path, &text)?;
+        }
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        render(overview, self.files.format, output::style(shared), &mut out)?;
+        Ok(out.flush()?)
+    }
+}
+
+fn render(overview: &Overview, format: FormatArg, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        FormatArg::Json => write_overview_json(overview, out),
+        FormatArg::Markdown => write_overview_markdown(overview, out),
+        FormatArg::Csv => write_overview_csv(overview, out),
+        FormatArg::Prometheus => write_overview_prometheus(overview, out),
+        // Others are refused before anything is read.
+        _ => write_overview(overview, style, out),
+    }
+}
+
+/// What went wrong, beside a report that may be in a file.
+fn tell(overview: &Overview, interrupted: Option<&anyhow::Error>) {
+    let all = overview.targets.len();
+    let is_lost = |ending| matches!(ending, Ending::Failed | Ending::TimedOut);
+    let lost: Vec<&str> =
+        overview.targets.iter().filter(|target| is_lost(target.ending)).map(|target| target.name.as_str()).collect();
+    if !lost.is_empty() {
+        let more = lost.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let names: Vec<&str> = lost.iter().take(NAMED).copied().collect();
+        eprintln!("pgassay: {} of {all} targets failed: {}{more}", lost.len(), escape(&names.join(", ")));
+    }
+    if let Some(why) = interrupted {
+        eprintln!("pgassay: {why}: {} of {all} targets were not reached", overview.summary.not_reached);
+    }
+}
