@@ -154,6 +154,15 @@ impl Pool {
         Self { replaceable, ..self }
     }
 
+    /// A partial index does the work of this candidate for who reads only rows of which all this holds.
+    pub(super) fn is_served(&self, candidate: &Candidate, constants: &BTreeSet<String>) -> bool {
+        let serves = |index: &Candidate| {
+            let of_same_rows = Candidate { predicate: index.predicate.clone(), ..candidate.clone() };
+            index.predicate.as_ref().is_some_and(|rows| constants.contains(rows)) && of_same_rows.is_covered_by(index)
+        };
+        self.existing.iter().any(serves)
+    }
+
     /// The candidate with its keys in such an order that it does the work of an index that could go then.
     pub(super) fn turned(&self, candidate: &Candidate) -> Option<Candidate> {
         let fits = |index: &&Candidate| {

@@ -14,6 +14,9 @@ const PROMISING: usize = 6;
 /// What costs a statement less by a smaller share is no gain.
 const LEAST_GAIN: f64 = 0.001;
 
+/// Costs whose ratio is below this are the same (`STD_FUZZ_FACTOR`, pathnode.c).
+const ALIKE: f64 = 1.01;
+
 /// A choice is bettered by its true costs this many times at most.
 const SETTLED: usize = 6;
 
@@ -85,7 +88,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let weights: Vec<f64> = task.weights.iter().zip(&costs).map(per_cost).collect();
     let task = Task { weights: &weights, ..task };
     let chosen = refined(&task, &costs, pool, &mut memory);
-    let chosen = replacing(&task, &costs, chosen, pool, &mut memory);
+    let chosen = replacing(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
     let spreads = if task.with_spread { spreads(&task, &chosen, &after, pool, &mut memory) } else { BTreeMap::new() };
@@ -134,23 +137,20 @@ fn refined(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<
     best
 }
 
-/// The choice with keys in another order, where that costs no more and makes an existing index needless.
-fn replacing(
-    task: &Task<'_>,
-    bases: &[f64],
-    mut chosen: BTreeSet<Id>,
-    pool: &mut Pool,
-    memory: &mut Memory<'_>,
-) -> BTreeSet<Id> {
+/// The choice with keys in another order, where that costs no statement more and makes an existing index needless.
+fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
     for old in chosen.clone() {
         let Some(new) = pool.turned(pool.get(old)).and_then(|candidate| pool.add(candidate)) else { continue };
         let mut turned = chosen.clone();
         turned.remove(&old);
         turned.insert(new);
-        memory.learn_sizes(pool);
-        let fits = pool.bytes(new) <= pool.bytes(old);
-        let now = total(task, bases, &chosen, pool, memory);
-        if fits && total(task, bases, &turned, pool, memory) <= now * (1.0 + LEAST_GAIN) {
+        let now = ask_all(task, &chosen, pool, memory);
+        let then = ask_all(task, &turned, pool, memory);
+        let is_no_worse = now.iter().zip(&then).all(|pair| match pair {
+            (Some((now, _)), Some((then, _))) => *then <= now * ALIKE,
+            _ => true,
+        });
+        if is_no_worse && pool.bytes(new) <= pool.bytes(old) {
             chosen = turned;
         }
     }

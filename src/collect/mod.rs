@@ -189,10 +189,10 @@ async fn server(reader: &mut Reader) -> Result<Server, ReadError> {
         sqlstate: None,
         position: None,
     })?;
+    reader.stay_out_of_statements(server.major()).await;
     // Managed servers may refuse it: the audit can do without.
     let identifier: Result<Vec<Identifier>, ReadError> = rows(reader, "system_identifier", 0).await;
     server.system_identifier = identifier.ok().and_then(|mut rows| rows.pop()).map(|row| row.system_identifier);
-    reader.stay_out_of_statements(server.major()).await;
     Ok(server)
 }
 

@@ -188,7 +188,7 @@ async fn fitting(
         }
     }
     let best = taken.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(at, _)| at);
-    let Some((_, best)) = best.map(|at| taken.swap_remove(at)) else { return (None, Vec::new()) };
+    let Some((_, best)) = best.map(|at| taken.remove(at)) else { return (None, Vec::new()) };
     // Of a sort the last are the furthest from the usual.
     let mut others: BTreeMap<ParameterValues, Option<Bound>> =
         taken.into_iter().map(|(_, (values, bound))| (values, Some(bound))).collect();

@@ -190,6 +190,68 @@ async fn every_kind_of_index_is_made_and_not_advised_again() {
     }
 }
 
+const NAMES: &str = r#"
+    create schema "Other Side"; create role auditor login; grant pg_monitor, pg_read_all_data to auditor;
+    create table "Other Side"."Big Orders" as select i as id, i % 2000 as "Customer ""Id""", repeat('p', 200) as pad from generate_series(1, 20000) i;
+    create table public."Big Orders" as select * from "Other Side"."Big Orders" limit 10;
+    create table notes as select i as id, i % 2000 as author, i % 3 as tenant, repeat('n', 200) as pad from generate_series(1, 20000) i;
+    alter table notes enable row level security; create policy own on notes using (tenant is not null);
+    create table logs as select i as id, i % 2000 as kind, repeat('l', 200) as pad from generate_series(1, 20000) i;
+    create table lines as select i as id, i % 2000 as log, repeat('l', 200) as pad from generate_series(1, 20000) i"#;
+
+/// Statements, where the superuser or the auditor asks about them, and the index that each wants.
+const NAMED: [(&str, &str, &str); 4] = [
+    (
+        SUPERUSER,
+        r#"select * from "Other Side"."Big Orders" where "Customer ""Id""" = 7"#,
+        r#"ON "Other Side"."Big Orders" USING btree ("Customer ""Id""")"#,
+    ),
+    ("auditor", "select * from notes where author = 5", "ON public.notes USING btree (author"),
+    (
+        SUPERUSER,
+        "with gone as (delete from logs where kind = 7 returning id) select count(*) from gone",
+        "ON public.logs USING btree (kind",
+    ),
+    (
+        SUPERUSER,
+        "select id from lines where log = 3 except select id from lines where log = 4",
+        "ON public.lines USING btree (log",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_policies_and_sets_are_no_hindrance() {
+    for major in [15, 18] {
+        let Some(binaries) = server(major) else { continue };
+        let yard = Yard::open();
+        let cluster = yard.start(&binaries, &with_statements().with("autovacuum", "off"));
+        let admin = corner(&cluster).await;
+        admin.execute("create extension pg_stat_statements").await.expect("created");
+        let _ = admin.execute("create extension hypopg").await;
+        admin.execute(NAMES).await.expect("tables");
+        admin.execute("analyze").await.expect("statistics");
+        admin.execute("select pg_stat_reset(), pg_stat_statements_reset()").await.expect("reset");
+        for (_, statement, _) in NAMED {
+            admin.execute(&format!("begin; {statement}; rollback")).await.expect(statement);
+        }
+        for asks in [SUPERUSER, "auditor"] {
+            let dsn = cluster.dsn(asks, CORNER);
+            let told = json(
+                &yard.pgassay(&["advise", &dsn, "--weigh-by", "calls", "--format", "json"]).run().expect(0).stdout,
+            );
+            for (_, statement, form) in NAMED.iter().filter(|(role, ..)| *role == asks) {
+                assert!(definitions(&told).iter().any(|one| one.contains(form)), "{major}, {statement}: {told:#}");
+            }
+        }
+        let dsn = cluster.dsn(SUPERUSER, CORNER);
+        let ask = ["advise", &dsn, "--weigh-by", "calls", "--format", "json", "-o", "names.json"];
+        yard.pgassay(&ask).run().expect(0);
+        yard.pgassay(&["apply", "names.json", &dsn, "--state", "state", "--yes"]).run().expect(0);
+        let second = json(&yard.pgassay(&ask[..6]).run().expect(0).stdout);
+        assert_eq!(definitions(&second), Vec::<&str>::new(), "{major}: {second:#}");
+    }
+}
+
 /// From 18 on an index serves what is compared with its second column, where the first has few values.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_skip_scan_serves_needs_no_index() {
