@@ -2,19 +2,22 @@
 //! which statements, what it takes, what is doubtful, and the account of the run.
 
 use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
+use super::catalog::root;
 use super::key::Key;
+use super::oracle::Spread;
 use super::removals::removals;
 use super::search::{Found, Point};
 use super::workload::{Query, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, create_parent, target};
 use crate::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Proposal, Served, StatementsAccount, WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Proposal, ProposalKind, Removal, Served,
+    StatementsAccount, ValuesCost, WorkloadCost,
 };
 use crate::model::plan::{IndexForm, Name};
-use crate::model::snapshot::{Relation, Snapshot, Tool};
+use crate::model::snapshot::{Column, Relation, RelationKind, Snapshot, Tool};
 use crate::model::units;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// A proposal saves at least this share of the workload …
 const LEAST_SHARE: f64 = 0.01;
@@ -25,6 +28,9 @@ const LEAST_OF_STATEMENT: f64 = 0.10;
 /// Rows changed since ANALYZE, as a share of the table, from which its statistics are called stale: where
 /// autovacuum's default would analyze.
 const STALE: f64 = 0.1;
+
+/// Costs that differ by less than this share are the same (`STD_FUZZ_FACTOR`, pathnode.c).
+const ALIKE: f64 = 0.01;
 
 /// Counters of less time than this may show no usual day.
 const SHORT_WINDOW_SECONDS: i64 = 86_400;
@@ -72,6 +78,8 @@ struct Effect<'a> {
     used: &'a [Id],
     /// What it costs in the unit of the workload.
     figure: f64,
+    /// The values that costs are of, and costs with others.
+    spread: Option<&'a Spread>,
 }
 
 impl Effect<'_> {
@@ -119,7 +127,9 @@ fn drafted(
 #[must_use]
 pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, tool: Tool) -> Advice {
     let effects = effects(&evidence, terms.weigh);
-    let (proposals, kept, total) = drafted(evidence, snapshot, terms, &effects);
+    let (mut proposals, kept, total) = drafted(evidence, snapshot, terms, &effects);
+    let removals = removals(&proposals, terms.wishes, snapshot);
+    proposals.iter_mut().for_each(|proposal| replace(proposal, &removals));
     let served: Vec<&Effect<'_>> = effects.iter().filter(|effect| effect.is_served_by(&kept)).collect();
     let saved = sum(served.iter().map(|effect| effect.saved()));
     let saved_ms = sum(served.iter().map(|effect| effect.query.total_ms * effect.share()));
@@ -136,10 +146,19 @@ pub fn advice(evidence: Evidence<'_>, snapshot: &Snapshot, terms: &Terms<'_>, to
             saved_ms_per_hour: per_hour(saved_ms, terms.window_seconds),
         },
         curve: evidence.found.curve.iter().map(curve_point).collect(),
-        removals: removals(&proposals, terms.wishes, snapshot),
+        removals,
         account: account(&evidence, &effects, snapshot, terms, evidence.found.chosen.len() - kept.len()),
         proposals,
     }
+}
+
+/// What could go once a proposal is there is what it replaces.
+fn replace(proposal: &mut Proposal, removals: &[Removal]) {
+    let replaced = || removals.iter().filter(|removal| removal.after_proposal == Some(proposal.id));
+    let (names, freed): (Vec<Name>, i64) =
+        (replaced().map(|one| one.name.clone()).collect(), replaced().map(|one| one.bytes).sum());
+    proposal.kind = if names.is_empty() { ProposalKind::CreateIndex } else { ProposalKind::ReplaceIndex };
+    (proposal.replaces, proposal.net_bytes) = (names, proposal.estimate.bytes - freed);
 }
 
 fn curve_point(point: &Point) -> CurvePoint {
@@ -160,14 +179,15 @@ fn weigh_name(weigh: Weigh) -> &'static str {
 
 #[allow(clippy::cast_precision_loss, reason = "calls as a weight")]
 fn effects<'a>(evidence: &Evidence<'a>, weigh: Weigh) -> Vec<Effect<'a>> {
-    let pairs = evidence.workload.queries.iter().zip(&evidence.found.costs);
-    let answered = pairs.filter_map(|(query, cost)| Some((query, cost.as_ref()?)));
+    let pairs = evidence.workload.queries.iter().zip(&evidence.found.costs).enumerate();
+    let answered = pairs.filter_map(|(number, (query, cost))| Some((number, query, cost.as_ref()?)));
     answered
-        .map(|(query, (before, after, used))| Effect {
+        .map(|(number, query, (before, after, used))| Effect {
             query,
             before: *before,
             after: *after,
             used,
+            spread: evidence.found.spreads.get(&number),
             figure: match weigh {
                 Weigh::Time => query.total_ms,
                 Weigh::Calls => query.calls as f64 * before,
@@ -251,6 +271,9 @@ impl Drafting<'_> {
         Some(Proposal {
             id: number,
             definition: if form.is_partitioned { create_parent(&form).sql } else { create_concurrently(&form).sql },
+            kind: ProposalKind::default(),
+            replaces: Vec::new(),
+            net_bytes: estimate.bytes,
             name: form.name,
             using: form.using,
             estimate,
@@ -258,7 +281,7 @@ impl Drafting<'_> {
             saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
             saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
             planner_checked: is_checked,
-            caveats: parts.into_iter().chain(self.caveats(id, &candidate.table, &serves)).collect(),
+            caveats: parts.into_iter().chain(self.caveats(id, &candidate.table)).collect(),
             serves,
             method: candidate.method,
             keys: candidate.keys.iter().map(AdvisedKey::from).collect(),
@@ -276,20 +299,18 @@ impl Drafting<'_> {
 
     /// Each reads on from "not if".
     #[allow(clippy::cast_precision_loss, reason = "for people")]
-    fn caveats(&self, id: Id, table: &Name, serves: &[Served]) -> Vec<Caveat> {
+    fn caveats(&self, id: Id, table: &Name) -> Vec<Caveat> {
         let mut caveats = Vec::new();
         let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
         if !self.is_checked(id) {
             let text = "the planner sees it otherwise: costs are pgassay's own estimate by the planner's formulas, from statistics without values";
             say("not_planner_checked", text.to_owned());
         }
-        if serves.iter().any(|served| served.text.contains('$')) {
+        if self.users(id).any(|effect| has_parameters(effect.query)) {
             let text = "the values that are asked for differ much in frequency: statements were planned with one typical value of each parameter, or with none";
             say("typical_values", text.to_owned());
         }
-        let is_it = |row: &&Relation| row.schema == table.schema && row.name == table.name;
-        let relation = self.snapshot.relations.iter().find(is_it);
-        if let Some(text) = relation.and_then(stale) {
+        if let Some(text) = stale(self.snapshot, table) {
             say("stale_statistics", text);
         }
         let price = self.prices.get(id as usize).copied().unwrap_or_default();
@@ -344,20 +365,57 @@ fn served(effect: &Effect<'_>, order: &[Id]) -> Served {
         total_ms: effect.query.total_ms,
         cost_before: effect.before,
         cost_after: effect.after,
+        values: effect.spread.filter(|_| has_parameters(effect.query)).and_then(|spread| spread.values),
+        spread: effect.spread.map(|spread| other_costs(effect, spread)).unwrap_or_default(),
         uses,
     }
 }
 
-#[allow(clippy::cast_precision_loss, reason = "rows, for people")]
-fn stale(relation: &Relation) -> Option<String> {
-    if relation.last_analyze.is_none() && relation.last_autoanalyze.is_none() {
-        return Some("guesses mislead the planner: no ANALYZE of the table is on record".to_owned());
+fn has_parameters(query: &Query) -> bool {
+    query.text.contains('$')
+}
+
+/// Costs with other values, where they are others.
+fn other_costs(effect: &Effect<'_>, spread: &Spread) -> Vec<ValuesCost> {
+    let is_near = |one: f64, other: f64| (one - other).abs() <= ALIKE * other;
+    let mut told: Vec<ValuesCost> = Vec::new();
+    for cost in spread.others.iter().filter(|_| has_parameters(effect.query)) {
+        let is_alike = |before: f64, after: f64| is_near(cost.cost_before, before) && is_near(cost.cost_after, after);
+        let is_told = told.iter().any(|other| is_alike(other.cost_before, other.cost_after));
+        if !is_told && !is_alike(effect.before, effect.after) {
+            told.push(*cost);
+        }
     }
-    let changed = relation.modified_since_analyze;
-    let is_stale = changed as f64 > STALE * relation.live_tuples.max(1) as f64;
-    is_stale.then(|| {
+    told
+}
+
+/// Of a partitioned table its partitions are analyzed.
+#[allow(clippy::cast_precision_loss, reason = "rows, for people")]
+fn stale(snapshot: &Snapshot, table: &Name) -> Option<String> {
+    let by_name: HashMap<(&str, &str), &Relation> =
+        snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row)).collect();
+    let is_part = |row: &&Relation| {
+        let root = root(row, &by_name);
+        (&root.schema, &root.name) == (&table.schema, &table.name) && row.kind != RelationKind::PartitionedTable
+    };
+    let parts: Vec<&Relation> = snapshot.relations.iter().filter(is_part).collect();
+    let is_unknown = |row: &&Relation| row.last_analyze.is_none() && row.last_autoanalyze.is_none() && row.bytes > 0;
+    if let Some(row) = parts.iter().copied().find(is_unknown) {
+        let is_own = |column: &&Column| column.schema == row.schema && column.relation == row.name;
+        let has_statistics = snapshot.columns.iter().filter(is_own).any(|column| column.has_statistics);
+        let (schema, name) = (&row.schema, &row.name);
+        return Some(match has_statistics {
+            true => format!(
+                "old statistics mislead the planner: no ANALYZE of {schema}.{name} is on record since counters were reset"
+            ),
+            false => format!("guesses mislead the planner: no ANALYZE of {schema}.{name} is on record"),
+        });
+    }
+    let changed: i64 = parts.iter().map(|row| row.modified_since_analyze).sum();
+    let rows: i64 = parts.iter().map(|row| row.live_tuples).sum();
+    (changed as f64 > STALE * rows.max(1) as f64).then(|| {
         let changed = units::count(changed as f64);
-        format!("old statistics mislead the planner: {changed} rows of the table changed since its last ANALYZE")
+        format!("old statistics mislead the planner: {changed} rows of {table} changed since its last ANALYZE")
     })
 }
 

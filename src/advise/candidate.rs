@@ -137,6 +137,8 @@ pub struct Pool {
     bytes: Vec<i64>,
     /// Definitions of existing indexes: what is there is no candidate.
     existing: BTreeSet<Candidate>,
+    /// Those of them that could go, were a wider one there.
+    replaceable: BTreeSet<Candidate>,
 }
 
 impl Pool {
@@ -144,6 +146,35 @@ impl Pool {
     #[must_use]
     pub fn new(existing: BTreeSet<Candidate>) -> Self {
         Self { existing, ..Self::default() }
+    }
+
+    /// The same, knowing which of these could go.
+    #[must_use]
+    pub fn replacing(self, replaceable: BTreeSet<Candidate>) -> Self {
+        Self { replaceable, ..self }
+    }
+
+    /// A partial index does the work of this candidate for who reads only rows of which all this holds.
+    pub(super) fn is_served(&self, candidate: &Candidate, constants: &BTreeSet<String>) -> bool {
+        let serves = |index: &Candidate| {
+            let of_same_rows = Candidate { predicate: index.predicate.clone(), ..candidate.clone() };
+            index.predicate.as_ref().is_some_and(|rows| constants.contains(rows)) && of_same_rows.is_covered_by(index)
+        };
+        self.existing.iter().any(serves)
+    }
+
+    /// The candidate with its keys in such an order that it does the work of an index that could go then.
+    pub(super) fn turned(&self, candidate: &Candidate) -> Option<Candidate> {
+        let fits = |index: &&Candidate| {
+            (&index.table, index.method, &index.predicate) == (&candidate.table, candidate.method, &candidate.predicate)
+                && index.keys.iter().all(|key| candidate.keys.contains(key))
+                && index.include.iter().all(|column| candidate.has(column))
+                && !candidate.keys.starts_with(&index.keys)
+        };
+        let index = self.replaceable.iter().filter(fits).max_by_key(|index| index.keys.len())?;
+        let rest = candidate.keys.iter().filter(|key| !index.keys.contains(key));
+        let keys = index.keys.iter().chain(rest).cloned().collect();
+        Some(Candidate { keys, ..candidate.clone() })
     }
 
     /// The candidate's number; none when an existing index does its work.

@@ -49,7 +49,8 @@ struct Options {
 struct Item {
     id: Id,
     bytes: i64,
-    table: Name,
+    /// Number of its table.
+    table: usize,
     /// What writes pay for it, in the unit of the total.
     price: f64,
     /// Statements that it serves.
@@ -95,11 +96,13 @@ impl Chooser {
             bases.iter().enumerate().map(|(query, base)| configs(query, *base, memory)).collect();
         let ids: BTreeSet<Id> = known.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
         let number: BTreeMap<Id, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+        let tables: BTreeSet<&Name> = ids.iter().map(|id| &pool.get(*id).table).collect();
+        let tables: BTreeMap<&Name, usize> = tables.into_iter().zip(0..).collect();
         let mut items: Vec<Item> = (ids.iter())
             .map(|id| Item {
                 id: *id,
                 bytes: pool.bytes(*id),
-                table: pool.get(*id).table.clone(),
+                table: tables[&pool.get(*id).table],
                 price: prices.get(*id as usize).copied().unwrap_or(0.0),
                 serves: Vec::new(),
             })
@@ -264,8 +267,8 @@ impl Chooser {
             return false;
         }
         let adds = items.iter().filter(|item| !choice.has[**item]);
-        adds.map(|item| &self.items[*item].table).all(|table| {
-            let on = |item: &usize| self.items[*item].table == *table;
+        adds.map(|item| self.items[*item].table).all(|table| {
+            let on = |item: &usize| self.items[*item].table == table;
             let stays = self.there(choice).filter(|item| on(item) && !items.contains(item)).count();
             stays + items.iter().filter(|item| !choice.has[**item] && on(item)).count() <= self.bounds.max_per_table
         })
@@ -283,20 +286,21 @@ impl Chooser {
     #[allow(clippy::cast_precision_loss, reason = "prices and ranks")]
     fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
         let mut best: Option<(f64, Vec<usize>)> = None;
-        for items in self.moves(choice) {
-            let Tried { total, bytes, share } = self.tried(choice, &items);
+        for (items, tried) in self.moves(choice) {
+            let Tried { total, bytes, share } = tried.unwrap_or_else(|| self.tried(choice, &items));
             let adds = items.iter().filter(|item| !choice.has[**item]).count();
             let added = adds.saturating_sub(items.len() - adds);
             let least = (self.bounds.least_gain * choice.total * added as f64).max(1e-9 * choice.total);
             let extra = bytes - choice.bytes;
             let gain = choice.total - total - price * extra as f64;
             let is_worth = added == 0 || share >= self.bounds.least_statement_gain;
-            if gain <= least || !is_worth || !self.fits(choice, &items, bytes, budget) {
+            if gain <= least || !is_worth {
                 continue;
             }
             // Within a budget what saves most for its bytes comes first.
             let rank = if budget.is_some() && extra > 0 { gain / extra as f64 } else { gain };
-            if best.as_ref().is_none_or(|(other, _)| rank > *other) {
+            let is_best = best.as_ref().is_none_or(|(other, _)| rank > *other);
+            if is_best && self.fits(choice, &items, bytes, budget) {
                 best = Some((rank, items));
             }
         }
@@ -304,25 +308,28 @@ impl Chooser {
     }
 
     /// Indexes taken out, configurations put in, and the most promising of the latter in the place of each of
-    /// the former.
-    fn moves(&self, choice: &mut Choice) -> Vec<Vec<usize>> {
+    /// the former; and what would be then, where that is known already.
+    fn moves(&self, choice: &mut Choice) -> Vec<(Vec<usize>, Option<Tried>)> {
         let mut missing: BTreeSet<Vec<usize>> = BTreeSet::new();
         for (option, now) in self.options.iter().zip(&choice.configs) {
             for (items, _) in &option.configs[..*now] {
                 missing.insert(items.iter().copied().filter(|item| !choice.has[*item]).collect());
             }
         }
-        let mut ranked: Vec<(f64, Vec<usize>)> =
-            missing.into_iter().map(|items| (choice.total - self.tried(choice, &items).total, items)).collect();
+        let mut ranked: Vec<(f64, Vec<usize>, Tried)> = Vec::with_capacity(missing.len());
+        for items in missing {
+            let tried = self.tried(choice, &items);
+            ranked.push((choice.total - tried.total, items, tried));
+        }
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         let there: Vec<usize> = self.there(choice).collect();
-        let mut moves: Vec<Vec<usize>> = there.iter().map(|item| vec![*item]).collect();
-        for (at, (_, items)) in ranked.into_iter().enumerate() {
+        let mut moves: Vec<(Vec<usize>, Option<Tried>)> = there.iter().map(|item| (vec![*item], None)).collect();
+        for (at, (_, items, tried)) in ranked.into_iter().enumerate() {
             // Where room is no matter, only what serves the same statements makes another needless.
             let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_rival(**out, &items);
             let outs = there.iter().filter(|_| at < SWAPPED).filter(gives_way);
-            moves.extend(outs.map(|out| [items.clone(), vec![*out]].concat()));
-            moves.push(items);
+            moves.extend(outs.map(|out| ([items.clone(), vec![*out]].concat(), None)));
+            moves.push((items, Some(tried)));
         }
         moves
     }

@@ -3,7 +3,7 @@
 use super::candidate::Pool;
 use super::choose::Bounds;
 use super::estimate::Estimate;
-use super::existing::existing;
+use super::existing::{existing, replaceable};
 use super::oracle::WhatIf;
 use super::search::{Found, Task, search};
 use super::workload::{Query, Weigh, Workload, workload};
@@ -26,6 +26,8 @@ pub struct Consultation {
     pub max_calls: usize,
     /// Find what other sizes would save, too.
     pub with_curve: bool,
+    /// Find what the choice would save with other values of parameters, too.
+    pub with_spread: bool,
 }
 
 /// What came of it.
@@ -76,8 +78,9 @@ pub fn searched(
         bounds: consultation.bounds,
         max_calls: consultation.max_calls,
         with_curve: consultation.with_curve,
+        with_spread: consultation.with_spread,
     };
-    let mut pool = Pool::new(existing(snapshot));
+    let mut pool = Pool::new(existing(snapshot)).replacing(replaceable(snapshot));
     let found = search(task, &mut pool, oracle);
     (pool, found)
 }

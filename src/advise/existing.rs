@@ -14,6 +14,13 @@ pub fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
     snapshot.indexes.iter().filter(|index| index.is_valid).filter_map(candidate).collect()
 }
 
+/// Those of them that nothing else than speed depends on.
+#[must_use]
+pub fn replaceable(snapshot: &Snapshot) -> BTreeSet<Candidate> {
+    let is_free = |index: &&Index| index.is_valid && !index.is_unique && index.method == "btree";
+    snapshot.indexes.iter().filter(is_free).filter_map(candidate).collect()
+}
+
 pub(super) fn candidate(index: &Index) -> Option<Candidate> {
     let parts = index_parts(&index.definition)?;
     let keys = parts.keys.into_iter().enumerate().map(|(at, key)| {
@@ -34,6 +41,20 @@ pub(super) fn candidate(index: &Index) -> Option<Candidate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::advise::candidate::Pool;
+
+    #[test]
+    fn keys_are_turned_so_that_an_index_can_go() {
+        let btree = |columns: &[&str]| {
+            Candidate::btree(&Name::new("s", "t"), columns.iter().map(|column| Key::ascending(column)).collect())
+        };
+        let pool = Pool::default().replacing([btree(&["b"]), btree(&["c", "b"]), btree(&["d"])].into());
+        let turned = |columns: &[&str]| pool.turned(&btree(columns)).map(|candidate| candidate.using());
+        assert_eq!(turned(&["a", "b"]).as_deref(), Some("btree (b, a)"));
+        assert_eq!(turned(&["a", "b", "c"]).as_deref(), Some("btree (c, b, a)"), "the one that does more");
+        assert_eq!(turned(&["d", "a"]), None, "it can go as it is");
+        assert_eq!(turned(&["a"]), None);
+    }
 
     #[test]
     fn an_index_is_told_as_a_candidate() {

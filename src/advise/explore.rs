@@ -121,7 +121,8 @@ impl<'a> Explorer<'a> {
                 .iter()
                 .map(|(method, key)| Candidate { method: *method, ..Candidate::btree(table, vec![key.clone()]) });
             for candidate in plain.chain(others) {
-                match pool.add(candidate.clone()) {
+                let is_served = pool.is_served(&candidate, &uses.constants);
+                match pool.add(candidate.clone()).filter(|_| !is_served) {
                     Some(id) => found.push(id),
                     // There already: what it lacks may still be worth having.
                     None => self.served.push(candidate),

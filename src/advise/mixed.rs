@@ -2,9 +2,9 @@
 
 use super::candidate::{Candidate, Id, Pool};
 use super::estimate::Estimate;
-use super::oracle::{Answer, Question, WhatIf};
+use super::oracle::{Answer, Question, Spread, WhatIf};
 use super::workload::Query;
-use crate::model::advice::Method;
+use crate::model::advice::{Method, ParameterValues, ValuesCost};
 
 /// A planner, and an estimate for access methods that it cannot be shown.
 #[derive(Debug)]
@@ -37,6 +37,12 @@ impl<'a, P: WhatIf> Mixed<'a, P> {
         Self { planner, estimate, queries }
     }
 
+    /// With what the planner can be shown.
+    fn shown(&self, pool: &Pool, question: &Question) -> Question {
+        let is_shown = |id: &Id| pool.get(*id).is_shown(&self.queries[question.query]);
+        Question { alive: question.alive.iter().copied().filter(is_shown).collect(), ..*question }
+    }
+
     /// The planner's answer without what it cannot be shown, and how much less that would leave by the estimate.
     fn corrected(&mut self, pool: &Pool, question: &Question, shown: &Question, planned: Answer) -> Answer {
         let questions = [question.clone(), shown.clone()];
@@ -50,13 +56,23 @@ impl<'a, P: WhatIf> Mixed<'a, P> {
     }
 }
 
+/// Costs by values as far as the planner was shown, made so much less as the estimate says of the rest.
+fn lowered(planned: Spread, with: &Spread, without: &Spread) -> Spread {
+    let after = |spread: &Spread, values: ParameterValues| {
+        spread.others.iter().find(|cost| cost.values == values).map(|cost| cost.cost_after)
+    };
+    let rest = |values| match (after(with, values), after(without, values)) {
+        (Some(with), Some(without)) if without > 0.0 => (with / without).min(1.0),
+        _ => 1.0,
+    };
+    let others = planned.others.into_iter();
+    let others = others.map(|cost| ValuesCost { cost_after: cost.cost_after * rest(cost.values), ..cost }).collect();
+    Spread { others, ..planned }
+}
+
 impl<P: WhatIf> WhatIf for Mixed<'_, P> {
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
-        let shown = |question: &Question| {
-            let is_shown = |id: &Id| pool.get(*id).is_shown(&self.queries[question.query]);
-            Question { alive: question.alive.iter().copied().filter(is_shown).collect(), ..*question }
-        };
-        let shown: Vec<Question> = questions.iter().map(shown).collect();
+        let shown: Vec<Question> = questions.iter().map(|question| self.shown(pool, question)).collect();
         let planned = self.planner.ask(pool, &shown);
         let all = questions.iter().zip(&shown).zip(planned);
         all.map(|((question, shown), planned)| {
@@ -73,5 +89,13 @@ impl<P: WhatIf> WhatIf for Mixed<'_, P> {
         let mut rest = self.estimate.measure(&rest).into_iter();
         let next = |candidate: &&Candidate| if candidate.is_simulated() { shown.next() } else { rest.next() };
         candidates.iter().filter_map(next).collect()
+    }
+
+    fn spread(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Spread> {
+        let shown: Vec<Question> = questions.iter().map(|question| self.shown(pool, question)).collect();
+        let planned = self.planner.spread(pool, &shown);
+        let (with, without) = (self.estimate.spread(pool, questions), self.estimate.spread(pool, &shown));
+        let estimated = with.iter().zip(&without);
+        planned.into_iter().zip(estimated).map(|(planned, (with, without))| lowered(planned, with, without)).collect()
     }
 }

@@ -56,6 +56,27 @@ fn kind(type_name: &str) -> Option<Kind> {
     })
 }
 
+/// Dimensions that an index of this kind of column takes at most; a column that does not tell its own takes none
+/// (pgvector, "HNSW").
+fn most_dimensions(kind: Kind) -> Option<u32> {
+    match kind {
+        Kind::Vector => Some(2_000),
+        Kind::Halfvec => Some(4_000),
+        _ => None,
+    }
+}
+
+/// 768 of `vector(768)`.
+fn dimensions(type_name: &str) -> Option<u32> {
+    type_name.split_once('(')?.1.strip_suffix(')')?.parse().ok()
+}
+
+/// pgvector has HNSW from 0.5 on.
+fn has_graph(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    (parts.next(), parts.next()) >= (Some(0), Some(5))
+}
+
 /// The operators of a server that other indexes than B-trees serve.
 #[derive(Debug)]
 pub(super) struct Operators<'a>(&'a [Extension]);
@@ -69,10 +90,17 @@ impl<'a> Operators<'a> {
     pub(super) fn serving(&self, column: &str, type_name: &str, operator: &str) -> Option<(Method, Key)> {
         let kind = kind(type_name)?;
         let (.., method, class, extension) = TABLE.iter().find(|row| row.0 == kind && row.1.contains(&operator))?;
-        let schema = match extension {
-            Some(name) => Some(&self.0.iter().find(|row| row.name == *name)?.schema),
+        let brought = match extension {
+            Some(name) => Some(self.0.iter().find(|row| row.name == *name)?),
             None => None,
         };
+        if *method == Method::Hnsw && !brought.is_some_and(|row| has_graph(&row.version)) {
+            return None;
+        }
+        if most_dimensions(kind).is_some_and(|most| dimensions(type_name).is_none_or(|number| number > most)) {
+            return None;
+        }
+        let schema = brought.map(|row| &row.schema);
         let class = class.map(|class| schema.map_or_else(|| class.to_owned(), |schema| format!("{schema}.{class}")));
         Some((*method, Key { class, ..Key::ascending(column) }))
     }
@@ -86,8 +114,15 @@ mod tests {
 
     fn served(type_name: &str, operator: &str, extensions: &[&str]) -> Option<String> {
         let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
-        let extension =
-            |name: &&str| Extension { name: (*name).to_owned(), schema: "ext".to_owned(), ..Extension::default() };
+        let extension = |text: &&str| {
+            let (name, version) = text.split_once(' ').unwrap_or((text, ""));
+            Extension {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                schema: "ext".to_owned(),
+                ..Extension::default()
+            }
+        };
         snapshot.extensions = extensions.iter().map(extension).collect();
         let (method, key) = Operators::of(&snapshot).serving("c", type_name, operator)?;
         Some(format!("{} ({})", method.name(), key.sql()))
@@ -106,7 +141,12 @@ mod tests {
             ("inet", "<<=", &[], Some("gist (c inet_ops)")),
             ("text", "~~", &[], None),
             ("character varying(60)", "~~*", &["pg_trgm"], Some("gin (c ext.gin_trgm_ops)")),
-            ("ext.vector(768)", "<=>", &["vector"], Some("hnsw (c ext.vector_cosine_ops)")),
+            ("ext.vector(768)", "<=>", &["vector 0.5.1"], Some("hnsw (c ext.vector_cosine_ops)")),
+            ("ext.vector(768)", "<=>", &["vector 1.0"], Some("hnsw (c ext.vector_cosine_ops)")),
+            ("ext.vector(768)", "<=>", &["vector 0.4.4"], None),
+            ("ext.vector(3072)", "<=>", &["vector 0.8.0"], None),
+            ("ext.vector", "<=>", &["vector 0.8.0"], None),
+            ("halfvec(3072)", "<->", &["vector 0.8.0"], Some("hnsw (c ext.halfvec_l2_ops)")),
             ("integer", "@>", &[], None),
             ("json", "@>", &[], None),
         ] {

@@ -1,6 +1,7 @@
 //! What is asked of the planner, and what is remembered of its answers, so that it is asked seldom.
 
 use super::candidate::{Candidate, Id, Pool};
+use crate::model::advice::{ParameterValues, ValuesCost};
 use std::collections::{HashMap, HashSet};
 
 /// The planner.
@@ -9,6 +10,21 @@ pub trait WhatIf {
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>>;
     /// Size of each index, in bytes.
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64>;
+    /// What each question's statement costs without and with the indexes, by the values that its parameters may have.
+    fn spread(&mut self, _: &Pool, questions: &[Question]) -> Vec<Spread> {
+        vec![Spread::default(); questions.len()]
+    }
+}
+
+/// What a statement costs by the values of its parameters.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spread {
+    /// Those that answers are given with; none: it has no parameters.
+    pub values: Option<ParameterValues>,
+    /// The others, where their costs are known.
+    pub others: Vec<ValuesCost>,
+    /// EXPLAINs that it took.
+    pub questions: usize,
 }
 
 /// How would this statement be run if these indexes were there?
@@ -98,6 +114,13 @@ impl<'a> Memory<'a> {
             self.exact.insert(question, answer);
         }
         questions.iter().map(|question| self.known(question).flatten()).collect()
+    }
+
+    /// Costs by values of the questions' statements.
+    pub(super) fn spread(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Spread> {
+        let told = self.oracle.spread(pool, questions);
+        self.questions += told.iter().map(|spread| spread.questions).sum::<usize>();
+        told
     }
 
     /// The outer none: not known. With all of A alive the plan used U: with any set between the two it

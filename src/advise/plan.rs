@@ -43,13 +43,24 @@ fn wanted(proposal: &Proposal, draftsman: &mut Draftsman<'_>) -> Option<Wanted> 
         change: Change::CreateIndex(draftsman.with_leaves(form, &words).ok()?),
         estimate: proposal.estimate.clone(),
         why: format!(
-            "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by {costs}: an estimate",
+            "{RULE}: {statements} statement{plural} would use it; saves about {} an hour, {} % of the workload, by {costs}: an estimate{}",
             units::millis(proposal.saved_ms_per_hour),
-            units::short(100.0 * proposal.saved_share)
+            units::short(100.0 * proposal.saved_share),
+            replacing(proposal)
         ),
         caveats: proposal.caveats.iter().map(|Caveat { code, text }| format!("{text} ({code})")).collect(),
         finding: reference(RULE, format!("{}.{}", proposal.table, proposal.name.name)),
     })
+}
+
+/// What should go when it is in use.
+fn replacing(proposal: &Proposal) -> String {
+    let names: Vec<String> = proposal.replaces.iter().map(ToString::to_string).collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!("; in the place of {}, which could go once it is used", names.join(", "))
+    }
 }
 
 /// What a proposal makes redundant; what could go as things are, `pgassay plan` drops.

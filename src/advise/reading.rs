@@ -51,6 +51,23 @@ fn is_hashed(node: &Value, child: &Value) -> bool {
     said.into_iter().any(|text| text.contains(&mention))
 }
 
+/// Rows that the planner expects of a statement, where that says something of its values: not of groups, nor under
+/// a limit.
+#[must_use]
+pub fn expected_rows(node: &Value) -> Option<f64> {
+    const THROUGH: [&str; 4] = ["ModifyTable", "LockRows", "Result", "Subquery Scan"];
+    const SAYING_NOTHING: [&str; 5] = ["Limit", "Aggregate", "Group", "Unique", "SetOp"];
+    let kind = node.get("Node Type")?.as_str()?;
+    let child = node.get("Plans").and_then(|plans| plans.get(0));
+    if SAYING_NOTHING.contains(&kind) {
+        return None;
+    }
+    if THROUGH.contains(&kind) || kind.contains("Sort") || kind.starts_with("Gather") {
+        return expected_rows(child?);
+    }
+    node.get("Plan Rows")?.as_f64()
+}
+
 struct Reading<'a> {
     catalog: &'a Catalog<'a>,
     aliases: BTreeMap<String, Name>,

@@ -7,7 +7,7 @@ use crate::model::finding::fingerprint;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{Change, FindingRef, Step};
 use crate::model::snapshot::{Index, Snapshot, Tool};
-use crate::statement::index_text;
+use crate::statement::{index_parts, index_text};
 
 /// What calls for a removal when no rule does.
 const MADE_REDUNDANT: &str = "made_redundant";
@@ -47,20 +47,34 @@ fn column(key: &AdvisedKey) -> String {
     if key.is_expression { String::new() } else { key.column.clone() }
 }
 
-/// Plain indexes whose definition is the beginning of a proposal's, operator classes and collations included.
+/// Plain indexes of which a proposal is a wider one: more keys behind theirs, by the same text, operator classes and
+/// collations included, or more columns carried along; of the same rows.
 fn made_redundant(proposals: &[Proposal], snapshot: &Snapshot) -> Vec<Wish> {
     let mut wishes = Vec::new();
     for index in snapshot.indexes.iter().filter(|index| index.is_valid && !index.is_unique) {
-        let Some(text) = index_text(&index.definition).filter(|text| text.predicate.is_none()) else { continue };
-        let begins = |proposal: &&Proposal| {
-            let holds_all = proposal.predicate.is_none();
-            let is_of_table = (&proposal.table.schema, &proposal.table.name) == (&index.schema, &index.table);
-            let keys = text.using.strip_suffix(')').map(|keys| format!("{keys}, "));
-            is_of_table && holds_all && keys.is_some_and(|keys| proposal.using.starts_with(&keys))
+        let (Some(text), Some(parts)) = (index_text(&index.definition), index_parts(&index.definition)) else {
+            continue;
         };
-        wishes.extend(proposals.iter().find(begins).map(|proposal| wish(index, proposal)));
+        let own = keys(&text.using, !index.included_columns.is_empty());
+        let is_wider = |proposal: &&Proposal| {
+            let is_of_table = (&proposal.table.schema, &proposal.table.name) == (&index.schema, &index.table);
+            let rest = keys(&proposal.using, !proposal.include.is_empty()).strip_prefix(own);
+            let begins = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(", "));
+            let has = |column: &String| {
+                let is_key = |key: &AdvisedKey| !key.is_expression && key.column == *column;
+                proposal.include.contains(column) || proposal.keys.iter().any(is_key)
+            };
+            is_of_table && begins && index.included_columns.iter().all(has) && proposal.predicate == parts.predicate
+        };
+        wishes.extend(proposals.iter().find(is_wider).map(|proposal| wish(index, proposal)));
     }
     wishes
+}
+
+/// Access method and keys, `btree (a, b`.
+fn keys(using: &str, carries: bool) -> &str {
+    let using = if carries { using.rsplit_once(" INCLUDE (").map_or(using, |(keys, _)| keys) } else { using };
+    using.strip_suffix(')').unwrap_or(using)
 }
 
 fn wish(index: &Index, keeper: &Proposal) -> Wish {

@@ -4,15 +4,18 @@
 use super::candidate::{Candidate, Id, Pool};
 use super::choose::{Bounds, Chooser};
 use super::explore::explore;
-use super::oracle::{Memory, Question, WhatIf};
+use super::oracle::{Memory, Question, Spread, WhatIf};
 use super::workload::Query;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Configurations of each statement whose indexes are merged with chosen ones.
 const PROMISING: usize = 6;
 
 /// What costs a statement less by a smaller share is no gain.
 const LEAST_GAIN: f64 = 0.001;
+
+/// Costs whose ratio is below this are the same (`STD_FUZZ_FACTOR`, pathnode.c).
+const ALIKE: f64 = 1.01;
 
 /// A choice is bettered by its true costs this many times at most.
 const SETTLED: usize = 6;
@@ -39,6 +42,8 @@ pub struct Task<'a> {
     pub max_calls: usize,
     /// Find what other sizes would save, too.
     pub with_curve: bool,
+    /// Find what the choice would save with other values of parameters, too.
+    pub with_spread: bool,
 }
 
 impl Task<'_> {
@@ -66,6 +71,8 @@ pub struct Found {
     /// Cost of each statement without them and with them, and which of them it uses; none where the planner
     /// refused it.
     pub costs: Vec<Option<(f64, f64, Vec<Id>)>>,
+    /// Of the statements that use some of them, by number, where it was asked for: costs with other values.
+    pub spreads: BTreeMap<usize, Spread>,
     /// Questions that were asked: EXPLAINs, where a planner answered.
     pub calls: usize,
     /// What sets of other sizes would save, the smallest first; empty where it was not asked for.
@@ -83,11 +90,29 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let max_calls = if task.max_calls == 0 { 0 } else { task.max_calls.max(memory.questions * 3 / 2) };
     let task = Task { weights: &weights, max_calls, ..task };
     let chosen = refined(&task, &costs, pool, &mut memory);
+    let chosen = replacing(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
+    let spreads = if task.with_spread { spreads(&task, &chosen, &after, pool, &mut memory) } else { BTreeMap::new() };
     let costs =
         bases.into_iter().zip(after).map(|(base, after)| Some((base?.0, after.as_ref()?.0, after?.1))).collect();
-    Found { chosen, costs, calls: memory.questions, curve }
+    Found { chosen, costs, spreads, calls: memory.questions, curve }
+}
+
+/// Costs by values of the statements whose plans use some of the choice.
+fn spreads(
+    task: &Task<'_>,
+    chosen: &BTreeSet<Id>,
+    after: &[Option<(f64, Vec<Id>)>],
+    pool: &Pool,
+    memory: &mut Memory<'_>,
+) -> BTreeMap<usize, Spread> {
+    let uses = |answer: &Option<(f64, Vec<Id>)>| answer.as_ref().is_some_and(|(_, used)| !used.is_empty());
+    let asked = after.iter().enumerate().filter(|(_, answer)| uses(answer));
+    let questions: Vec<Question> =
+        asked.map(|(query, _)| Question { query, alive: relevant(&task.queries[query], chosen, pool) }).collect();
+    let told = memory.spread(pool, &questions);
+    questions.into_iter().map(|question| question.query).zip(told).collect()
 }
 
 /// Chooses, looks around, and chooses again; the best of the choices by their true costs.
@@ -112,6 +137,26 @@ fn refined(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<
         seen.push(next);
     }
     best
+}
+
+/// The choice with keys in another order, where that costs no statement more and makes an existing index needless.
+fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
+    for old in chosen.clone() {
+        let Some(new) = pool.turned(pool.get(old)).and_then(|candidate| pool.add(candidate)) else { continue };
+        let mut turned = chosen.clone();
+        turned.remove(&old);
+        turned.insert(new);
+        let now = ask_all(task, &chosen, pool, memory);
+        let then = ask_all(task, &turned, pool, memory);
+        let is_no_worse = now.iter().zip(&then).all(|pair| match pair {
+            (Some((now, _)), Some((then, _))) => *then <= now * ALIKE,
+            _ => true,
+        });
+        if is_no_worse && pool.bytes(new) <= pool.bytes(old) {
+            chosen = turned;
+        }
+    }
+    chosen
 }
 
 /// What the workload costs with a set, what writes pay included.

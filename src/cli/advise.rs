@@ -93,6 +93,7 @@ impl Order {
             sessions: limits.jobs,
             max_calls: MAX_CALLS,
             with_curve: args.curve,
+            with_spread: true,
         };
         Ok(Self { consultation, limits })
     }
@@ -243,9 +244,7 @@ impl Planner {
         explain: Option<u32>,
     ) -> Result<(Advice, Option<String>)> {
         let mut reader = Reader::connect(&self.target, order.limits, "advise").await?;
-        if self.asked.server.is_superuser {
-            reader.stay_out_of_statements();
-        }
+        reader.stay_out_of_statements(self.asked.server.major()).await;
         if reader.is_pooled().await? {
             bail!(
                 "a transaction pooler stands between, and hypothetical indexes live in one session\n  next: name the server's own address and port"

@@ -178,7 +178,7 @@ fn tell_load(load: Load, progress: &dyn Progress) {
     ));
 }
 
-/// Reads what the server is. A superuser's further queries stay out of `pg_stat_statements`.
+/// Reads what the server is. Further queries stay out of `pg_stat_statements`, where the role may ask for that.
 async fn server(reader: &mut Reader) -> Result<Server, ReadError> {
     #[derive(Deserialize)]
     struct Identifier {
@@ -189,12 +189,10 @@ async fn server(reader: &mut Reader) -> Result<Server, ReadError> {
         sqlstate: None,
         position: None,
     })?;
+    reader.stay_out_of_statements(server.major()).await;
     // Managed servers may refuse it: the audit can do without.
     let identifier: Result<Vec<Identifier>, ReadError> = rows(reader, "system_identifier", 0).await;
     server.system_identifier = identifier.ok().and_then(|mut rows| rows.pop()).map(|row| row.system_identifier);
-    if server.is_superuser {
-        reader.stay_out_of_statements();
-    }
     Ok(server)
 }
 
@@ -275,9 +273,7 @@ impl Collector<'_> {
         let target = access.target.clone().with_database(database);
         let limits = Limits { jobs: access.limits.jobs.saturating_sub(1).max(1), ..access.limits };
         let mut reader = Reader::connect(&target, limits, access.run).await?;
-        if self.server.is_superuser {
-            reader.stay_out_of_statements();
-        }
+        reader.stay_out_of_statements(self.server.major()).await;
         Ok(reader)
     }
 }

@@ -11,6 +11,7 @@ mod cells;
 mod changes;
 mod columns;
 mod common;
+mod correlation;
 mod custom;
 mod databases;
 mod foreign_keys;

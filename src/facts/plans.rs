@@ -2,6 +2,7 @@
 //! scans of every partition.
 
 use super::build;
+use super::correlation::correlation;
 use super::lookup::{Key, Lookup};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Plan, Relation, Statement};
@@ -39,6 +40,18 @@ struct PlanRow {
     partition_count: usize,
     /// A condition of those scans names the partition key, so that partitions may be left out when the statement runs. {bool | EXPLAIN, pg_partitioned_table}
     names_partition_key: bool,
+    /// Rows that a call returned or changed, on average; none where nothing was called. {tuples | pg_stat_statements.rows ÷ calls}
+    rows_per_call: Option<f64>,
+    /// The only table of the statement, where that compares several of its columns by `=` with values, and nothing else; else none. {object | EXPLAIN}
+    correlated_table: Option<String>,
+    /// Those columns. {text | EXPLAIN}
+    correlated_columns: Option<String>,
+    /// Rows that the planner expects of a call then. {tuples | EXPLAIN Plan Rows}
+    correlated_expected_rows: Option<f64>,
+    /// Rows that the most common value of each would give, were they independent of each other; none without statistics. {tuples | reltuples × pg_stats.most_common_freqs}
+    correlated_common_rows: Option<f64>,
+    /// A tenth of that table's rows changed since the last ANALYZE, or none is on record. {bool | n_mod_since_analyze}
+    correlated_has_stale_statistics: bool,
     /// Why there is no plan; none when there is one. {text | SQLSTATE}
     unplannable: Option<String>,
     /// The server's words for that. {text | EXPLAIN}
@@ -47,9 +60,9 @@ struct PlanRow {
 
 /// One scan in a plan.
 pub(super) struct Scan<'p> {
-    node: &'p Value,
-    schema: &'p str,
-    relation: &'p str,
+    pub(super) node: &'p Value,
+    pub(super) schema: &'p str,
+    pub(super) relation: &'p str,
     /// A LIMIT above may end it early.
     is_limited: bool,
 }
@@ -151,6 +164,7 @@ fn row<'a>(lookup: &Lookup<'a>, keys: &PartitionKeys<'a>, plan: &Plan, statement
     let spread = spread(keys, lookup, &found);
     let path = |schema: &str, name: &str| Object::in_schema(ObjectKind::Table, &plan.database, schema, name).path();
     let counters = statement.map(|statement| &statement.counters);
+    let correlated = plan.plan.as_ref().and_then(|root| correlation(lookup, root, &found));
     PlanRow {
         fingerprint: plan.fingerprint.clone(),
         calls: counters.map_or(0, |counters| counters.calls),
@@ -165,9 +179,23 @@ fn row<'a>(lookup: &Lookup<'a>, keys: &PartitionKeys<'a>, plan: &Plan, statement
         partitions_scanned: spread.as_ref().map_or(0, |(_, spread)| spread.scanned),
         partition_count: spread.as_ref().map_or(0, |(parent, _)| lookup.leaves(*parent).len()),
         names_partition_key: spread.is_some_and(|(_, spread)| spread.names_key),
+        #[allow(clippy::cast_precision_loss, reason = "an average")]
+        rows_per_call: counters.filter(|own| own.calls > 0).map(|own| own.rows as f64 / own.calls as f64),
+        correlated_table: correlated.as_ref().map(|one| path(&one.relation.schema, &one.relation.name)),
+        correlated_columns: correlated.as_ref().map(|one| one.columns.iter().cloned().collect::<Vec<_>>().join(", ")),
+        correlated_expected_rows: correlated.as_ref().map(|one| one.expected),
+        correlated_common_rows: correlated.as_ref().map(|one| one.most),
+        correlated_has_stale_statistics: correlated.is_some_and(|one| is_stale(one.relation)),
         unplannable: plan.unplannable.clone(),
         error: plan.error.clone(),
     }
+}
+
+/// As autovacuum's default would analyze it.
+#[allow(clippy::cast_precision_loss, reason = "row counts")]
+fn is_stale(relation: &Relation) -> bool {
+    let is_unknown = relation.last_analyze.is_none() && relation.last_autoanalyze.is_none();
+    is_unknown || relation.modified_since_analyze as f64 > 0.1 * relation.live_tuples.max(1) as f64
 }
 
 /// Columns of the partition key of each partitioned table.

@@ -47,6 +47,7 @@ fn consultation(snapshot: &Snapshot) -> Consultation {
         sessions: 0,
         max_calls: 0,
         with_curve: false,
+        with_spread: false,
     }
 }
 

@@ -73,6 +73,8 @@ impl WorkloadCost {
 pub struct Proposal {
     /// Number in the advice, from 1: what `--explain` takes.
     pub id: u32,
+    /// Whether it comes in the place of others.
+    pub kind: ProposalKind,
     /// Its name; the schema is its table's.
     pub name: Name,
     /// Its table.
@@ -91,6 +93,10 @@ pub struct Proposal {
     pub definition: String,
     /// Room and time it takes, by estimate of this program.
     pub estimate: Estimate,
+    /// Existing indexes whose work it does as well, and which could go once it is in use: each is among the removals.
+    pub replaces: Vec<Name>,
+    /// Room it takes less what those free, in bytes.
+    pub net_bytes: i64,
     /// Its size as HypoPG has it, in bytes, without deduplication: the budget is counted in these.
     pub hypopg_bytes: Option<i64>,
     /// Share of the workload it saves, from 0 to 1. Where a plan uses several of the proposals its saving is
@@ -104,6 +110,28 @@ pub struct Proposal {
     pub planner_checked: bool,
     /// What the estimate does not hold for.
     pub caveats: Vec<Caveat>,
+}
+
+/// What a proposal is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProposalKind {
+    /// An index besides those that are there.
+    #[default]
+    CreateIndex,
+    /// A wider one in the place of existing ones, which go last.
+    ReplaceIndex,
+}
+
+impl ProposalKind {
+    /// Its name, as JSON has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateIndex => "create_index",
+            Self::ReplaceIndex => "replace_index",
+        }
+    }
 }
 
 /// An index access method.
@@ -175,12 +203,65 @@ pub struct Served {
     pub cost_before: f64,
     /// Planner cost with all of them.
     pub cost_after: f64,
+    /// The values of its parameters that both were planned with: of several those that explain the rows that came. Null: it has no parameters.
+    pub values: Option<ParameterValues>,
+    /// The same with other values, where they are known and cost another.
+    pub spread: Vec<ValuesCost>,
     /// Proposals that its plan uses, this one among them, by number.
     pub uses: Vec<u32>,
 }
 
 impl Served {
     /// The share of its cost that is saved, from 0 to 1.
+    #[must_use]
+    pub fn saved_share(&self) -> f64 {
+        if self.cost_before > 0.0 { 1.0 - self.cost_after / self.cost_before } else { 0.0 }
+    }
+}
+
+/// Which of a column's values the parameters that are compared with it stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ParameterValues {
+    /// None: as in a generic plan.
+    Generic,
+    /// Neither among the rarest nor the most common; of ranges that with two ends a fifth of the rows, that with one half.
+    Usual,
+    /// One of the rarest that are known; of ranges a hundredth of the rows.
+    Rare,
+    /// The most common; of ranges four fifths of the rows, or nine tenths.
+    Common,
+}
+
+impl ParameterValues {
+    /// All, in the order that people are told.
+    pub const ALL: [Self; 4] = [Self::Generic, Self::Usual, Self::Rare, Self::Common];
+
+    /// Its name, as JSON has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::Usual => "usual",
+            Self::Rare => "rare",
+            Self::Common => "common",
+        }
+    }
+}
+
+/// A statement's planner cost with values of one sort.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct ValuesCost {
+    /// The values.
+    pub values: ParameterValues,
+    /// Planner cost without the proposals.
+    pub cost_before: f64,
+    /// Planner cost with all of them.
+    pub cost_after: f64,
+}
+
+impl ValuesCost {
+    /// The share that is saved, from 0 to 1.
     #[must_use]
     pub fn saved_share(&self) -> f64 {
         if self.cost_before > 0.0 { 1.0 - self.cost_after / self.cost_before } else { 0.0 }

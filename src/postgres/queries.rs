@@ -83,6 +83,8 @@ queries! {
     "io" Major(18), "io.18.sql";
     "locks" Major(14), "locks.14.sql";
     "locks" Base, "locks.sql";
+    "may_hide" Major(15), "may_hide.15.sql";
+    "may_hide" Base, "may_hide.sql";
     "measure_functions" Base, "measure_functions.sql";
     "partitions" Major(14), "partitions.14.sql";
     "partitions" Base, "partitions.sql";

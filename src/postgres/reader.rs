@@ -1,6 +1,7 @@
 //! A pool of sessions that can only read, and cannot be in anybody's way.
 
 use super::error::{ConnectError, ReadError};
+use super::queries::pick;
 use super::row;
 use super::target::{Protection, Target};
 use super::tls::connector;
@@ -135,9 +136,16 @@ impl Reader {
         format!("begin read only; {}", settings(self.limits, self.is_hidden, true, Purpose::Read))
     }
 
-    /// Keeps our own queries out of `pg_stat_statements`, where the role may ask for that.
-    pub fn stay_out_of_statements(&mut self) {
-        self.is_hidden = true;
+    /// Keeps our own queries out of `pg_stat_statements` from now on, where the role may ask for that.
+    pub async fn stay_out_of_statements(&mut self, major: i32) {
+        #[derive(Deserialize)]
+        struct Answer {
+            may_hide: bool,
+        }
+        let sql = pick("may_hide", major, 0).map_or("", |query| query.sql);
+        // Who cannot be told may not.
+        let rows: Result<Vec<Answer>, ReadError> = self.read(sql, &[]).await;
+        self.is_hidden = rows.is_ok_and(|rows| rows.iter().any(|row| row.may_hide));
     }
 
     /// Runs one query in a read-only transaction of its own and reads its rows.

@@ -4,7 +4,7 @@
 use super::page::{bold, lines};
 use super::words::{flat, noun};
 use super::{Style, escape};
-use crate::model::advice::{Account, Advice, Caveat, CurvePoint, Proposal, Removal, Served};
+use crate::model::advice::{Account, Advice, Caveat, CurvePoint, Proposal, Removal, Served, ValuesCost};
 use crate::model::units;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub fn write_advice(advice: &Advice, style: Style, out: &mut dyn Write) -> io::R
     lines(&[outcome(advice)], style, out)?;
     for proposal in &advice.proposals {
         writeln!(out)?;
-        let name = format!("{}  create_index", proposal.id);
+        let name = format!("{}  {}", proposal.id, proposal.kind.name());
         let object = format!("{} on {}", proposal.name, proposal.table);
         writeln!(out, "{}  {}", bold(&name, style), escape(&object))?;
         lines(&told(proposal), style, out)?;
@@ -100,12 +100,25 @@ pub(super) fn point(point: &CurvePoint) -> String {
 }
 
 fn told(proposal: &Proposal) -> Vec<String> {
-    let mut told = vec![format!("{};", proposal.definition), saves(proposal), takes(proposal)];
-    told.extend(proposal.serves.iter().take(SHOWN).map(served));
+    let mut told = vec![format!("{};", proposal.definition)];
+    told.extend(replaces(proposal));
+    told.extend([saves(proposal), takes(proposal)]);
+    told.extend(proposal.serves.iter().take(SHOWN).flat_map(|one| [Some(served(one)), spread(one)]).flatten());
     if proposal.serves.len() > SHOWN {
         told.push(format!("… and {} more statements", proposal.serves.len() - SHOWN));
     }
     told
+}
+
+/// `in the place of s.a, s.b, which could go once it is used: 8 MiB more room in all`
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+pub(super) fn replaces(proposal: &Proposal) -> Option<String> {
+    let names: Vec<String> = proposal.replaces.iter().map(ToString::to_string).collect();
+    let change = if proposal.net_bytes < 0 { "less" } else { "more" };
+    let room = units::bytes(proposal.net_bytes.abs() as f64);
+    (!names.is_empty()).then(|| {
+        format!("in the place of {}, which could go once it is used: {room} {change} room in all", names.join(", "))
+    })
 }
 
 pub(super) fn saves(proposal: &Proposal) -> String {
@@ -144,6 +157,28 @@ fn served(served: &Served) -> String {
         units::millis(served.total_ms),
         cut.unwrap_or(text)
     )
+}
+
+/// Shares of the cost that are saved differ by this much: the values decide.
+const VALUES_DECIDE: f64 = 0.1;
+
+/// `by values: rare 32,511 → 5, common 32,511 → 32,511`
+#[allow(clippy::cast_precision_loss, reason = "for people")]
+pub(super) fn spread(served: &Served) -> Option<String> {
+    let decides = |other: &&ValuesCost| (other.saved_share() - served.saved_share()).abs() >= VALUES_DECIDE;
+    served.spread.iter().find(decides)?;
+    let own = served.values.map(|values| ValuesCost {
+        values,
+        cost_before: served.cost_before,
+        cost_after: served.cost_after,
+    });
+    let mut all: Vec<ValuesCost> = served.spread.iter().copied().chain(own).collect();
+    all.sort_by_key(|cost| cost.values);
+    let told = all.iter().map(|cost| {
+        let ValuesCost { values, cost_before, cost_after } = cost;
+        format!("{} {} → {}", values.name(), units::count(*cost_before), units::count(*cost_after))
+    });
+    Some(format!("by values: {}", told.collect::<Vec<_>>().join(", ")))
 }
 
 /// Each caveat once, with the proposals it is about where that is not all.

@@ -1,6 +1,6 @@
 //! Advice for pull requests and chats.
 
-use super::advice::{account, caveats, head, outcome, point, removal, saves, share, takes};
+use super::advice::{account, caveats, head, outcome, point, removal, replaces, saves, share, spread, takes};
 use super::markdown::{code, fenced, folded, prose};
 use crate::model::advice::{Advice, Proposal, Served};
 use crate::model::units;
@@ -37,6 +37,7 @@ fn row(proposal: &Proposal) -> String {
 fn details(proposal: &Proposal) -> String {
     let mut text = format!("**{}.** {}; {}\n\n", proposal.id, prose(&saves(proposal)), prose(&takes(proposal)));
     text.push_str(&fenced(&format!("{};", proposal.definition)));
+    text.extend(replaces(proposal).map(|told| format!("- {}\n", prose(&told))));
     text.extend(proposal.serves.iter().take(SHOWN).map(served));
     if proposal.serves.len() > SHOWN {
         let _ = writeln!(text, "- … and {} more statements", proposal.serves.len() - SHOWN);
@@ -47,5 +48,9 @@ fn details(proposal: &Proposal) -> String {
 
 fn served(served: &Served) -> String {
     let (before, after) = (units::count(served.cost_before), units::count(served.cost_after));
-    format!("- cost {before} → {after}: {}\n", code(&served.text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    let values = spread(served).map(|told| format!(" ({told})")).unwrap_or_default();
+    format!(
+        "- cost {before} → {after}{values}: {}\n",
+        code(&served.text.split_whitespace().collect::<Vec<_>>().join(" "))
+    )
 }

@@ -159,6 +159,7 @@ builtin![
     "query/cacheable_query.yaml",
     "query/cold_cache_query.yaml",
     "query/deep_offset.yaml",
+    "query/extended_statistics_candidate.yaml",
     "query/frequent_query.yaml",
     "query/full_scan_query.yaml",
     "query/latency_target_missed.yaml",

@@ -68,8 +68,20 @@ pub fn role_sql(snapshot: &Snapshot, wish: RoleWish<'_>) -> String {
         }
         Access::BySchema => by_schema(&mut sql, snapshot, &role),
     }
+    sql.push_str(&hiding_note(server.major(), &role));
     sql.push_str(&statements_note(snapshot));
     sql
+}
+
+/// What a superuser alone can give, and nobody at most providers: so it is not asked for.
+fn hiding_note(major: i32, role: &str) -> String {
+    if major < HIDING_SINCE {
+        return String::new();
+    }
+    format!(
+        "\n-- If you like: the questions that pgassay asks leave no entries in {STATEMENTS} then. A superuser can grant it.\n\
+         -- grant set on parameter {STATEMENTS}.track to {role};\n"
+    )
 }
 
 fn by_schema(sql: &mut String, snapshot: &Snapshot, role: &str) {
@@ -119,6 +131,9 @@ fn schemas(snapshot: &Snapshot) -> BTreeMap<String, BTreeSet<String>> {
 
 const STATEMENTS: &str = "pg_stat_statements";
 
+/// Privileges on settings came with this major.
+const HIDING_SINCE: i32 = 15;
+
 /// What no role can give itself.
 fn statements_note(snapshot: &Snapshot) -> String {
     let database = &snapshot.server.database;
@@ -143,6 +158,7 @@ mod tests {
     fn shop() -> Snapshot {
         let mut snapshot = Snapshot::empty(Tool::default(), chrono::DateTime::UNIX_EPOCH);
         snapshot.server.version = "16.4".to_owned();
+        snapshot.server.version_num = 160_004;
         snapshot.server.database = "Shop".to_owned();
         let relation = |schema: &str, owner: &str, member| Relation {
             database: "Shop".to_owned(),
@@ -168,6 +184,14 @@ mod tests {
             sql.contains("on database \"Shop\" to") && sql.contains("grant pg_read_all_data to \"aud'it\";"),
             "{sql}"
         );
+    }
+
+    #[test]
+    fn to_be_kept_out_of_the_statistics_is_offered_where_it_can_be_granted() {
+        let (mut shop, offer) = (shop(), "-- grant set on parameter pg_stat_statements.track to \"aud'it\";");
+        assert!(sql(&shop, Access::AllData).contains(offer));
+        shop.server.version_num = 140_012;
+        assert!(!sql(&shop, Access::AllData).contains("parameter"));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 
 use super::values::{MANNERS, Values};
 use super::{Question as Statement, message, planned};
-use crate::advise::{Answer, Candidate, Id, Pool, Question, UNKNOWN_BYTES, WhatIf};
+use crate::advise::{Answer, Candidate, Id, Pool, Question, Spread, UNKNOWN_BYTES, WhatIf, expected_rows};
 use crate::ddl::{literal, qualified, quoted};
+use crate::model::advice::{ParameterValues, ValuesCost};
 use crate::model::plan::Name;
 use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
 use crate::statement::{ColumnType, Parameter, Repaired, parameters};
@@ -22,6 +23,10 @@ pub struct Probe {
     explain: String,
     /// Its text, with typical values for its parameters.
     bound: Option<Bound>,
+    /// What sort of values these are; none: it has no parameters.
+    values: Option<ParameterValues>,
+    /// The same with values of other sorts; none: a generic plan.
+    others: Vec<Sorted<Option<Bound>>>,
 }
 
 /// A statement and values for its parameters.
@@ -95,6 +100,8 @@ impl Hypopg {
             search_path: statement.search_path.to_owned(),
             explain: message(&repaired, major, "format json"),
             bound: None,
+            values: (repaired.params > 0).then_some(ParameterValues::Generic),
+            others: Vec::new(),
         };
         Ok((probe, repaired, plan))
     }
@@ -127,7 +134,9 @@ impl Hypopg {
             session.ask(&path).await?;
             let bounds = bounds(&told, &parameters, &values);
             asked += bounds.len();
-            probes.push(Probe { bound: fitting(bounds, told.rows_per_call, &session).await, ..told.probe });
+            let (best, others) = fitting(bounds, told.rows_per_call, &session).await;
+            let values = best.as_ref().map_or(told.probe.values, |(values, _)| Some(*values));
+            probes.push(Probe { bound: best.map(|(_, bound)| bound), values, others, ..told.probe });
         }
         Ok((probes, asked))
     }
@@ -147,47 +156,45 @@ pub struct Told {
 }
 
 /// The statement with values taken in each manner, those that are the same left out.
-fn bounds(told: &Told, parameters: &[Parameter], values: &Values) -> Vec<Bound> {
-    let mut all: Vec<Bound> = Vec::new();
+fn bounds(told: &Told, parameters: &[Parameter], values: &Values) -> Vec<Sorted<Bound>> {
+    let mut all: Vec<Sorted<Bound>> = Vec::new();
     for manner in MANNERS {
         let typical = values.typical(&told.repaired, parameters, &told.tables, manner, told.rows_per_call);
         let Some(values) = typical.filter(|values| !values.is_empty()) else { continue };
-        if !all.iter().any(|bound| bound.values == values) {
+        if !all.iter().any(|(_, bound)| bound.values == values) {
             let explain = format!("explain {MARKER} (format json) {}", told.repaired.sql);
-            all.push(Bound { explain, values, gone: told.repaired.gone.clone() });
+            all.push((manner.values, Bound { explain, values, gone: told.repaired.gone.clone() }));
         }
     }
     all
 }
 
-/// The values with which the planner expects about as many rows as came; else the first it takes at all.
-async fn fitting(bounds: Vec<Bound>, rows_per_call: f64, session: &Pinned) -> Option<Bound> {
-    let mut taken: Vec<(f64, Bound)> = Vec::new();
-    for bound in bounds {
+/// What is bound, by the sort of its values.
+type Sorted<B> = (ParameterValues, B);
+
+/// The values with which the planner expects about as many rows as came, else the first it takes at all; and of the
+/// other sorts those that it takes.
+async fn fitting(
+    bounds: Vec<Sorted<Bound>>,
+    rows_per_call: f64,
+    session: &Pinned,
+) -> (Option<Sorted<Bound>>, Vec<Sorted<Option<Bound>>>) {
+    let mut taken: Vec<(f64, Sorted<Bound>)> = Vec::new();
+    for (values, bound) in bounds {
         if let Some(plan) = bound.ask(session).await.ok().flatten() {
             let expected = plan.get(0).and_then(|plan| plan.get("Plan")).and_then(expected_rows);
             let off = expected.map_or(f64::INFINITY, |rows| ((rows + 1.0) / (rows_per_call + 1.0)).ln().abs());
-            taken.push((off, bound));
+            taken.push((off, (values, bound)));
         }
     }
-    let best = taken.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(at, _)| at)?;
-    Some(taken.swap_remove(best).1)
-}
-
-/// Rows that the planner expects of a statement, where that says something of its values: not of groups, nor under
-/// a limit.
-fn expected_rows(node: &Value) -> Option<f64> {
-    const THROUGH: [&str; 4] = ["ModifyTable", "LockRows", "Result", "Subquery Scan"];
-    const SAYING_NOTHING: [&str; 5] = ["Limit", "Aggregate", "Group", "Unique", "SetOp"];
-    let kind = node.get("Node Type")?.as_str()?;
-    let child = node.get("Plans").and_then(|plans| plans.get(0));
-    if SAYING_NOTHING.contains(&kind) {
-        return None;
-    }
-    if THROUGH.contains(&kind) || kind.contains("Sort") || kind.starts_with("Gather") {
-        return expected_rows(child?);
-    }
-    node.get("Plan Rows")?.as_f64()
+    let best = taken.iter().enumerate().min_by(|a, b| a.1.0.total_cmp(&b.1.0)).map(|(at, _)| at);
+    let Some((_, best)) = best.map(|at| taken.remove(at)) else { return (None, Vec::new()) };
+    // Of a sort the last are the furthest from the usual.
+    let mut others: BTreeMap<ParameterValues, Option<Bound>> =
+        taken.into_iter().map(|(_, (values, bound))| (values, Some(bound))).collect();
+    others.insert(ParameterValues::Generic, None);
+    others.remove(&best.0);
+    (Some(best), others.into_iter().collect())
 }
 
 impl Bound {
@@ -213,6 +220,14 @@ impl WhatIf for Hypopg {
         let measured = portions.map(|(session, portion)| session.measure(portion));
         runtime.block_on(join_all(measured)).into_iter().flatten().collect()
     }
+
+    fn spread(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Spread> {
+        let share = questions.len().div_ceil(self.sessions.len()).max(1);
+        let (probes, runtime) = (&self.probes, self.runtime.clone());
+        let portions = self.sessions.iter_mut().zip(questions.chunks(share));
+        let asked = portions.map(|(session, portion)| session.spread_all(pool, probes, portion));
+        runtime.block_on(join_all(asked)).into_iter().flatten().collect()
+    }
 }
 
 /// `CREATE INDEX` without a name, as HypoPG takes it.
@@ -232,6 +247,35 @@ impl Session {
             answers.push(answer);
         }
         answers
+    }
+
+    async fn spread_all(&mut self, pool: &Pool, probes: &[Probe], questions: &[Question]) -> Vec<Spread> {
+        let mut told = Vec::with_capacity(questions.len());
+        for question in questions {
+            told.push(self.spread(pool, &probes[question.query], &question.alive).await);
+        }
+        told
+    }
+
+    /// Without the indexes first, as making them takes time.
+    async fn spread(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Spread {
+        let mut costs = [Vec::new(), Vec::new()];
+        for (costs, alive) in costs.iter_mut().zip([&[][..], alive]) {
+            for (_, bound) in &probe.others {
+                let other = Probe { bound: bound.clone(), others: Vec::new(), ..probe.clone() };
+                let answer = self.ask(pool, &other, alive).await;
+                if answer.is_none() {
+                    self.forget().await;
+                }
+                costs.push(answer.map(|answer| answer.cost));
+            }
+        }
+        let [before, after] = costs;
+        let told = probe.others.iter().zip(before.into_iter().zip(after));
+        let others = told.filter_map(|((values, _), (before, after))| {
+            Some(ValuesCost { values: *values, cost_before: before?, cost_after: after? })
+        });
+        Spread { values: probe.values, others: others.collect(), questions: 2 * probe.others.len() }
     }
 
     /// One message: away with what is not asked about, in with what is, explain.

@@ -2,6 +2,7 @@
 //! with: the planner's estimate without any value can be far off. The values stay in memory and are bound, never
 //! written into a text.
 
+use crate::model::advice::ParameterValues;
 use crate::model::plan::Name;
 use crate::postgres::{ReadError, Reader, ToSql, Type, pick};
 use crate::statement::{Comparison, Meeting, Parameter, ParameterRole, Repaired};
@@ -25,6 +26,8 @@ enum Pick {
 /// A manner of taking values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Manner {
+    /// What they are called. A narrow range is as rare as a rare value.
+    pub(super) values: ParameterValues,
     pick: Pick,
     /// Share of the rows that a range with two ends covers, around the middle.
     between: f64,
@@ -34,11 +37,11 @@ pub(super) struct Manner {
 
 /// The first is taken where nothing is known; the others where a statement's rows tell one from the other.
 pub(super) const MANNERS: [Manner; 5] = [
-    Manner { pick: Pick::Usual, between: 0.2, beyond: HALF },
-    Manner { pick: Pick::Usual, between: 0.01, beyond: 0.01 },
-    Manner { pick: Pick::Rare, between: 0.2, beyond: HALF },
-    Manner { pick: Pick::Rare, between: 0.01, beyond: 0.01 },
-    Manner { pick: Pick::Common, between: 0.8, beyond: 0.9 },
+    Manner { values: ParameterValues::Usual, pick: Pick::Usual, between: 0.2, beyond: HALF },
+    Manner { values: ParameterValues::Rare, pick: Pick::Usual, between: 0.01, beyond: 0.01 },
+    Manner { values: ParameterValues::Rare, pick: Pick::Rare, between: 0.2, beyond: HALF },
+    Manner { values: ParameterValues::Rare, pick: Pick::Rare, between: 0.01, beyond: 0.01 },
+    Manner { values: ParameterValues::Common, pick: Pick::Common, between: 0.8, beyond: 0.9 },
 ];
 
 /// What ANALYZE knows of a column's values: a row of `sql/whatif_values.sql`.

@@ -2,7 +2,7 @@
 //! made, and must then not be advised again.
 
 use crate::support::{CORNER, Case, Yard, advised, cases, matches, root, server, with_statements};
-use pgassay::advise::{Bounds, Consultation, Consulted, Weigh};
+use pgassay::advise::{Bounds, Consultation, Consulted, Weigh, Windows};
 use pgassay::collect::{Access, ColumnTypes, Scope, collect};
 use pgassay::demo::{Cluster, SUPERUSER};
 use pgassay::model::snapshot::{RelationName, Snapshot, Tool};
@@ -11,14 +11,21 @@ use pgassay::progress::Silent;
 use pgassay::whatif::consult;
 
 /// No budget; an index must save a hundredth of the workload.
-pub(crate) const CONSULTATION: Consultation = Consultation {
+const CONSULTATION: Consultation = Consultation {
     weigh: Weigh::Calls,
     bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
     windows: None,
     sessions: 2,
     max_calls: 2_000,
     with_curve: false,
+    with_spread: false,
 };
+
+/// Writes of a case that counts them are those of its statements, in whatever time.
+pub(crate) fn consultation(case: &Case) -> Consultation {
+    let windows = case.counts_writes.then_some(Windows { tables: 60.0, statements: 60.0 });
+    Consultation { windows, ..CONSULTATION }
+}
 
 pub(crate) fn file(name: &str) -> String {
     let path = root().join("fixtures/advice").join(name);
@@ -58,11 +65,12 @@ impl Stage {
     }
 
     /// Runs the statements and reads the server.
-    pub(crate) async fn snapshot(&self, sql: &str) -> Snapshot {
-        self.admin.execute("select pg_stat_statements_reset()").await.expect("reset");
+    pub(crate) async fn snapshot(&self, Case { sql, .. }: &Case) -> Snapshot {
+        self.admin.execute("select pg_stat_reset(), pg_stat_statements_reset()").await.expect("reset");
         for _ in 0..3 {
             self.admin.execute(sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
+        self.admin.execute("select pg_stat_force_next_flush()").await.expect("flushed");
         let access = Access { target: &self.target, name: "test", limits: Limits::default(), run: "test" };
         let scope = Scope { plans: 20, ..Scope::default() };
         let mut snapshot = collect(access, &scope, Tool::default(), &Silent).await.expect("a snapshot");
@@ -73,16 +81,16 @@ impl Stage {
         snapshot
     }
 
-    async fn consult(&self, sql: &str) -> Consulted {
-        let snapshot = self.snapshot(sql).await;
+    async fn consult(&self, case: &Case) -> Consulted {
+        let snapshot = self.snapshot(case).await;
         let types = ColumnTypes::new(&snapshot.columns, CORNER);
         let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
-        consult(&self.reader, &snapshot, CONSULTATION, &column_type).await.expect("advice")
+        consult(&self.reader, &snapshot, consultation(case), &column_type).await.expect("advice")
     }
 
     /// What is wrong with the advice for a case.
     async fn try_out(&self, case: &Case) -> Option<String> {
-        let consulted = self.consult(&case.sql).await;
+        let consulted = self.consult(case).await;
         let chosen = advised(&consulted);
         let base: f64 = consulted.found.costs.iter().flatten().map(|(before, ..)| before).sum();
         let after: f64 = consulted.found.costs.iter().flatten().map(|(_, after, _)| after).sum();
@@ -112,7 +120,7 @@ impl Stage {
             let sql = format!("create index advised_{number} on {index}");
             self.admin.execute(&sql).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
         }
-        let consulted = self.consult(&case.sql).await;
+        let consulted = self.consult(case).await;
         let saved: f64 = consulted.found.costs.iter().flatten().map(|(before, after, _)| before - after).sum();
         let rest = advised(&consulted);
         for number in 0..chosen.len() {

@@ -1,26 +1,22 @@
 //! The built-in estimate beside the planner: every question that the search asks of HypoPG for the table of cases
 //! is asked of both; and by itself it finds what each case wants.
 
-use crate::advice::{CONSULTATION, Stage, file};
+use crate::advice::{Stage, consultation, file};
 use crate::support::{CORNER, Yard, advised, cases, matches};
 use pgassay::advise::{
-    Answer, Bounds, Candidate, Estimate, Id, Pool, Question, Task, WhatIf, Workload, estimate, existing, search,
-    workload,
+    Answer, Bounds, Candidate, Estimate, Pool, Question, Task, WhatIf, Workload, estimate, existing, search, workload,
 };
 use pgassay::collect::ColumnTypes;
 use pgassay::model::snapshot::{RelationName, Snapshot};
 use pgassay::whatif::{Hypopg, Question as Statement, Told};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use tokio::runtime::Handle;
 
 /// Cases whose advice the estimate does not find, and why.
-const NOT_FOUND: [(&str, &str); 2] = [
-    ("a rare value of a skewed column, which the rows that came tell", "it does not look at the rows that came"),
-    (
-        "a field of jsonb, whose name a view tells",
-        "plans of snapshots have no literals, nor has what indexes are made of",
-    ),
-];
+const NOT_FOUND: [(&str, &str); 1] = [(
+    "a field of jsonb, whose name a view tells",
+    "plans of snapshots have no literals, nor has what indexes are made of",
+)];
 
 /// What both said of one question, and what the planner says of the statement without any index.
 struct Pair {
@@ -44,31 +40,9 @@ impl Pair {
     }
 }
 
-/// The planner without values and with usual ones: the estimate, which knows none, is a mean of the two.
-struct Planner {
-    generic: Hypopg,
-    usual: Hypopg,
-}
-
-impl WhatIf for Planner {
-    fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
-        let answers = self.generic.ask(pool, questions).into_iter().zip(self.usual.ask(pool, questions));
-        let mean = |(generic, usual): (Option<Answer>, Option<Answer>)| {
-            let (generic, usual) = (generic?, usual?);
-            let used: BTreeSet<Id> = generic.used.into_iter().chain(usual.used).collect();
-            Some(Answer { cost: f64::midpoint(generic.cost, usual.cost), used: used.into_iter().collect() })
-        };
-        answers.map(mean).collect()
-    }
-
-    fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
-        self.generic.measure(candidates)
-    }
-}
-
 /// Asks both, and goes by the planner.
 struct Both {
-    planner: Planner,
+    planner: Hypopg,
     estimate: Estimate,
     bases: HashMap<usize, f64>,
     pairs: Vec<Pair>,
@@ -116,11 +90,8 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         let tables = query.tables.keys().cloned().collect();
         probes.push(Told { probe, repaired, tables, rows_per_call: query.rows_per_call });
     }
-    let generic = probes.iter().map(|told| told.probe.clone()).collect();
-    let (usual, _) = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
-    let connect = |probes| Hypopg::connect(&stage.reader, 1, "public", probes, Handle::current());
-    let (generic, usual) = (connect(generic).await.expect("sessions"), connect(usual).await.expect("sessions"));
-    let planner = Planner { generic, usual };
+    let (probes, _) = Hypopg::typical(&stage.reader, probes, &column_type).await.expect("values");
+    let planner = Hypopg::connect(&stage.reader, 1, "public", probes, Handle::current()).await.expect("sessions");
     let estimate = Estimate::new(snapshot, &workload.queries);
     assert_eq!(estimate.understood(), workload.queries.len(), "{:?}", workload.queries);
     let mut both = Both { planner, estimate, bases: HashMap::new(), pairs: Vec::new() };
@@ -133,6 +104,7 @@ async fn pairs(stage: &Stage, snapshot: &Snapshot) -> Vec<Pair> {
         bounds: Bounds { budget_bytes: None, max_per_table: 10, least_gain: 0.01, least_statement_gain: 0.1 },
         max_calls: 2_000,
         with_curve: false,
+        with_spread: false,
     };
     let mut pool = Pool::new(existing(snapshot));
     tokio::task::block_in_place(|| search(task, &mut pool, &mut both));
@@ -146,8 +118,8 @@ async fn the_estimate_is_near_the_planner() {
     let (mut all, mut near, mut agree) = (0, 0, 0);
     let mut differs = Vec::new();
     for case in cases(&file("cases.sql")) {
-        let snapshot = stage.snapshot(&case.sql).await;
-        let estimated = advised(&estimate(&snapshot, CONSULTATION));
+        let snapshot = stage.snapshot(&case).await;
+        let estimated = advised(&estimate(&snapshot, consultation(&case)));
         let is_known = NOT_FOUND.iter().any(|(name, _)| *name == case.name);
         if case.is_wanted && matches(&case.wants, &estimated) == is_known {
             differs.push(format!("{}: {estimated:?}, wanted {}", case.name, case.words));
@@ -164,6 +136,6 @@ async fn the_estimate_is_near_the_planner() {
         }
     }
     println!("{all} questions, {near} within a factor 2, {agree} decided alike");
-    assert!(all > 250 && near * 100 >= all * 95 && agree * 100 >= all * 95, "{all} {near} {agree}");
+    assert!(all > 250 && near * 100 >= all * 97 && agree * 100 >= all * 97, "{all} {near} {agree}");
     assert!(differs.is_empty(), "{differs:?}");
 }

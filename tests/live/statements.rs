@@ -1,6 +1,6 @@
 //! `pg_stat_statements` under strain: with too little room, and with texts that fill books.
 
-use crate::support::{CORNER, Report, Yard, corner, newest, oldest, with_statements};
+use crate::support::{CORNER, Report, Yard, ask, corner, newest, oldest, server, with_statements};
 use pgassay::demo::{Cluster, SUPERUSER};
 use std::time::{Duration, Instant};
 
@@ -73,5 +73,32 @@ async fn texts_of_a_megabyte() {
         assert!(long < 2_000_000, "{long} bytes");
         let counts = &report.0["summary"]["statements"];
         assert!(report.judged() >= 5, "what can be parsed is judged: {counts}");
+    }
+}
+
+/// From 15 on a role may be let: no superuser is needed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_set_what_is_tracked_leaves_no_entries() {
+    for major in [15, 16, 18] {
+        let Some(binaries) = server(major) else { continue };
+        let yard = Yard::open();
+        let cluster = yard.start(&binaries, &with_statements());
+        let admin = corner(&cluster).await;
+        let role = "create extension pg_stat_statements; create role auditor login; grant pg_monitor, pg_read_all_data to auditor";
+        admin.execute(role).await.expect("a role");
+        ask(&cluster).await;
+        let mut own = Vec::new();
+        for grant in ["", "grant set on parameter pg_stat_statements.track to auditor"] {
+            admin.execute(grant).await.expect("granted");
+            admin.execute("select pg_stat_statements_reset()").await.expect("reset");
+            yard.pgassay(&["advise", &cluster.dsn("auditor", CORNER)]).run().expect(0);
+            let texts =
+                "select string_agg(left(regexp_replace(query, '\\s+', ' ', 'g'), 80), E'\\n') from pg_stat_statements s
+                         join pg_roles r on r.oid = s.userid where r.rolname = 'auditor'";
+            own.push(admin.value(texts).await.expect("read").unwrap_or_default());
+        }
+        // BEGIN and COMMIT, what the server is, whether it may, and that it does.
+        let counts: Vec<usize> = own.iter().map(|texts| texts.lines().count()).collect();
+        assert!(counts[0] > 10 && counts[1] <= 5, "{major}: {own:#?}");
     }
 }

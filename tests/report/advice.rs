@@ -4,8 +4,8 @@ use super::shop;
 use pgassay::advise::{Key, plan};
 use pgassay::ddl::{script, sound};
 use pgassay::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Method, Proposal, Removal, Served,
-    StatementsAccount, WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Method, ParameterValues, Proposal, ProposalKind,
+    Removal, Served, StatementsAccount, ValuesCost, WorkloadCost,
 };
 use pgassay::model::plan::{Estimate, Name, PlanTarget};
 use pgassay::model::snapshot::Tool;
@@ -21,8 +21,14 @@ fn served(fingerprint: &str, text: &str, cost_after: f64, uses: &[u32]) -> Serve
         total_ms: 5_800.0,
         cost_before: 32_511.0,
         cost_after,
+        values: Some(ParameterValues::Rare),
+        spread: if uses.len() > 1 { Vec::new() } else { vec![common()] },
         uses: uses.to_vec(),
     }
+}
+
+fn common() -> ValuesCost {
+    ValuesCost { values: ParameterValues::Common, cost_before: 32_511.0, cost_after: 31_900.0 }
 }
 
 fn caveat(code: &str, text: &str) -> Caveat {
@@ -34,6 +40,9 @@ fn proposal(id: u32, table: &str, columns: &[&str], serves: Vec<Served>) -> Prop
     let using = format!("btree ({})", columns.join(", "));
     Proposal {
         id,
+        kind: if id == 1 { ProposalKind::ReplaceIndex } else { ProposalKind::CreateIndex },
+        replaces: Vec::from_iter((id == 1).then(|| Name::new("shop", "events_visitor_id"))),
+        net_bytes: 31_142_000 - if id == 1 { 22_000_000 } else { 0 },
         definition: format!("CREATE INDEX CONCURRENTLY {} ON shop.{table} USING {using}", name.name),
         name,
         table: Name::new("shop", table),

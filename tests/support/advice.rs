@@ -11,6 +11,8 @@ pub(crate) struct Case {
     pub(crate) sql: String,
     /// It is expected today.
     pub(crate) is_wanted: bool,
+    /// What its writes pay for an index counts.
+    pub(crate) counts_writes: bool,
     /// What is wanted, as written.
     pub(crate) words: String,
     /// Sets of indexes, any of which will do.
@@ -27,12 +29,13 @@ fn case(block: &str) -> Case {
     let comments: Vec<&str> = lines(true).map(|line| &line[3..]).collect();
     let [name, wish] = comments.as_slice() else { panic!("a name and a wish: {block}") };
     let (kind, words) = wish.split_once(": ").unwrap_or_else(|| panic!("a wish: {block}"));
-    assert!(matches!(kind, "wants" | "not_yet"), "{block}");
+    assert!(matches!(kind, "wants" | "wants beside its writes" | "not_yet"), "{block}");
     let sets = words.split(" | ").map(|set| set.split(" + ").map(str::to_owned).collect());
     Case {
         name: (*name).to_owned(),
         sql: lines(false).collect::<Vec<_>>().join("\n"),
-        is_wanted: kind == "wants",
+        is_wanted: kind != "not_yet",
+        counts_writes: kind == "wants beside its writes",
         words: words.to_owned(),
         wants: if words == "none" { vec![Vec::new()] } else { sets.collect() },
     }

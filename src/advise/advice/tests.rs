@@ -59,6 +59,7 @@ fn snapshot() -> Snapshot {
         database: "d".into(),
         schema: "s".into(),
         name: name.into(),
+        bytes: 8192,
         live_tuples: 1000,
         modified_since_analyze: 500,
         last_analyze: Some(chrono::DateTime::UNIX_EPOCH),
@@ -73,7 +74,11 @@ fn made(found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]
 }
 
 fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]) -> Advice {
-    let terms = Terms {
+    advice(Evidence { workload, pool: &pool(), found }, snapshot, &terms(weigh, wishes), Tool::default())
+}
+
+fn terms(weigh: Weigh, wishes: &[Wish]) -> Terms<'_> {
+    Terms {
         weigh,
         budget_bytes: None,
         max_indexes: 10,
@@ -83,8 +88,11 @@ fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot
         estimate: None,
         window_seconds: 3600,
         wishes,
-    };
-    advice(Evidence { workload, pool: &pool(), found }, snapshot, &terms, Tool::default())
+    }
+}
+
+fn none() -> Found {
+    Found { chosen: BTreeSet::new(), costs: Vec::new(), spreads: BTreeMap::new(), calls: 0, curve: Vec::new() }
 }
 
 fn workload(times: &[f64]) -> Workload {
@@ -98,7 +106,7 @@ fn what_a_plan_saves_is_split_among_the_indexes_it_uses() {
         chosen: [0, 2].into(),
         costs: vec![Some((100.0, 20.0, vec![0, 2])), Some((100.0, 50.0, vec![0])), None, Some((10.0, 10.0, vec![]))],
         calls: 7,
-        curve: Vec::new(),
+        ..none()
     };
     let advice = made(&found, &workload(&[1000.0, 800.0, 5000.0, 200.0]), &snapshot(), &[]);
     let told: Vec<(&str, f64, f64)> =
@@ -130,7 +138,7 @@ fn an_index_that_saves_too_little_is_none() {
         // Half a percent of the workload, and 5 % of its statement; nothing; 50 % of a small statement.
         costs: vec![Some((100.0, 95.0, vec![0])), Some((9.0, 9.0, vec![])), Some((100.0, 50.0, vec![2]))],
         calls: 7,
-        curve: Vec::new(),
+        ..none()
     };
     let advice = made(&found, &workload(&[100.0, 890.0, 1.0]), &snapshot(), &[]);
     assert_eq!(advice.proposals.len(), 1);
@@ -154,7 +162,7 @@ fn unused(index: &Index) -> Wish {
 
 #[test]
 fn what_a_proposal_makes_redundant_could_go_and_never_two_of_a_pair() {
-    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, curve: Vec::new() };
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, ..none() };
     let mut snapshot = snapshot();
     let a = index("orders_a", "orders", &["a"]);
     let unique = Index { is_unique: true, ..index("orders_a_key", "orders", &["a"]) };
@@ -176,11 +184,48 @@ fn what_a_proposal_makes_redundant_could_go_and_never_two_of_a_pair() {
     assert_eq!(told[0], ("orders_a", Some(1)));
     assert_eq!(advice.removals[0].reasons, ["made_redundant", "unused_index"]);
     assert_eq!(plan(&advice, &snapshot).left.len(), 1);
+    let one = &advice.proposals[0];
+    assert_eq!((one.kind, &one.replaces[..]), (ProposalKind::ReplaceIndex, &[Name::new("s", "orders_a")][..]));
+    assert_eq!(one.net_bytes, one.estimate.bytes - 8192);
+}
+
+#[test]
+fn a_wider_index_replaces_what_it_does_the_work_of() {
+    let mut pool = Pool::default();
+    let wide = Candidate { include: vec!["c".into(), "d".into()], ..candidate("orders", &["a", "b"]) };
+    pool.add(wide.clone());
+    pool.add(Candidate { predicate: Some("e IS NULL".into()), ..wide });
+    pool.learn_sizes([8192, 8192]);
+    let replaced = |id: Id, definition: &str, include: &[&str]| {
+        let mut snapshot = snapshot();
+        let include = include.iter().map(|column| (*column).to_owned()).collect();
+        let definition = format!("CREATE INDEX i ON s.orders USING btree {definition}");
+        snapshot.indexes = vec![Index { definition, included_columns: include, ..index("i", "orders", &[]) }];
+        let found = Found { chosen: [id].into(), costs: vec![Some((100.0, 20.0, vec![id]))], calls: 1, ..none() };
+        let workload = workload(&[100.0]);
+        let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
+        !advice(evidence, &snapshot, &terms(Weigh::Time, &[]), Tool::default()).proposals[0].replaces.is_empty()
+    };
+    for (id, definition, include, expected) in [
+        (0, "(a)", &[][..], true),
+        (0, "(a, b)", &[], true),
+        (0, "(a, b) INCLUDE (d)", &["d"], true),
+        (0, "(a) INCLUDE (b)", &["b"], true),
+        (0, "(a, b) INCLUDE (e)", &["e"], false),
+        (0, "(b)", &[], false),
+        (0, "(a DESC)", &[], false),
+        (0, "(a COLLATE \"C\")", &[], false),
+        (0, "(a, b) WHERE (e IS NULL)", &[], false),
+        (1, "(a) WHERE (e IS NULL)", &[], true),
+        (1, "(a)", &[], false),
+    ] {
+        assert_eq!(replaced(id, definition, include), expected, "{definition} by {id}");
+    }
 }
 
 #[test]
 fn no_advice_has_its_account() {
-    let found = Found { chosen: [].into(), costs: vec![], calls: 0, curve: Vec::new() };
+    let found = none();
     let mut snapshot = snapshot();
     snapshot.plans = vec![Plan::default(); 3];
     let advice = made(&found, &workload(&[]), &snapshot, &[]);
@@ -190,7 +235,7 @@ fn no_advice_has_its_account() {
 
 #[test]
 fn by_calls_a_copy_without_times_can_be_advised_on() {
-    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, curve: Vec::new() };
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], calls: 1, ..none() };
     let advice = weighed(Weigh::Calls, &found, &workload(&[0.0]), &snapshot(), &[]);
     assert_eq!((advice.workload.before, advice.workload.after), (1000.0, 200.0));
     assert_eq!((advice.proposals[0].saved_share, advice.proposals[0].saved_ms_per_hour), (0.8, 0.0));

@@ -1,6 +1,7 @@
 //! What the snapshot knows of tables, their columns and their indexes, as the formulas take it.
 
 use super::costs::{Costs, Tree};
+use super::restriction::{SETS, Shares};
 use super::size::tree;
 use crate::advise::candidate::{Candidate, Id};
 use crate::advise::catalog::root;
@@ -47,10 +48,10 @@ pub(super) struct Statistics {
     pub(super) width: f64,
     pub(super) nulls: f64,
     pub(super) distinct: f64,
-    /// Share of the most common value.
-    common: Option<f64>,
-    /// Share of a value that is neither among the rarest nor the most common.
-    pub(super) usual: f64,
+    /// That number is the planner's default.
+    pub(super) is_guess: bool,
+    /// Share of a value.
+    pub(super) shares: Shares,
     correlation: f64,
 }
 
@@ -69,6 +70,8 @@ pub(super) struct Known {
     pub(super) tree: Tree,
     /// Of the order of its entries with that of the table.
     pub(super) correlation: f64,
+    /// Keys that nothing is compared with are skipped value by value (B-trees from PostgreSQL 18 on).
+    pub(super) skips: bool,
 }
 
 impl Catalog {
@@ -156,17 +159,17 @@ impl Table {
         let told = candidate(index)?;
         let entries = index.estimated_rows.map_or(self.rows, |rows| rows as f64);
         let tree = Tree { pages: (index.bytes as f64 / costs.page_bytes).ceil().max(1.0), entries };
-        let known = self.known(None, &told, tree);
+        let known = self.known(None, &told, tree, costs);
         Some(Known { name: index.name.clone(), is_unique: index.is_unique, ..known })
     }
 
     /// A candidate as an index of this table; `share` of the rows have entries in it.
     pub(super) fn hypothetical(&self, id: Id, candidate: &Candidate, share: f64, costs: &Costs) -> Known {
-        self.known(Some(id), candidate, tree(self, candidate, share, costs))
+        self.known(Some(id), candidate, tree(self, candidate, share, costs), costs)
     }
 
     /// Correlation is that of the leading column; with more columns three quarters of it (`btcostestimate`).
-    fn known(&self, id: Option<Id>, told: &Candidate, tree: Tree) -> Known {
+    fn known(&self, id: Option<Id>, told: &Candidate, tree: Tree, costs: &Costs) -> Known {
         let leading = told.keys.first().map_or(0.0, |key| self.key(key).correlation);
         Known {
             id,
@@ -178,6 +181,7 @@ impl Table {
             predicate: told.predicate.clone(),
             is_unique: false,
             tree,
+            skips: told.method == Method::Btree && costs.major >= 18,
         }
     }
 }
@@ -190,14 +194,16 @@ impl Statistics {
             width: DEFAULT_WIDTH,
             nulls: DEFAULT_NULLS,
             distinct,
-            common: None,
-            usual: 1.0 / distinct,
+            is_guess: true,
+            shares: SETS.map(|_| (1.0 - DEFAULT_NULLS) / distinct),
             correlation: 0.0,
         }
     }
 
     fn of(column: &Column, rows: f64, is_unique: bool) -> Self {
         let assumed = Self::unknown(rows);
+        let is_guess =
+            column.distinct.is_none_or(|number| number == 0.0) && !is_unique && column.type_name != "boolean";
         let distinct = match column.distinct {
             _ if is_unique => rows,
             Some(share) if share < 0.0 => -share * rows,
@@ -211,30 +217,31 @@ impl Statistics {
             width: column.average_width_bytes.map_or(assumed.width, |bytes| bytes as f64),
             nulls,
             distinct,
-            common: column.most_common_fraction,
-            usual: usual(column, nulls, distinct),
+            is_guess,
+            shares: shares(column, nulls, distinct),
             correlation: column.correlation.unwrap_or(0.0),
         }
     }
-
-    /// Share of a value that nobody knows: all are as frequent (`var_eq_non_const`).
-    pub(super) fn even(&self) -> f64 {
-        ((1.0 - self.nulls) / self.distinct).min(self.common.unwrap_or(1.0))
-    }
 }
 
-/// Where the common values are most of the rows, the middle one of them; else one of the others. The sum of the
-/// common ones is not known, but the first, the middle and the last: Simpson's rule.
+/// Share of a value that nobody knows: all are as frequent (`var_eq_non_const`). Of a usual one: where the common
+/// values are most of the rows, of the middle one of them; else of one of the others. The sum of the common ones is not
+/// known, but the first, the middle and the last: Simpson's rule.
 #[allow(clippy::cast_precision_loss, reason = "a hundred or so")]
-fn usual(column: &Column, nulls: f64, distinct: f64) -> f64 {
-    let even = (1.0 - nulls) / distinct;
+fn shares(column: &Column, nulls: f64, distinct: f64) -> Shares {
+    let even = ((1.0 - nulls) / distinct).min(column.most_common_fraction.unwrap_or(1.0));
     let shares = (column.most_common_fraction, column.middle_common_fraction, column.least_common_fraction);
-    let (Some(count), (Some(first), Some(middle), Some(last))) = (column.common_values, shares) else { return even };
+    let (Some(count), (Some(first), Some(middle), Some(last))) = (column.common_values, shares) else {
+        return SETS.map(|_| even);
+    };
     let count = count as f64;
     let mass = (count * (first + 4.0 * middle + last) / 6.0).min(1.0 - nulls);
-    match mass >= 0.5 || distinct <= count {
+    let other = (1.0 - nulls - mass) / (distinct - count).max(1.0);
+    let usual = match mass >= 0.5 || distinct <= count {
         true if first >= mass / 2.0 => first,
         true => middle,
-        false => (1.0 - nulls - mass) / (distinct - count).max(1.0),
-    }
+        false => other,
+    };
+    let rare = if distinct > count { other.min(last) } else { last };
+    [even, usual, rare, first]
 }

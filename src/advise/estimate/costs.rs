@@ -205,6 +205,16 @@ impl Costs {
         Cost { startup: compare + disk, total: compare + disk + self.operator * rows }
     }
 
+    /// Share of the cost of sorting all rows that it takes to keep the first ones in a heap, where only these are wanted
+    /// (`cost_tuplesort`, "bounded heap-sort").
+    pub(super) fn first_sorted(&self, rows: f64, width: f64, limit: f64) -> f64 {
+        if 2.0 * limit >= rows || stored(limit, width) > self.work_bytes {
+            return 1.0;
+        }
+        let compare = 2.0 * self.operator * rows * (2.0 * limit).log2();
+        (compare / self.sort(rows, width).startup).min(1.0)
+    }
+
     /// Joining by a hash table of the inner side (`initial_cost_hashjoin`, `final_cost_hashjoin`); the inputs'
     /// own costs are not in it. Rows and widths of the outer and of the inner side; `bucket` is the share of the
     /// inner rows that each outer row is compared with.

@@ -20,20 +20,22 @@ mod upper;
 
 use super::candidate::{Candidate, Id, Pool};
 use super::catalog::Catalog as Types;
-use super::oracle::{Answer, Question, WhatIf};
+use super::oracle::{Answer, Question, Spread, WhatIf};
+use super::reading::expected_rows;
 use super::workload::Query;
+use crate::model::advice::{ParameterValues, ValuesCost};
 use crate::model::plan::Name;
 use crate::model::snapshot::Snapshot;
 use catalog::{Catalog, Known, Table};
 use costs::Costs;
 use path::{Alive, Path, Question as Asked, Wish};
 use read::Reading;
-use restriction::{GENERIC, Shares, USUAL};
+use restriction::{GENERIC, SETS, Shares, USUAL};
 use serde_json::Value;
 use size::tree;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use upper::Node;
+use upper::{Kind, Node, Upper};
 
 /// The built-in estimate.
 #[derive(Debug)]
@@ -56,8 +58,10 @@ struct Model {
     all_pages: f64,
     /// Cost by the server's plan.
     planned: f64,
-    /// Cost by the formulas without values of parameters, and with usual ones.
+    /// Cost by the formulas, by the values of parameters.
     base: Shares,
+    /// The values that decide.
+    set: usize,
 }
 
 impl Estimate {
@@ -69,7 +73,7 @@ impl Estimate {
         let types = Types::of(snapshot);
         let plans: HashMap<&str, &Value> =
             snapshot.plans.iter().filter_map(|row| Some((row.fingerprint.as_str(), row.plan.as_ref()?))).collect();
-        let model = |query: &Query| Model::of(plans.get(query.fingerprint.as_str())?, &catalog, &types, &costs);
+        let model = |query: &Query| Model::of(query, plans.get(query.fingerprint.as_str())?, &catalog, &types, &costs);
         let models: Vec<Option<Model>> = queries.iter().map(model).collect();
         let mut shares = HashMap::new();
         for model in models.iter().flatten() {
@@ -117,28 +121,42 @@ impl Estimate {
     fn answer(&mut self, pool: &Pool, question: &Question) -> Option<Answer> {
         let alive = self.alive(pool, question);
         let model = self.models.get(question.query)?.as_ref()?;
-        let (mut cost, mut used) = (0.0, Vec::new());
-        for set in [GENERIC, USUAL] {
-            let path = model.path(&self.costs, &alive, set);
-            cost += model.calibrated(path.cost.total, set) / 2.0;
-            used = path::united(&used, &path.used);
-        }
-        Some(Answer { cost, used })
+        let path = model.path(&self.costs, &alive, model.set);
+        Some(Answer { cost: model.calibrated(path.cost.total, model.set), used: path.used })
+    }
+
+    fn spread_of(&mut self, pool: &Pool, question: &Question) -> Spread {
+        let alive = self.alive(pool, question);
+        let Some(Some(model)) = self.models.get(question.query) else { return Spread::default() };
+        let cost = |set: usize, alive: &Alive| model.calibrated(model.path(&self.costs, alive, set).cost.total, set);
+        let costs = ParameterValues::ALL.into_iter().zip(SETS).filter(|(_, set)| *set != model.set);
+        let others = costs.map(|(values, set)| ValuesCost {
+            values,
+            cost_before: cost(set, &Alive::new()),
+            cost_after: cost(set, &alive),
+        });
+        Spread { values: ParameterValues::ALL.get(model.set).copied(), others: others.collect(), questions: 0 }
     }
 }
 
 impl Model {
-    fn of(plan: &Value, catalog: &Catalog, types: &Types<'_>, costs: &Costs) -> Option<Self> {
-        let root = Reading::read(catalog, types, plan)?;
+    fn of(query: &Query, plan: &Value, catalog: &Catalog, types: &Types<'_>, costs: &Costs) -> Option<Self> {
+        let mut root = Reading::read(catalog, types, plan)?;
+        // Of a limit at the top as many rows are wanted as came; of one further down one row.
+        if let Node::Upper(Upper { kind: Kind::Limit(.., rows), .. }) = &mut root {
+            *rows = query.rows_per_call.max(1.0).ceil();
+        }
         let mut tables: BTreeMap<usize, Arc<Table>> = BTreeMap::new();
         root.each_table(&mut |scan| {
             tables.insert(scan.table.number, scan.table.clone());
         });
         let all_pages = tables.values().map(|table| table.pages).sum();
         let planned = plan.get("Total Cost").and_then(Value::as_f64)?;
-        let mut model = Self { root, tables: tables.into_values().collect(), all_pages, planned, base: [1.0; 2] };
+        let set = expected_rows(plan).map_or(USUAL, |_| explaining(&root, query.rows_per_call));
+        let tables = tables.into_values().collect();
+        let mut model = Self { root, tables, all_pages, planned, base: SETS.map(|_| 1.0), set };
         let none = Alive::new();
-        model.base = [GENERIC, USUAL].map(|set| model.path(costs, &none, set).cost.total.max(f64::MIN_POSITIVE));
+        model.base = SETS.map(|set| model.path(costs, &none, set).cost.total.max(f64::MIN_POSITIVE));
         Some(model)
     }
 
@@ -155,7 +173,17 @@ impl Model {
     }
 }
 
+/// The values with which about as many rows would come as came.
+fn explaining(root: &Node, rows_per_call: f64) -> usize {
+    let off = |set: &usize| ((root.rows(*set) + 1.0) / (rows_per_call + 1.0)).ln().abs();
+    SETS.into_iter().skip(USUAL).min_by(|a, b| off(a).total_cmp(&off(b))).unwrap_or(USUAL)
+}
+
 impl WhatIf for Estimate {
+    fn spread(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Spread> {
+        questions.iter().map(|question| self.spread_of(pool, question)).collect()
+    }
+
     fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
         questions.iter().map(|question| self.answer(pool, question)).collect()
     }

@@ -324,7 +324,7 @@ impl<'a> Reading<'a> {
                 // What is skipped shows in the cost alone; costs are printed with two decimals.
                 let skipped = if input.run() > 1.0 { (own.startup - input.startup) / input.run() } else { 0.0 };
                 let skipped = skipped.clamp(0.0, 1.0);
-                (Kind::Limit(skipped, (skipped + number(node, "Plan Rows") / below).min(1.0)), Startup::AfterFirst)
+                (Kind::Limit(skipped, (skipped + number(node, "Plan Rows") / below).min(1.0), 1.0), Startup::AfterFirst)
             }
             ("Gather" | "Gather Merge", _) => (Kind::Gather(workers), Startup::AfterFirst),
             ("Aggregate", Some("Sorted")) | ("Group", _) => {

@@ -4,18 +4,18 @@
 use super::catalog::Table;
 use crate::advise::catalog::Catalog as Types;
 use crate::advise::key::Key;
-use crate::model::advice::Method;
+use crate::model::advice::{Method, ParameterValues};
 use crate::model::plan::Name;
 use crate::statement::{Clause, Condition, Operand, Test, TestedBy};
 use std::collections::BTreeMap;
 
 /// A range bounded on one side, on both, with no value known (`DEFAULT_INEQ_SEL`, `DEFAULT_RANGE_INEQ_SEL`).
 const ONE_SIDE: f64 = 1.0 / 3.0;
-const BOTH_SIDES: f64 = 0.005;
+pub(super) const BOTH_SIDES: f64 = 0.005;
 
-/// The same with usual values: from or to the middle, and the fifth in the middle.
-const USUAL_ONE_SIDE: f64 = 0.5;
-const USUAL_BOTH_SIDES: f64 = 0.2;
+/// The same without values, and with usual, rare and common ones, as `ParameterValues` says.
+const ONE_SIDED: Shares = [ONE_SIDE, 0.5, 0.01, 0.9];
+const TWO_SIDED: Shares = [BOTH_SIDES, 0.2, 0.01, 0.8];
 
 /// Patterns, containment and the like (`DEFAULT_MATCH_SEL`, `DEFAULT_CONTAIN_SEL`).
 const MATCHED: f64 = 0.005;
@@ -29,12 +29,15 @@ const LIST: f64 = 10.0;
 /// What a plan expects differs by more than this from what follows from statistics: a constant decides.
 const AGREES: f64 = 1.2;
 
-/// Shares without any value, and with a usual value, of each parameter.
-pub(super) type Shares = [f64; 2];
+/// Shares by the values of parameters, in the order of `ParameterValues::ALL`.
+pub(super) type Shares = [f64; SETS.len()];
 
 /// Places in them.
+pub(super) const SETS: [usize; ParameterValues::ALL.len()] = [GENERIC, USUAL, RARE, COMMON];
 pub(super) const GENERIC: usize = 0;
 pub(super) const USUAL: usize = 1;
+const RARE: usize = 2;
+const COMMON: usize = 3;
 
 /// A condition.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,7 +114,7 @@ impl Restrictions {
         }
         found.own.extend(ranges.into_iter().map(|(operand, (below, above, operators))| {
             Restriction {
-                shares: if below && above { [BOTH_SIDES, USUAL_BOTH_SIDES] } else { [ONE_SIDE, USUAL_ONE_SIDE] }
+                shares: if below && above { TWO_SIDED } else { ONE_SIDED }
                     .map(|share| share * (1.0 - subject.table.statistics(&operand).nulls)),
                 by: By::Range(operand),
                 operators,
@@ -148,7 +151,7 @@ impl Restrictions {
         }
         let power = target.ln() / now.ln();
         for one in self.own.iter_mut().filter(|one| is_guess(one) == has_guess) {
-            one.shares = [one.shares[0].powf(power); 2];
+            one.shares = one.shares.map(|_| one.shares[GENERIC].powf(power));
         }
     }
 
@@ -185,7 +188,7 @@ fn restriction(clause: Clause, subject: Subject<'_>) -> Restriction {
             let all: Vec<Restriction> = all.into_iter().map(|part| restriction(part, subject)).collect();
             let operators = all.iter().map(|one| one.operators).sum();
             let share = |set: usize| all.iter().map(|one| one.shares[set]).product();
-            Restriction { by: By::Other, shares: [share(0), share(1)], operators, constant: None }
+            Restriction { by: By::Other, shares: SETS.map(share), operators, constant: None }
         }
         Clause::Or(arms) => {
             let arm = |arm| parts(arm).into_iter().map(|part| restriction(part, subject)).collect::<Vec<_>>();
@@ -194,7 +197,8 @@ fn restriction(clause: Clause, subject: Subject<'_>) -> Restriction {
                 arms.iter().map(|arm| 1.0 - arm.iter().map(|one| one.shares[set]).product::<f64>()).product()
             };
             let operators = arms.iter().flatten().map(|one| one.operators).sum();
-            Restriction { shares: [1.0 - missed(0), 1.0 - missed(1)], operators, by: By::Any(arms), constant: None }
+            let shares = SETS.map(|set| 1.0 - missed(set));
+            Restriction { shares, operators, by: By::Any(arms), constant: None }
         }
         Clause::Not(inner) => {
             let is_boolean = matches!(&*inner, Clause::Test(Test { by: TestedBy::True, .. }));
@@ -209,11 +213,11 @@ fn restriction(clause: Clause, subject: Subject<'_>) -> Restriction {
 
 fn tested(test: Test, subject: Subject<'_>) -> Restriction {
     let is_operator = matches!(test.by, TestedBy::Operator(_));
-    let other = |share: f64| Restriction { by: By::Other, shares: [share; 2], operators: 1.0, constant: None };
+    let other = |share: f64| Restriction { by: By::Other, shares: SETS.map(|_| share), operators: 1.0, constant: None };
     match (test.operand, test.by) {
         (Some(operand), TestedBy::Operator(name)) if name == "<>" => {
             let known = subject.table.statistics(&operand);
-            other(1.0 - known.nulls - known.even())
+            other(1.0 - known.nulls - known.shares[GENERIC])
         }
         (Some(operand), TestedBy::Operator(name)) => {
             let column = subject.types.column(subject.name, &operand.text).filter(|_| !operand.is_expression);
@@ -235,17 +239,17 @@ fn compared(operand: Operand, by: &TestedBy, table: &Table) -> Restriction {
         make(By::Point(operand.clone(), values), shares.map(|share| (share * values).min(1.0)), operators)
     };
     match by {
-        TestedBy::Equal => point(1.0, [known.even(), known.usual], 1.0),
+        TestedBy::Equal => point(1.0, known.shares, 1.0),
         TestedBy::AnyOf(count) => {
             let values = count.map_or(LIST, |count| count as f64);
             // On average half of them are compared (`cost_qual_eval_walker`).
-            point(values, [known.even(), known.usual], values / 2.0)
+            point(values, known.shares, values / 2.0)
         }
         // Asking for NULL calls no operator.
-        TestedBy::Null => point(1.0, [known.nulls; 2], 0.0),
-        TestedBy::True => point(1.0, [0.5; 2], 0.0),
-        TestedBy::NotNull => make(By::Range(operand), [rest; 2], 0.0),
-        TestedBy::Below | TestedBy::Above => make(By::Range(operand), [ONE_SIDE * rest, USUAL_ONE_SIDE * rest], 1.0),
-        TestedBy::Operator(_) | TestedBy::Other => make(By::Other, [UNKNOWN; 2], 1.0),
+        TestedBy::Null => point(1.0, SETS.map(|_| known.nulls), 0.0),
+        TestedBy::True => point(1.0, SETS.map(|_| 0.5), 0.0),
+        TestedBy::NotNull => make(By::Range(operand), SETS.map(|_| rest), 0.0),
+        TestedBy::Below | TestedBy::Above => make(By::Range(operand), ONE_SIDED.map(|share| share * rest), 1.0),
+        TestedBy::Operator(_) | TestedBy::Other => make(By::Other, SETS.map(|_| UNKNOWN), 1.0),
     }
 }

@@ -4,7 +4,7 @@ use super::bitmap::{Bitmap, combined};
 use super::catalog::{Known, Table};
 use super::costs::{Cost, Search};
 use super::path::{OrderKey, Path, Question, Wish, add, united};
-use super::restriction::{By, Restriction, Restrictions};
+use super::restriction::{BOTH_SIDES, By, Restriction, Restrictions};
 use super::upper::Node;
 use crate::advise::candidate::Id;
 use crate::advise::key::Key;
@@ -32,6 +32,8 @@ pub(super) type Parameter<'a> = (&'a Operand, f64);
 /// What an index does for a scan.
 pub(super) struct Match {
     pub(super) search: Search,
+    /// Values of `= ANY`: with several its rows come in no order.
+    values: f64,
     /// Conditions that it takes off the rows, in operators.
     operators: f64,
     pub(super) is_searched: bool,
@@ -101,7 +103,7 @@ impl Scan {
         (per_row, workers): (f64, f64),
         wish: Wish<'_>,
     ) -> Option<Path> {
-        let is_ordered = index.method == Method::Btree && matched.search.descents <= 1.0;
+        let is_ordered = index.method == Method::Btree && matched.values <= 1.0;
         let order = if is_ordered { self.order(index, wish.order) } else { 0 };
         let is_only = index.method == Method::Btree && self.is_covered(index);
         let is_useful = matched.is_searched || index.predicate.is_some() || order > 0 || is_only;
@@ -148,39 +150,68 @@ impl Scan {
     pub(super) fn matched(&self, index: &Known, parameters: &[Parameter<'_>], loops: f64, set: usize) -> Match {
         let within = self.share_of(index, set);
         let search = Search { read: 1.0, found: within, descents: 1.0, conditions: 0.0, loops };
-        let mut all = Match { search, operators: 0.0, is_searched: false, has_parameter: false };
-        let (mut is_leading, mut points) = (true, 0);
+        let mut all = Match { search, values: 1.0, operators: 0.0, is_searched: false, has_parameter: false };
+        let (mut is_leading, mut points, mut skipped) = (true, 0, 1.0);
+        let is_tree = index.method == Method::Btree;
+        let own =
+            || self.restrictions.own.iter().filter(|one| one.constant.is_none() || one.constant != index.predicate);
         for key in &index.keys {
-            let (mut has_point, mut has_range) = (false, false);
-            for one in
-                self.restrictions.own.iter().filter(|one| one.constant.is_none() || one.constant != index.predicate)
-            {
-                let Some(values) = answered(index, key, one) else { continue };
+            let answers: Vec<(&Restriction, f64)> =
+                own().filter_map(|one| Some((one, answered(index, key, one)?))).collect();
+            let compared: Vec<&Parameter<'_>> =
+                parameters.iter().filter(|(operand, _)| is_tree && is_on(operand, key)).collect();
+            let is_asked = !answers.is_empty() || !compared.is_empty();
+            if is_asked && is_leading && skipped > 1.0 {
+                // More descents than the index has pages skip nothing.
+                is_leading = all.search.descents * skipped <= index.tree.pages;
+                all.search.descents *= if is_leading { skipped } else { 1.0 };
+                skipped = 1.0;
+            }
+            let (mut has_point, mut range) = (!compared.is_empty(), None);
+            for (one, values) in answers {
                 has_point |= values > 0.0;
-                has_range |= values == 0.0;
+                range = range.or((values == 0.0).then_some(one.shares[set]));
                 if is_leading {
                     all.search.read *= one.shares[set];
                     all.search.descents *= values.max(1.0);
+                    all.values *= values.max(1.0);
                 }
                 all.search.found *= one.shares[set];
                 all.search.conditions += one.operators.clamp(1.0, 2.0);
                 all.operators += one.operators;
             }
-            let is_tree = index.method == Method::Btree;
-            for (_, share) in parameters.iter().filter(|(operand, _)| is_tree && is_on(operand, key)) {
-                (has_point, all.has_parameter) = (true, true);
+            for (_, share) in compared {
+                all.has_parameter = true;
                 all.search.found *= share;
                 all.search.conditions += 1.0;
                 all.search.read *= if is_leading { *share } else { 1.0 };
             }
             points += usize::from(has_point && is_leading);
-            all.is_searched |= has_point || has_range;
-            is_leading &= has_point && is_tree;
+            all.is_searched |= is_asked;
+            if !has_point {
+                let values = self.skippable(index, key, range);
+                is_leading &= values.is_some();
+                skipped *= values.unwrap_or(1.0);
+            }
+        }
+        if index.skips {
+            all.search.descents = all.search.descents.min((index.tree.pages / 3.0).ceil()).max(1.0);
         }
         if index.is_unique && points == index.keys.len() {
             all.search.read = all.search.read.min(all.search.descents / index.tree.entries.max(1.0));
         }
         all
+    }
+
+    /// Descents that a key costs which nothing is set equal to, one for each value of it, or of a stretch of them; none
+    /// where the keys behind it do not say what is read (`btcostestimate` of PostgreSQL 18, "skip arrays").
+    fn skippable(&self, index: &Known, key: &Key, range: Option<f64>) -> Option<f64> {
+        let known = self.table.key(key);
+        match range {
+            _ if !index.skips || known.is_guess => None,
+            Some(share) => (share >= BOTH_SIDES).then(|| (known.distinct * share).round().max(1.0)),
+            None => Some(known.distinct + 1.0),
+        }
     }
 
     /// Share of the rows that a partial index has entries for.

@@ -71,7 +71,7 @@ fn costs(plan: Value, columns: &[&str]) -> (f64, f64) {
     (cost(0), cost(1))
 }
 
-/// Within a tenth of what the planner says with HypoPG, as the mean of both values of parameters.
+/// Within a tenth of what the planner says with HypoPG.
 #[track_caller]
 fn is_near(own: f64, planned: f64) {
     assert!((own / planned - 1.0).abs() < 0.1, "{own}, by the planner {planned}");

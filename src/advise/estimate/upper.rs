@@ -4,6 +4,7 @@
 use super::costs::Cost;
 use super::join::{Leaf, Region, Sided};
 use super::path::{OrderKey, Path, Question, Wish, add, cheapest, united};
+use super::restriction::GENERIC;
 use super::scan::Scan;
 use crate::statement::Operand;
 
@@ -24,8 +25,9 @@ pub(super) enum Kind {
     Streaming(Vec<OrderKey>),
     /// Sorts them; without an order that one column each makes it cannot be saved.
     Sort(Option<Vec<OrderKey>>),
-    /// Takes these shares of what is below: until its first row, and its last.
-    Limit(f64, f64),
+    /// Takes these shares of what is below, where nobody knows the values: until its first row, and its last; and so
+    /// many rows where they are known.
+    Limit(f64, f64, f64),
     /// Only the first of this order is wanted: the least or the greatest.
     Extreme(OrderKey),
     /// Gathers the rows of so many workers, the leader's part counted.
@@ -158,7 +160,7 @@ impl Upper {
                 streamed(first.paths(ask, wish), own)
             }
             Kind::Sort(keys) => self.sorted(ask, first, keys.as_deref(), own, wish.share),
-            Kind::Limit(from, until) => limited(ask, first, (*from, *until), wish),
+            Kind::Limit(from, until, rows) => limited(ask, first, (*from, *until, *rows), wish),
             Kind::Extreme(key) => extreme(ask, first, key, own),
             Kind::Gather(workers) => gathered(ask, first, *workers, own, wish),
             Kind::Append => return self.appended(ask, own, wish),
@@ -207,6 +209,10 @@ impl Upper {
     fn sorted(&self, ask: &Question<'_>, below: &Node, keys: Option<&[OrderKey]>, own: Cost, share: f64) -> Vec<Path> {
         let keys = keys.unwrap_or_default();
         let mut found = Vec::new();
+        let rows = below.rows(ask.set);
+        let limit = if ask.set == GENERIC { rows } else { (share * rows).max(1.0) };
+        let kept = ask.costs.first_sorted(rows, self.width, limit);
+        let own = Cost { startup: own.startup * kept, total: own.total * kept };
         for path in below.paths(ask, Wish { order: keys, is_required: false, share }) {
             let order = keys.len();
             if order > 0 && path.order >= order {
@@ -239,9 +245,9 @@ fn streamed(paths: Vec<Path>, own: Cost) -> Vec<Path> {
     paths.into_iter().map(more).collect()
 }
 
-fn limited(ask: &Question<'_>, below: &Node, (from, until): (f64, f64), wish: Wish<'_>) -> Vec<Path> {
-    // A usual LIMIT asks for a row or a few; without a value the planner takes it for a tenth of all.
-    let until = if ask.set == 0 { until } else { until.min(1.0 / below.rows(ask.set)) };
+fn limited(ask: &Question<'_>, below: &Node, (from, until, rows): (f64, f64, f64), wish: Wish<'_>) -> Vec<Path> {
+    // Without a value the planner takes it for a tenth of all.
+    let until = if ask.set == GENERIC { until } else { (rows / below.rows(ask.set)).min(1.0) };
     let from = from.min(until);
     let path = below.best(ask, Wish { share: until, ..wish });
     let cost = Cost { startup: path.cost.until(from), total: path.cost.until(until) };
