@@ -3,12 +3,13 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, history_store, output, settings};
+use super::{connection, history_store, html, output, settings};
 use crate::audit::{Gate, Settings, judge};
 use crate::compare::{Baseline, since};
 use crate::facts::grown;
 use crate::model::snapshot::Snapshot;
 use crate::model::verdict::Verdict;
+use crate::report::escape;
 use crate::rules::{Library, matches_glob};
 use crate::store::{read_baseline, read_snapshot, write_snapshot};
 use anyhow::{Result, anyhow, bail};
@@ -60,6 +61,13 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
                 "baseline {}: it is of another cluster; findings are compared by rule and object",
                 path.display()
             );
+        }
+    }
+    if html::is_wanted(format, &files) {
+        html::add_changes(&mut verdict, &snapshot);
+        let trends = history.map_or(Ok(()), |history| html::add_trends(&mut verdict, &config, history, &snapshot));
+        if let Err(error) = trends {
+            eprintln!("warning: no trends in the page: {}", escape(&format!("{error:#}")));
         }
     }
     output::write(shared, &verdict, format, &files)?;
