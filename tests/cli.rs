@@ -198,7 +198,7 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         (vec!["audit", "--param", "x"], "write RULE.PARAM=VALUE"),
         (
             vec!["audit", "--output", "pdf=x"],
-            "the format should be table, json, markdown, sarif, junit, github, gitlab, csv or prometheus",
+            "the format should be table, json, markdown, sarif, junit, github, gitlab, csv, prometheus or html",
         ),
         (vec!["audit", "--from", "x", "--fail-on-new"], "--fail-on-new needs a baseline"),
         (vec!["audit", "--from", "x", "--baseline", "none.json"], "none.json: No such file or directory"),

@@ -16,6 +16,8 @@ mod fleet;
 mod formats;
 #[path = "report/history.rs"]
 mod history;
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/measurement.rs"]
 mod measurement;
 #[path = "report/partition_advice.rs"]

@@ -150,6 +150,8 @@ fn verdict(snapshot: &Snapshot, mut judged: Judged, settings: &Settings, tool: T
         fail_on: settings.fail_on,
         baseline: None,
         diff: None,
+        changes: Vec::new(),
+        trends: None,
     }
 }
 

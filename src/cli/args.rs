@@ -255,6 +255,8 @@ pub(super) enum FormatArg {
     Csv,
     /// Metrics, for the textfile collector of node_exporter
     Prometheus,
+    /// One page for a browser, with filters, SQL to copy and charts
+    Html,
 }
 
 impl FormatArg {

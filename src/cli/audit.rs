@@ -3,7 +3,7 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, fleet, history_store, output, settings};
+use super::{connection, fleet, history_store, html, output, settings};
 use crate::audit::{Gate, Settings, judge};
 use crate::compare::{Baseline, since};
 use crate::facts::grown;
@@ -52,6 +52,10 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         && !shared.quiet
     {
         eprintln!("{note}");
+    }
+    if html::is_wanted(format, &files) {
+        let note = html::complete(&mut verdict, &config, history.map(String::as_str), &snapshot);
+        note.iter().for_each(|note| eprintln!("warning: {note}"));
     }
     output::write(shared, &verdict, format, &files)?;
     if let Some(history) = history {

@@ -9,7 +9,7 @@ use super::fleet_args::FleetArgs;
 use super::fleet_files::Files;
 use super::output::{self, PLAIN};
 use super::progress_bar::Bar;
-use super::{history_store, interrupt, settings};
+use super::{history_store, html, interrupt, settings};
 use crate::model::fleet::{Ending, Ledger, Overview};
 use crate::model::snapshot::Snapshot;
 use crate::model::units;
@@ -195,8 +195,13 @@ impl Fleet<'_> {
                 bar.warn(&format!("{name}: there is no {}: all that is found counts", path.display()));
             }
         }
-        let written = output::write_files(&verdict, &self.files.reports(name));
         let history = self.args.history.as_ref().or(self.config.history.store.as_ref());
+        let reports = self.files.reports(name);
+        if reports.iter().any(|(format, _)| *format == FormatArg::Html) {
+            let note = html::complete(&mut verdict, self.config, history.map(String::as_str), &snapshot);
+            note.iter().for_each(|note| bar.warn(&format!("{name}: {note}")));
+        }
+        let written = output::write_files(&verdict, &reports);
         let kept =
             history.map_or(Ok(()), |history| history_store::keep(self.config, history, &snapshot, Some(&verdict)));
         let lost: Vec<String> =

@@ -21,6 +21,7 @@ mod fleet_files;
 mod history;
 mod history_args;
 mod history_store;
+mod html;
 mod init;
 mod init_args;
 mod interrupt;

@@ -48,6 +48,7 @@ fn format_of(arg: FormatArg) -> Format {
         FormatArg::Gitlab => Format::Gitlab,
         FormatArg::Csv => Format::Csv,
         FormatArg::Prometheus => Format::Prometheus,
+        FormatArg::Html => Format::Html,
     }
 }
 

@@ -231,9 +231,10 @@ mod tests {
             ..Index::default()
         }];
         let told = |vitals: &Vitals| {
-            let rows = vitals.tables.iter().flatten();
-            rows.map(|row| (row.name.clone(), row.total_bytes, row.index_bytes, row.estimated_rows, row.growth_bytes))
-                .collect::<Vec<_>>()
+            let of = |row: &TableVitals| {
+                (row.name.clone(), row.total_bytes, row.index_bytes, row.estimated_rows, row.growth_bytes)
+            };
+            vitals.tables.iter().flatten().map(of).collect::<Vec<_>>()
         };
         let now = vitals(&snapshot);
         let expected = [("events".into(), 60, 6, Some(14), None), ("small".into(), 50, 0, None, None)];

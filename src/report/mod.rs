@@ -8,6 +8,7 @@ mod fleet;
 mod github;
 mod gitlab;
 mod history;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -69,6 +70,8 @@ pub enum Format {
     Csv,
     /// Metrics for the textfile collector of Prometheus' node_exporter.
     Prometheus,
+    /// One page for a browser, which asks for nothing else.
+    Html,
 }
 
 /// How a table looks.
@@ -92,5 +95,6 @@ pub fn render(verdict: &Verdict, format: Format, style: Style, out: &mut dyn Wri
         Format::Gitlab => gitlab::write(verdict, out),
         Format::Csv => csv::write(verdict, out),
         Format::Prometheus => prometheus_verdict::write(verdict, out),
+        Format::Html => html::write(verdict, out),
     }
 }
