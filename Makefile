@@ -5,7 +5,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages
+.PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages pictures deb static deny
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
@@ -50,3 +50,13 @@ clean: ## remove what was built and the unpacked servers
 
 pages: build ## write docs/rules and docs/schema anew
 	@scripts/pages
+
+deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)
+	@scripts/dist
+	cargo deb --locked --no-build
+
+static: setup-build ## build a static binary, target/x86_64-unknown-linux-musl/release/pgassay (wants musl-gcc and that target)
+	CC_x86_64_unknown_linux_musl=musl-gcc cargo build --release --locked --target x86_64-unknown-linux-musl
+
+deny: ## check licences, sources and advisories of the dependencies (wants cargo-deny)
+	cargo deny --locked check
