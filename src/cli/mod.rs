@@ -27,6 +27,8 @@ mod measure;
 mod measure_args;
 mod months;
 mod output;
+#[cfg(test)]
+mod pages;
 mod partition;
 mod partition_advise;
 mod partition_args;
