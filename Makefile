@@ -51,6 +51,9 @@ clean: ## remove what was built and the unpacked servers
 pages: build ## write docs/rules and docs/schema anew
 	@scripts/pages
 
+pictures: build ## draw docs/pictures anew (wants chromium for those of the HTML report)
+	@scripts/pictures
+
 deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)
 	@scripts/dist
 	cargo deb --locked --no-build

@@ -393,6 +393,16 @@ fn completions_and_manual_are_made() {
 }
 
 #[test]
+fn the_picture_of_the_terminal_shows_the_report_of_today() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut draw = Command::new(root.join("scripts/pictures"));
+    let drawn = draw.arg("terminal").env("PGASSAY", assert_cmd::cargo::cargo_bin!("pgassay")).output().expect("run");
+    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+    let stored = fs::read_to_string(root.join("docs/pictures/terminal.svg")).expect("the picture");
+    assert_eq!(stored, String::from_utf8_lossy(&drawn.stdout), "run: make pictures");
+}
+
+#[test]
 fn the_version_tells_builds_apart() {
     let desk = Desk::new();
     let short = desk.run(&["-V"]).out;

@@ -32,6 +32,7 @@ fn own(command: &Command) -> BTreeSet<String> {
 
 #[test]
 fn every_command_has_a_page_with_all_its_flags() {
+    let mut lacking = Vec::new();
     for command in Cli::command().get_subcommands() {
         let mut text = page(command.get_name());
         for shared in ["audit", "apply"] {
@@ -40,9 +41,10 @@ fn every_command_has_a_page_with_all_its_flags() {
             }
         }
         let known = flags(&text);
-        let missing: Vec<_> = own(command).into_iter().filter(|flag| !known.contains(flag.as_str())).collect();
-        assert!(missing.is_empty(), "docs/commands/{}.md lacks {missing:?}", command.get_name());
+        let missing = own(command).into_iter().filter(|flag| !known.contains(flag.as_str()));
+        lacking.extend(missing.map(|flag| format!("docs/commands/{}.md lacks {flag}", command.get_name())));
     }
+    assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
 /// Flags of other programs that pages name.
