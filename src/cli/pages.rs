@@ -51,14 +51,16 @@ fn every_command_has_a_page_with_all_its_flags() {
 const FOREIGN: &[&str] = &[
     "--action",
     "--bench",
+    "--build-arg",
     "--locked",
     "--no-psqlrc",
     "--nocapture",
     "--now",
     "--path",
-    "--release",
+    "--read-only",
+    "--rm",
+    "--short",
     "--single-transaction",
-    "--target",
     "--test",
 ];
 

@@ -1,6 +1,6 @@
 //! Every command of the README and of the pages in docs that begins with `pgassay` works as it stands there.
 
-use crate::support::{Outcome, Yard, newest, root};
+use crate::support::{Outcome, Pooler, Yard, newest, root};
 use pgassay::demo::{Cluster, SUPERUSER, Shop};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -27,7 +27,8 @@ async fn readme() {
     admin.execute("create database ops").await.expect("a database");
     admin.execute(STAGE).await.expect("the stage");
     admin.close().await;
-    let desk = Desk { yard: &yard, cluster: &shop.cluster, dsn: shop.dsn() };
+    let pooler = Pooler::start(&yard, &shop.cluster);
+    let desk = Desk { yard: &yard, cluster: &shop.cluster, dsn: shop.dsn(), pooler: pooler.port };
     let (mut ran, mut broken) = (0, Vec::new());
     for page in pages() {
         let text = std::fs::read_to_string(&page).expect("a page");
@@ -67,6 +68,8 @@ struct Desk<'a> {
     yard: &'a Yard,
     cluster: &'a Cluster,
     dsn: String,
+    /// Where PgBouncer listens.
+    pooler: u16,
 }
 
 impl Desk<'_> {
@@ -100,6 +103,7 @@ impl Desk<'_> {
             ("postgres://owner@db1/shop", shop),
             ("postgres://owner@db0/ops", self.url(SUPERUSER, "ops")),
             ("postgres://auditor@db0/ops", self.url("auditor", "ops")),
+            ("postgres://stats@db1:6432", format!("postgres://stats@127.0.0.1:{}", self.pooler)),
             ("host=db1 dbname=shop user=shop_owner", self.cluster.dsn(SUPERUSER, "shop")),
             ("/etc/pgassay", folder.join("etc").display().to_string()),
             ("/var/lib/pgassay", folder.join("lib").display().to_string()),
