@@ -8,7 +8,7 @@ ARGS ?=
 .PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages pictures deb static deny
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install compiler, tools and PostgreSQL servers (nothing when all is there)
 	@scripts/setup
