@@ -51,7 +51,7 @@ clean: ## remove what was built and the unpacked servers
 pages: build ## write docs/rules and docs/schema anew
 	@scripts/pages
 
-pictures: build ## draw docs/pictures anew (wants chromium for those of the HTML report)
+pictures: build ## draw docs/pictures anew (wants chromium for those of the page)
 	@scripts/pictures
 
 deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)

@@ -196,7 +196,7 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         (vec!["audit", "--param", "x"], "write RULE.PARAM=VALUE"),
         (
             vec!["audit", "--output", "pdf=x"],
-            "the format should be table, json, markdown, sarif, junit, github, gitlab or csv",
+            "the format should be table, json, markdown, sarif, junit, github, gitlab, csv or html",
         ),
         (vec!["audit", "--from", "x", "--fail-on-new"], "--fail-on-new needs a baseline"),
         (vec!["audit", "--from", "x", "--baseline", "none.json"], "none.json: No such file or directory"),
@@ -393,13 +393,15 @@ fn completions_and_manual_are_made() {
 }
 
 #[test]
-fn the_picture_of_the_terminal_shows_the_report_of_today() {
+fn the_pictures_show_the_report_of_today() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut draw = Command::new(root.join("scripts/pictures"));
-    let drawn = draw.arg("terminal").env("PGASSAY", assert_cmd::cargo::cargo_bin!("pgassay")).output().expect("run");
-    assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
-    let stored = fs::read_to_string(root.join("docs/pictures/terminal.svg")).expect("the picture");
-    assert_eq!(stored, String::from_utf8_lossy(&drawn.stdout), "run: make pictures");
+    for (what, file) in [("terminal", "terminal.svg"), ("page", "report.cksum")] {
+        let mut draw = Command::new(root.join("scripts/pictures"));
+        let drawn = draw.arg(what).env("PGASSAY", assert_cmd::cargo::cargo_bin!("pgassay")).output().expect("run");
+        assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+        let stored = fs::read_to_string(root.join("docs/pictures").join(file)).expect("kept");
+        assert_eq!(stored, String::from_utf8_lossy(&drawn.stdout), "{file}: run `make pictures`");
+    }
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod diff;
 mod formats;
 #[path = "report/history.rs"]
 mod history;
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/measurement.rs"]
 mod measurement;
 #[path = "report/partition_advice.rs"]

@@ -79,7 +79,7 @@ mod tests {
         fn no_snapshot_makes_the_judge_panic(value in bent(told_as_json(), |value| read(value).is_ok())) {
             let snapshot = read(&value).expect("a snapshot");
             let verdict = judge(&snapshot, &BUILT_IN, &Settings::default(), Tool::default());
-            for format in [Format::Table, Format::Json, Format::Markdown, Format::Sarif, Format::Junit, Format::Csv] {
+            for format in [Format::Table, Format::Json, Format::Markdown, Format::Sarif, Format::Junit, Format::Csv, Format::Html] {
                 render(&verdict, format, Style { width: 80, color: false }, &mut Vec::new()).expect("rendered");
             }
         }

@@ -2,7 +2,7 @@
 
 use super::passes;
 use crate::compare::{Comparison, Meeting};
-use crate::facts::{CHANGES, counters_since, fields, planned};
+use crate::facts::{CHANGES, counters_since, fields, grown, planned, vitals};
 use crate::model::finding::{Finding, Severity};
 use crate::model::snapshot::{Snapshot, Tool};
 use crate::model::verdict::{Diff, FailOn, StatementCounts, Verdict, Window};
@@ -110,7 +110,9 @@ pub fn judge_changes(
         planned: planned(comparison, &meeting),
     };
     let window = Window { notes: notes(comparison, &meeting), ..comparison.head_window.clone() };
-    Verdict { window, diff: Some(diff), ..verdict(&comparison.head, judged, settings, tool) }
+    let of_head = verdict(&comparison.head, judged, settings, tool);
+    let vitals = grown(of_head.vitals.clone(), &comparison.base);
+    Verdict { window, diff: Some(diff), vitals, ..of_head }
 }
 
 fn notes(comparison: &Comparison, meeting: &Meeting<'_>) -> Vec<String> {
@@ -144,9 +146,12 @@ fn verdict(snapshot: &Snapshot, mut judged: Judged, settings: &Settings, tool: T
         hidden,
         rules: judged.rules,
         gaps: snapshot.gaps.clone(),
+        vitals: vitals(snapshot),
         fail_on: settings.fail_on,
         baseline: None,
         diff: None,
+        changes: Vec::new(),
+        trends: None,
     }
 }
 

@@ -256,6 +256,8 @@ pub(super) enum FormatArg {
     Gitlab,
     /// RFC 4180, one finding a row
     Csv,
+    /// One page for a browser, with filters, SQL to copy and charts
+    Html,
 }
 
 impl FormatArg {

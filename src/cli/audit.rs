@@ -3,11 +3,13 @@
 use super::args::{AuditArgs, Shared};
 use super::config::Config;
 use super::settings::Loaded;
-use super::{connection, history_store, output, settings};
+use super::{connection, history_store, html, output, settings};
 use crate::audit::{Gate, Settings, judge};
 use crate::compare::{Baseline, since};
+use crate::facts::grown;
 use crate::model::snapshot::Snapshot;
 use crate::model::verdict::Verdict;
+use crate::report::escape;
 use crate::rules::{Library, matches_glob};
 use crate::store::{read_baseline, read_snapshot, write_snapshot};
 use anyhow::{Result, anyhow, bail};
@@ -61,6 +63,13 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
             );
         }
     }
+    if html::is_wanted(format, &files) {
+        html::add_changes(&mut verdict, &snapshot);
+        let trends = history.map_or(Ok(()), |history| html::add_trends(&mut verdict, &config, history, &snapshot));
+        if let Err(error) = trends {
+            eprintln!("warning: no trends in the page: {}", escape(&format!("{error:#}")));
+        }
+    }
     output::write(shared, &verdict, format, &files)?;
     if let Some(history) = history {
         snapshot.managers.truncate(said);
@@ -75,7 +84,9 @@ fn judge_since(earlier: &Snapshot, later: &Snapshot, library: &Library, mut judg
     let delta = since(earlier, later).map_err(|reason| anyhow!("--since: {reason}"))?;
     judging.selection.skip.push("stats_reset_recently".to_owned());
     let verdict = judge(&delta.snapshot, library, &judging, connection::tool());
-    Ok(Verdict { window: verdict.window.clone().of_two_snapshots(delta.notes), ..verdict })
+    let window = verdict.window.clone().of_two_snapshots(delta.notes);
+    let vitals = grown(verdict.vitals.clone(), earlier);
+    Ok(Verdict { window, vitals, ..verdict })
 }
 
 /// Schemas asked for of which nothing is there to judge: most likely misspelt.

@@ -3,7 +3,7 @@
 use super::args::{DemoArgs, FormatArg, RuleChoice, Shared};
 use super::config::Config;
 use super::progress_bar::Bar;
-use super::{connection, exit, interrupt, output, settings};
+use super::{connection, exit, html, interrupt, output, settings};
 use crate::audit::judge;
 use crate::collect::{Access, Scope, collect};
 use crate::demo::{Binaries, CONFIG, Cluster, SUPERUSER, Shop, find_binaries};
@@ -24,7 +24,10 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
     if let Some(path) = &args.save {
         write_snapshot(path, &snapshot)?;
     }
-    let verdict = judge(&snapshot, &library, &judging, connection::tool());
+    let mut verdict = judge(&snapshot, &library, &judging, connection::tool());
+    if html::is_wanted(args.format, &[]) {
+        html::add_changes(&mut verdict, &snapshot);
+    }
     output::write(shared, &verdict, args.format, &[])?;
     if args.format == FormatArg::Table {
         super::print(&next_steps(kept.as_ref()))?;

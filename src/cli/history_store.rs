@@ -55,7 +55,8 @@ impl Store {
         Self::at(config, named(config, args)?)
     }
 
-    fn at(config: &Config, text: &str) -> Result<Self> {
+    /// The history of a text.
+    pub(super) fn at(config: &Config, text: &str) -> Result<Self> {
         if is_database(text) {
             let target = connection::target_of(config, Some(text)).map_err(|error| anyhow!("--history: {error}"))?;
             return Ok(Self::Database(Box::new(target)));

@@ -19,6 +19,7 @@ mod diff_args;
 mod history;
 mod history_args;
 mod history_store;
+mod html;
 mod init;
 mod init_args;
 mod interrupt;

@@ -43,6 +43,7 @@ fn format_of(arg: FormatArg) -> Format {
         FormatArg::Github => Format::Github,
         FormatArg::Gitlab => Format::Gitlab,
         FormatArg::Csv => Format::Csv,
+        FormatArg::Html => Format::Html,
     }
 }
 

@@ -75,7 +75,8 @@ struct PoolerRow {
     looks: usize,
 }
 
-fn seen(snapshot: &Snapshot) -> Saturation {
+/// What there is to say of the PgBouncers that were watched.
+pub(super) fn seen(snapshot: &Snapshot) -> Saturation {
     let evidence = Evidence { server: Some(snapshot), poolers: &snapshot.pools, gaps: &[] };
     assess(evidence, &Terms::default(), Tool::default())
 }

@@ -21,3 +21,4 @@ pub mod table;
 pub mod trend;
 pub mod units;
 pub mod verdict;
+pub mod vitals;

@@ -1,7 +1,10 @@
 //! The outcome of one audit: every format and the exit code are made from it.
 
 use crate::model::finding::{Finding, Severity};
+use crate::model::plan::Plan;
 use crate::model::snapshot::{Gap, Server, TargetInfo, Tool};
+use crate::model::trend::Trends;
+use crate::model::vitals::Vitals;
 use chrono::{DateTime, Utc};
 
 /// How a rule ended. Not run is not passed.
@@ -198,12 +201,18 @@ pub struct Verdict {
     pub rules: Vec<RuleOutcome>,
     /// What was not read.
     pub gaps: Vec<Gap>,
+    /// Figures of the server beside what was found.
+    pub vitals: Vitals,
     /// When this run fails.
     pub fail_on: FailOn,
     /// Set when it was compared with a baseline.
     pub baseline: Option<Compared>,
     /// Set when two snapshots were compared.
     pub diff: Option<Diff>,
+    /// What would mend the findings, a plan for each database; empty unless the format shows it.
+    pub changes: Vec<Plan>,
+    /// What became of the server over earlier runs; none unless there are some and the format shows it.
+    pub trends: Option<Trends>,
 }
 
 impl Verdict {

@@ -30,5 +30,5 @@ pub use month::Month;
 pub use naming::Naming;
 pub use retirement::{Keep, Leaving, Overdue, Quarantined, overdue, retirement};
 pub use runway::{Runway, runway};
-pub use survey::{by_table, session_zone, survey};
+pub use survey::{by_table, session_zone, survey, surveyed};
 pub use zone::{Zone, zones};

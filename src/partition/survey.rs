@@ -19,7 +19,6 @@ type Place<'a> = (&'a str, &'a str);
 #[must_use]
 pub fn survey(snapshot: &Snapshot, tool: Tool) -> Survey {
     let own = snapshot.of_database(&snapshot.target.database);
-    let house = House::of(&own);
     Survey {
         survey_version: SURVEY_VERSION,
         tool,
@@ -30,8 +29,15 @@ pub fn survey(snapshot: &Snapshot, tool: Tool) -> Survey {
             system_identifier: own.server.system_identifier.clone(),
             server_version_num: own.server.version_num,
         },
-        tables: house.tables.iter().map(|(place, rows)| house.table(*place, rows)).collect(),
+        tables: surveyed(&own),
     }
+}
+
+/// The partitioned tables of a snapshot that is of one database.
+#[must_use]
+pub fn surveyed(snapshot: &Snapshot) -> Vec<SurveyedTable> {
+    let house = House::of(snapshot);
+    house.tables.iter().map(|(place, rows)| house.table(*place, rows)).collect()
 }
 
 /// The zone that the reading role's sessions are in.

@@ -5,6 +5,7 @@ use crate::model::finding::{Confidence, Finding, Severity, Waived};
 use crate::model::object::Object;
 use crate::model::snapshot::{Facet, TargetInfo, Tool};
 use crate::model::verdict::{self, REPORT_VERSION, StatementCounts, Verdict};
+use crate::model::vitals::Vitals;
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -33,6 +34,8 @@ struct Report<'a> {
     rules: Vec<RuleV1<'a>>,
     /// What was not read.
     gaps: Vec<GapV1<'a>>,
+    /// Figures of the server beside what was found.
+    vitals: &'a Vitals,
 }
 
 /// Where the facts come from.
@@ -273,6 +276,7 @@ fn report(verdict: &Verdict) -> Report<'_> {
                 remedy: &gap.remedy,
             })
             .collect(),
+        vitals: &verdict.vitals,
     }
 }
 

@@ -7,6 +7,7 @@ mod csv;
 mod github;
 mod gitlab;
 mod history;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -61,6 +62,8 @@ pub enum Format {
     Gitlab,
     /// RFC 4180, one finding a row.
     Csv,
+    /// One page for a browser, which asks for nothing else.
+    Html,
 }
 
 /// How a table looks.
@@ -83,5 +86,6 @@ pub fn render(verdict: &Verdict, format: Format, style: Style, out: &mut dyn Wri
         Format::Github => github::write(verdict, out),
         Format::Gitlab => gitlab::write(verdict, out),
         Format::Csv => csv::write(verdict, out),
+        Format::Html => html::write(verdict, out),
     }
 }

@@ -65,7 +65,7 @@ fn shortened(sql: &str) -> String {
 }
 
 /// Locks, room and time.
-fn price(step: &Step) -> String {
+pub(super) fn price(step: &Step) -> String {
     let mut locks: Vec<String> = Vec::new();
     for statement in &step.statements {
         let lock = format!("{} ({})", statement.lock, statement.class.name());

@@ -1,7 +1,9 @@
 //! The report for people: what a DBA reads in ten seconds, in the width of the terminal.
 
 use super::page::{BOLD, DIM, lines, paint};
-use super::words::{comparison, counts, diff, flat, not_run, notes, object, server, target, waiver, window};
+use super::words::{
+    comparison, counts, diff, flat, not_run, notes, object, rule_counts, server, target, waiver, window,
+};
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
 use crate::model::verdict::Verdict;
@@ -119,15 +121,8 @@ impl Page<'_> {
     }
 
     fn footer(&mut self, verdict: &Verdict) -> io::Result<()> {
-        let count = |status| verdict.rules_that(status);
         let below_top = verdict.statements.below_top;
-        let mut line = format!("\n{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
-        for status in ["waived", "skipped", "failed"] {
-            if count(status) > 0 {
-                line.push_str(&format!(", {} {status}", count(status)));
-            }
-        }
-        writeln!(self.out, "{line}")?;
+        writeln!(self.out, "\n{}", rule_counts(verdict))?;
         if below_top > 0 {
             writeln!(self.out, "{below_top} entries of pg_stat_statements below --top were not read")?;
         }

@@ -125,6 +125,16 @@ pub(super) fn not_run(verdict: &Verdict) -> Vec<(&'static str, &str, Vec<&str>)>
     by_reason.into_iter().map(|((status, reason), rules)| (status, reason, rules)).collect()
 }
 
+/// `111 rules: 80 passed, 20 found, 11 skipped`
+pub(super) fn rule_counts(verdict: &Verdict) -> String {
+    let count = |status| verdict.rules_that(status);
+    let mut line = format!("{} rules: {} passed, {} found", verdict.rules.len(), count("passed"), count("found"));
+    for status in ["waived", "skipped", "failed"].into_iter().filter(|status| count(status) > 0) {
+        line.push_str(&format!(", {} {status}", count(status)));
+    }
+    line
+}
+
 /// What a gap says: the facet, how much of it is missing, and why.
 pub(super) fn gap(verdict: &Verdict, gap: &Gap) -> String {
     let part = if gap.partial { "part of " } else { "" };

@@ -185,3 +185,21 @@ fn a_database_is_told_from_a_folder_and_prepared_only_when_asked() {
         said.err
     );
 }
+
+#[test]
+fn a_page_holds_sql_and_with_a_history_the_trends_of_earlier_runs() {
+    let desk = with_runs(&[2, 1]);
+    let page = |more: &[&str]| {
+        let said = desk.audit(&[&["--fail-on", "never", "--format", "html"], more].concat());
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{more:?}");
+        said.out
+    };
+    let alone = page(&[]);
+    assert!(alone.starts_with("<!doctype html>") && alone.contains("CONCURRENTLY") && alone.contains("<h4>Undo</h4>"));
+    assert!(!alone.contains("Trends</h3>"));
+    assert!(page(&["--history", "past"]).contains(": 3 runs from "), "this run is among them");
+    assert!(!page(&["--history", "begun"]).contains("Trends</h3>"), "the first run has no earlier ones");
+    desk.write("broken", "no folder");
+    let said = desk.audit(&["--history", "broken", "--format", "html"]);
+    assert!(said.err.contains("warning: no trends in the page: ") && said.out.contains("</html>"), "{}", said.err);
+}

@@ -14,6 +14,7 @@ mod apply_locks;
 mod apply_names;
 mod apply_partitioned;
 mod apply_refusals;
+mod browser;
 mod clinic;
 mod convert;
 mod convert_breaks;

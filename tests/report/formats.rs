@@ -12,7 +12,7 @@ use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use serde_json::Value;
 use std::path::PathBuf;
 
-const FORMATS: [Format; 8] = [
+const FORMATS: [Format; 9] = [
     Format::Table,
     Format::Json,
     Format::Markdown,
@@ -21,6 +21,7 @@ const FORMATS: [Format; 8] = [
     Format::Github,
     Format::Gitlab,
     Format::Csv,
+    Format::Html,
 ];
 
 pub(super) fn rendered(verdict: &Verdict, format: Format) -> String {
@@ -41,7 +42,7 @@ fn gap(is_failure: bool) -> Gap {
 
 /// Some of each: critical, warning and info, statements, one waived, one failed rule, a gap; all but
 /// one known to the baseline, and one there that is gone.
-fn sample() -> Verdict {
+pub(super) fn sample() -> Verdict {
     let only = ["sequence_exhaustion", "no_primary_key", "deep_offset", "stats_reset_recently", "cache_hit_low"];
     let settings = Settings {
         selection: Selection { only: only.map(str::to_owned).to_vec(), ..Selection::default() },
@@ -153,6 +154,9 @@ fn all_formats_agree_with_the_exit_code() {
         let markdown = rendered(&verdict, Format::Markdown);
         let ending = ["**Passed: ", "**Failed: ", "", "**Incomplete: "][usize::from(code)];
         assert!(markdown.contains(ending), "{name}: {markdown}");
+        let page = rendered(&verdict, Format::Html);
+        let outcome = ["passed", "failed", "", "incomplete"][usize::from(code)];
+        assert!(page.contains(&format!("<p class=\"ending {outcome}\">")), "{name}");
         let github = rendered(&verdict, Format::Github);
         let level = if code == 0 { "::notice title=pgassay" } else { "::error title=pgassay" };
         assert!(github.starts_with(level), "{name}: {github}");
@@ -276,7 +280,7 @@ fn markdown_fits_into_a_comment() {
 }
 
 /// Names that are markup, code, formulas and commands somewhere.
-fn hostile() -> Verdict {
+pub(super) fn hostile() -> Verdict {
     let names = [
         "x\u{202e}\n\"; drop table t; --<script>alert(1)</script>{{ bytes }}",
         "=cmd|' /C calc'!A1",

@@ -138,6 +138,11 @@ fn saturation(database: &str) -> Saturation {
     }
 }
 
+/// The PgBouncer of the sample.
+pub(super) fn poolers() -> Vec<PoolerLoad> {
+    saturation("shop").poolers
+}
+
 fn text(write: impl Fn(&mut Vec<u8>) -> std::io::Result<()>) -> String {
     let mut out = Vec::new();
     write(&mut out).expect("written");

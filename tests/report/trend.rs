@@ -38,7 +38,7 @@ fn day(day: i64) -> (Snapshot, Tally) {
     (snapshot, Tally { critical, warning: 5, info: 0, waived: 0, exit_code: 1 })
 }
 
-fn judged(days: i64) -> Trends {
+pub(super) fn judged(days: i64) -> Trends {
     let mut chronicle = Chronicle::new(10);
     for number in 0..days {
         let (mut snapshot, tally) = day(number);

@@ -4,6 +4,7 @@
 
 mod advice;
 pub(crate) mod app;
+mod browser;
 mod certificates;
 mod change;
 mod corner;
@@ -21,6 +22,7 @@ mod wait;
 mod yard;
 
 pub(crate) use advice::{Case, advised, cases, matches};
+pub(crate) use browser::{Browser, CONTROL, ESCAPE, TAB};
 pub(crate) use certificates::Certificates;
 pub(crate) use change::{ALONE, Site, WAITS, end, index, notes, step};
 pub(crate) use corner::{CORNER, ask, corner, with_statements};

@@ -1,8 +1,8 @@
 //! Indexes and tables of BASE and of HEAD.
 
-use super::sizes::Sizes;
 use crate::compare::Comparison;
 use crate::facts::build;
+use crate::facts::sizes::Sizes;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Index, Snapshot};
 use crate::model::table::Table;
@@ -129,8 +129,8 @@ pub(super) fn relations(comparison: &Comparison) -> Table<'_> {
             base_bytes: before.bytes,
             head_bytes: now.bytes,
             growth: now.bytes.max(page) as f64 / before.bytes.max(page) as f64,
-            base_rows: before.rows,
-            head_rows: now.rows,
+            base_rows: before.rows.unwrap_or(0),
+            head_rows: now.rows.unwrap_or(0),
         };
         let own = now.relation;
         rows.push((Object::in_schema(ObjectKind::Table, &own.database, &own.schema, &own.name), change));

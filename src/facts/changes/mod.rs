@@ -2,7 +2,6 @@
 
 mod catalog;
 mod settings;
-mod sizes;
 mod statements;
 
 use super::common::common;

@@ -1,8 +1,8 @@
 //! What a call of each statement took in BASE and takes in HEAD, and how its plan has changed.
 
-use super::sizes::Sizes;
 use crate::compare::{Comparison, Meeting, Pair, Shape, Shapes};
 use crate::facts::build;
+use crate::facts::sizes::Sizes;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Plan, Snapshot, Statement, StatementKind};
 use crate::model::table::Table;

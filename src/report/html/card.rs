@@ -1,0 +1,201 @@
+//! A finding as a card: what was found, what to do with its SQL, and what it rests on.
+
+use crate::model::finding::{Confidence, Evidence, Finding};
+use crate::model::plan::{Statement, Step};
+use crate::model::units;
+use crate::model::verdict::Verdict;
+use crate::report::escape;
+use crate::report::plan::price;
+use crate::report::words::{object, waiver};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Longest statement shown, in characters; JSON has all of it.
+const STATEMENT: usize = 20_000;
+
+/// Longest value that stands beside another, in characters.
+const LINE: usize = 40;
+
+#[derive(Serialize)]
+pub(super) struct Card {
+    fingerprint: String,
+    severity: &'static str,
+    rule: String,
+    area: String,
+    title: String,
+    object: String,
+    message: String,
+    impact: String,
+    confidence: &'static str,
+    is_doubtful: bool,
+    /// open, new, known or waived.
+    pub(super) state: &'static str,
+    waiver: String,
+    statement: String,
+    fix: String,
+    changes: Vec<ChangeText>,
+    /// Why no change is proposed; empty where one is, or none was asked for.
+    left: String,
+    evidence: Vec<Fact>,
+    why: String,
+    caveats: Vec<String>,
+    references: Vec<Reference>,
+}
+
+/// A step of a plan.
+#[derive(Serialize)]
+struct ChangeText {
+    kind: &'static str,
+    sql: String,
+    price: String,
+    undo: String,
+    caveats: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Fact {
+    name: String,
+    value: String,
+    unit: String,
+    /// It takes a line of its own.
+    is_long: bool,
+}
+
+#[derive(Serialize)]
+struct Reference {
+    text: String,
+    /// It may be followed.
+    is_link: bool,
+}
+
+pub(super) fn card(verdict: &Verdict, finding: &Finding) -> Card {
+    let fingerprint = finding.fingerprint();
+    let is_own = |own: &crate::model::plan::FindingRef| own.fingerprint == fingerprint;
+    let steps = verdict.changes.iter().flat_map(|plan| &plan.steps);
+    let left = verdict.changes.iter().flat_map(|plan| &plan.left).find(|left| is_own(&left.finding));
+    Card {
+        severity: finding.severity.name(),
+        rule: escape(&finding.rule),
+        area: escape(&finding.area),
+        title: escape(&finding.title),
+        object: escape(&object(verdict, finding)),
+        message: escape(&finding.message),
+        impact: escape(&finding.impact.text),
+        confidence: finding.confidence.name(),
+        is_doubtful: finding.confidence == Confidence::Low,
+        state: match (&finding.waived, finding.new) {
+            (Some(_), _) => "waived",
+            (None, Some(true)) => "new",
+            (None, Some(false)) => "known",
+            (None, None) => "open",
+        },
+        waiver: finding.waived.as_ref().map(|own| escape(&waiver(own))).unwrap_or_default(),
+        statement: finding.object.statement.as_deref().map(statement_block).unwrap_or_default(),
+        fix: escape(&finding.fix.text),
+        changes: steps.filter(|step| step.findings.iter().any(is_own)).map(change).collect(),
+        left: left.map(|left| escape(&left.reason)).unwrap_or_default(),
+        evidence: finding.evidence.iter().map(fact).collect(),
+        why: escape(&finding.why),
+        caveats: finding.caveats.iter().map(|text| escape(text)).collect(),
+        references: finding.references.iter().map(|text| reference(text)).collect(),
+        fingerprint,
+    }
+}
+
+fn change(step: &Step) -> ChangeText {
+    ChangeText {
+        kind: step.change.kind(),
+        sql: sql(&step.statements),
+        price: escape(&price(step)),
+        undo: sql(&step.undo),
+        caveats: step.caveats.iter().map(|text| escape(text)).collect(),
+    }
+}
+
+/// Statements as they are run, whole.
+fn sql(statements: &[Statement]) -> String {
+    let commands: Vec<String> = statements.iter().flat_map(Statement::commands).map(|sql| format!("{sql};")).collect();
+    block(&commands.join("\n"))
+}
+
+/// Lines that stay lines.
+pub(super) fn block(text: &str) -> String {
+    text.trim().lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
+/// A statement of the workload.
+pub(super) fn statement_block(text: &str) -> String {
+    match text.char_indices().nth(STATEMENT) {
+        Some((at, _)) => format!("{} … (the JSON report has all of it)", block(&text[..at])),
+        None => block(text),
+    }
+}
+
+fn reference(text: &str) -> Reference {
+    let is_web = text.starts_with("https://") || text.starts_with("http://");
+    Reference { text: escape(text), is_link: is_web && !text.contains(char::is_whitespace) }
+}
+
+fn fact(fact: &Evidence) -> Fact {
+    let (value, unit) = told(&fact.value, &fact.unit);
+    let is_long = value.chars().count() > LINE;
+    Fact { name: escape(&fact.name), value: escape(&value), unit: escape(unit), is_long }
+}
+
+/// The value for people, and the unit where the value does not say it.
+fn told<'a>(value: &Value, unit: &'a str) -> (String, &'a str) {
+    match (value, value.as_f64(), unit) {
+        (Value::Null, _, _) => ("unknown".to_owned(), ""),
+        (Value::Bool(is_so), _, _) => (if *is_so { "yes" } else { "no" }.to_owned(), ""),
+        (Value::String(text), _, _) => (text.clone(), ""),
+        (Value::Array(items), _, _) => (items.iter().map(|item| told(item, "").0).collect::<Vec<_>>().join(", "), ""),
+        (_, Some(number), "bytes") => (units::bytes(number), ""),
+        (_, Some(number), "ms") => (units::millis(number), ""),
+        (_, Some(number), "seconds") => (units::millis(number * 1000.0), ""),
+        (_, Some(number), "days") => (units::millis(number * 86_400_000.0), ""),
+        (_, Some(number), "pct") => (format!("{} %", units::short(number)), ""),
+        (_, Some(number), "number") if number.fract() == 0.0 => (units::count(number), ""),
+        (_, Some(number), _) if number.fract() == 0.0 => (units::count(number), unit),
+        (_, Some(number), _) => (units::short(number), unit),
+        (other, None, _) => (other.to_string(), unit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_are_told_with_their_units() {
+        for (value, unit, expected) in [
+            (json!(null), "bytes", ("unknown", "")),
+            (json!(true), "bool", ("yes", "")),
+            (json!(1_048_576), "bytes", ("1 MiB", "")),
+            (json!(3100.0), "ms", ("3.1 s", "")),
+            (json!(12.34), "pct", ("12.3 %", "")),
+            (json!(12345), "calls", ("12,345", "calls")),
+            (json!(["a", "b"]), "objects", ("a, b", "")),
+            (json!({"a": 1}), "text", ("{\"a\":1}", "text")),
+        ] {
+            let (text, unit) = told(&value, unit);
+            assert_eq!((text.as_str(), unit), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn only_web_addresses_are_links() {
+        for (text, is_link) in [
+            ("https://www.postgresql.org/docs/current/ddl-partitioning.html", true),
+            ("http://example.org/", true),
+            ("javascript:alert(1)", false),
+            ("JaVaScRiPt:alert(1)", false),
+            ("data:text/html,<script>alert(1)</script>", false),
+            ("https://a b", false),
+            (" https://a", false),
+            ("the manual, chapter 5", false),
+        ] {
+            assert_eq!(reference(text).is_link, is_link, "{text}");
+        }
+    }
+}
