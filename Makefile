@@ -59,7 +59,9 @@ deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)
 	cargo deb --locked --no-build
 
 static: setup-build ## build a static binary, target/x86_64-unknown-linux-musl/release/pgassay (wants musl-gcc and that target)
-	CC_x86_64_unknown_linux_musl=musl-gcc cargo build --release --locked --target x86_64-unknown-linux-musl
+	CC_x86_64_unknown_linux_musl=musl-gcc \
+	BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_musl="-isystem /usr/include/$(shell uname -m)-linux-musl -isystem $(firstword $(wildcard /usr/lib/llvm-*/lib/clang/*/include))" \
+	cargo build --release --locked --target x86_64-unknown-linux-musl
 
 deny: ## check licences, sources and advisories of the dependencies (wants cargo-deny)
 	cargo deny --locked check
