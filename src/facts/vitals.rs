@@ -230,10 +230,11 @@ mod tests {
             bytes: 6,
             ..Index::default()
         }];
-        let told = |vitals: &Vitals| -> Vec<(String, i64, i64, Option<i64>, Option<i64>)> {
-            let rows = vitals.tables.iter().flatten();
-            rows.map(|row| (row.name.clone(), row.total_bytes, row.index_bytes, row.estimated_rows, row.growth_bytes))
-                .collect()
+        let told = |vitals: &Vitals| {
+            let of = |row: &TableVitals| {
+                (row.name.clone(), row.total_bytes, row.index_bytes, row.estimated_rows, row.growth_bytes)
+            };
+            vitals.tables.iter().flatten().map(of).collect::<Vec<_>>()
         };
         let now = vitals(&snapshot);
         let expected = [("events".into(), 60, 6, Some(14), None), ("small".into(), 50, 0, None, None)];

@@ -1,7 +1,7 @@
 //! A finding as a card: what was found, what to do with its SQL, and what it rests on.
 
 use crate::model::finding::{Confidence, Evidence, Finding};
-use crate::model::plan::{Statement, Step};
+use crate::model::plan::{FindingRef, Statement, Step};
 use crate::model::units;
 use crate::model::verdict::Verdict;
 use crate::report::escape;
@@ -70,7 +70,7 @@ struct Reference {
 
 pub(super) fn card(verdict: &Verdict, finding: &Finding) -> Card {
     let fingerprint = finding.fingerprint();
-    let is_own = |own: &crate::model::plan::FindingRef| own.fingerprint == fingerprint;
+    let is_own = |own: &FindingRef| own.fingerprint == fingerprint;
     let steps = verdict.changes.iter().flat_map(|plan| &plan.steps);
     let left = verdict.changes.iter().flat_map(|plan| &plan.left).find(|left| is_own(&left.finding));
     Card {
@@ -92,7 +92,7 @@ pub(super) fn card(verdict: &Verdict, finding: &Finding) -> Card {
         waiver: finding.waived.as_ref().map(|own| escape(&waiver(own))).unwrap_or_default(),
         statement: finding.object.statement.as_deref().map(statement_block).unwrap_or_default(),
         fix: escape(&finding.fix.text),
-        changes: steps.filter(|step| step.findings.iter().any(is_own)).map(change).collect(),
+        changes: steps.filter(|step| step.findings.iter().any(is_own)).map(|step| change(step, finding)).collect(),
         left: left.map(|left| escape(&left.reason)).unwrap_or_default(),
         evidence: finding.evidence.iter().map(fact).collect(),
         why: escape(&finding.why),
@@ -102,13 +102,15 @@ pub(super) fn card(verdict: &Verdict, finding: &Finding) -> Card {
     }
 }
 
-fn change(step: &Step) -> ChangeText {
+fn change(step: &Step, finding: &Finding) -> ChangeText {
+    // What the finding says of itself needs no saying twice.
+    let own = step.caveats.iter().filter(|text| !finding.caveats.contains(text));
     ChangeText {
         kind: step.change.kind(),
         sql: sql(&step.statements),
         price: escape(&price(step)),
         undo: sql(&step.undo),
-        caveats: step.caveats.iter().map(|text| escape(text)).collect(),
+        caveats: own.map(|text| escape(text)).collect(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::pools::{self, PoolFigure};
 use super::runway::{self, RunwayFigure};
 use super::svg;
 use super::trends::{self, TrendFigure};
+use crate::model::plan::Name;
 use crate::model::units;
 use crate::model::verdict::Verdict;
 use crate::model::vitals::{DatabaseVitals, SessionVitals, StatementLoad, StatementVitals, TableVitals};
@@ -144,7 +145,7 @@ pub(super) fn percent(ratio: f64) -> String {
 /// `shop.orders`, and where there are several databases ` in shop`.
 pub(super) fn place(several: bool, database: &str, schema: &str, name: &str) -> String {
     let database = if several { format!(" in {database}") } else { String::new() };
-    escape(&format!("{schema}.{name}{database}"))
+    escape(&format!("{}{database}", Name::new(schema, name)))
 }
 
 fn statements(verdict: &Verdict, all: &StatementVitals) -> StatementFigure {

@@ -9,10 +9,10 @@ mod runway;
 mod svg;
 mod trends;
 
+use super::escape;
 use super::words::{
-    comparison, counts, diff, ending, gap, not_run, notes, noun, server as server_words, target, window,
+    comparison, counts, diff, ending, gap, not_run, notes, noun, rule_counts, server as server_words, target, window,
 };
-use super::{escape, words};
 use crate::model::finding::Severity;
 use crate::model::verdict::{DESELECTED, Verdict};
 use base64::Engine as _;
@@ -161,7 +161,7 @@ fn page(verdict: &Verdict) -> Page {
             })
             .collect(),
         rules: rules(verdict),
-        rule_counts: words::rule_counts(verdict),
+        rule_counts: rule_counts(verdict),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::model::units;
 use crate::model::verdict::Verdict;
 use crate::model::vitals::{PartitionVitals, RunwayVitals};
 use crate::report::escape;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -41,15 +41,16 @@ pub(super) fn figures(verdict: &Verdict) -> Vec<RunwayFigure> {
 fn figure(verdict: &Verdict, at: usize, table: &RunwayVitals) -> RunwayFigure {
     let name = place(verdict.is_of_several_databases(), &table.database, &table.schema, &table.name);
     let said = said(table);
-    let is_own = |object: &Object| object.schema.as_ref() == Some(&table.schema) && object.name == table.name;
-    let is_found = verdict.open().any(|finding| finding.area == "partition" && is_own(&finding.object));
-    let now = now(table);
+    let place_of = |object: &Object| (object.database.clone(), object.schema.clone(), object.name.clone());
+    let own = (Some(table.database.clone()), Some(table.schema.clone()), table.name.clone());
+    let is_found = verdict.open().any(|finding| finding.area == "partition" && place_of(&finding.object) == own);
+    let now = verdict.captured_at;
     let largest = table.partitions.iter().map(|row| row.total_bytes).max().unwrap_or(0).max(1);
     let column = |row: &PartitionVitals| Column {
-        class: match now {
-            Some(now) if row.from.is_some_and(|from| from > now) => "ahead",
-            Some(now) if row.to.is_none_or(|to| to > now) => "now",
-            _ => "past",
+        class: match (row.from, row.to) {
+            (Some(from), _) if from > now => "ahead",
+            (_, Some(to)) if to <= now => "past",
+            _ => "now",
         },
         #[allow(clippy::cast_precision_loss, reason = "a share")]
         height: row.total_bytes as f64 / largest as f64,
@@ -70,13 +71,6 @@ fn figure(verdict: &Verdict, at: usize, table: &RunwayVitals) -> RunwayFigure {
         rows: table.partitions.iter().rev().map(row).collect(),
         name,
     }
-}
-
-/// The moment of reading, as the runway counts from it.
-fn now(table: &RunwayVitals) -> Option<DateTime<Utc>> {
-    #[allow(clippy::cast_possible_truncation, reason = "seconds")]
-    let seconds = (table.runway_days? * 86_400.0).round() as i64;
-    table.covered_until?.checked_sub_signed(TimeDelta::try_seconds(seconds)?)
 }
 
 fn said(table: &RunwayVitals) -> String {

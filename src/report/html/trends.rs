@@ -2,7 +2,7 @@
 
 use super::figures;
 use super::svg::{self, Caption};
-use crate::model::trend::{Course, Trend, Trends};
+use crate::model::trend::{Course, Point, Trend, Trends};
 use crate::report::escape;
 use crate::report::trend::{drift, head, is_change, object, outcome, remarks, step, value};
 use serde::Serialize;
@@ -55,9 +55,7 @@ fn row(at: usize, trend: &Trend) -> TrendRow {
     .into_iter()
     .flatten()
     .collect();
-    let ends = |point: Option<&crate::model::trend::Point>| {
-        point.map(|point| value(point.value, trend.unit)).unwrap_or_default()
-    };
+    let ends = |point: Option<&Point>| point.map(|point| value(point.value, trend.unit)).unwrap_or_default();
     let (first, last) = (ends(trend.points.first()), ends(trend.points.last()));
     let caption = Caption {
         id: &format!("trend-{at}"),
