@@ -5,10 +5,10 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 # What `make demo` hands to `pgassay demo`, as in: make demo ARGS=--help
 ARGS ?=
 
-.PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages
+.PHONY: help setup build demo test lint bench bench-advisor noise soak clean setup-build pages pictures deb static deny
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install compiler, tools and PostgreSQL servers (nothing when all is there)
 	@scripts/setup
@@ -50,3 +50,18 @@ clean: ## remove what was built and the unpacked servers
 
 pages: build ## write docs/rules and docs/schema anew
 	@scripts/pages
+
+pictures: build ## draw docs/pictures anew (wants chromium for those of the page)
+	@scripts/pictures
+
+deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)
+	@scripts/dist
+	cargo deb --locked --no-build
+
+static: setup-build ## build a static binary, target/x86_64-unknown-linux-musl/release/pgassay (wants musl-gcc and that target)
+	CC_x86_64_unknown_linux_musl=musl-gcc \
+	BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_musl="-isystem /usr/include/$(shell uname -m)-linux-musl -isystem $(firstword $(wildcard /usr/lib/llvm-*/lib/clang/*/include))" \
+	cargo build --release --locked --target x86_64-unknown-linux-musl
+
+deny: ## check licences, sources and advisories of the dependencies (wants cargo-deny)
+	cargo deny --locked check

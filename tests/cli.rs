@@ -384,6 +384,38 @@ fn completions_and_manual_are_made() {
         assert!(desk.run(&["completions", shell]).out.contains("fail-on"), "{shell}");
     }
     assert!(desk.run(&["man"]).out.contains(".TH pgassay"));
+    let said = desk.run(&["man", "--into", "share/man1"]);
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (0, "", ""));
+    let pages = fs::read_dir(desk.folder.path().join("share/man1")).unwrap().map(|page| page.unwrap().file_name());
+    let pages: Vec<_> = pages.collect();
+    for page in ["pgassay.1", "pgassay-audit.1", "pgassay-rules-test.1", "pgassay-partition-convert.1"] {
+        assert!(pages.iter().any(|name| name == page), "{page}: {pages:?}");
+    }
+    assert_eq!(desk.run(&["man", "audits"]).code, 2);
+}
+
+#[test]
+fn the_pictures_show_the_report_of_today() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (what, file) in [("terminal", "terminal.svg"), ("page", "report.cksum")] {
+        let mut draw = Command::new(root.join("scripts/pictures"));
+        let drawn = draw.arg(what).env("PGASSAY", assert_cmd::cargo::cargo_bin!("pgassay")).output().expect("run");
+        assert!(drawn.status.success(), "{}", String::from_utf8_lossy(&drawn.stderr));
+        let stored = fs::read_to_string(root.join("docs/pictures").join(file)).expect("kept");
+        assert_eq!(stored, String::from_utf8_lossy(&drawn.stdout), "{file}: run `make pictures`");
+    }
+}
+
+#[test]
+fn the_version_tells_builds_apart() {
+    let desk = Desk::new();
+    let short = desk.run(&["-V"]).out;
+    assert_eq!(short, format!("pgassay {}\n", env!("CARGO_PKG_VERSION")));
+    let long = desk.run(&["--version"]).out;
+    let facts = long.strip_prefix(&short).expect("begins with the same line");
+    let names: Vec<_> = facts.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+    assert_eq!(names, ["commit", "target", "parser", "servers"]);
+    assert!(facts.contains("PostgreSQL 13 to 18") && facts.contains(std::env::consts::ARCH), "{long}");
 }
 
 #[test]

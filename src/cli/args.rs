@@ -19,6 +19,7 @@ use std::path::PathBuf;
 #[command(
     name = "pgassay",
     version,
+    long_version = super::version::LONG.as_str(),
     max_term_width = 100,
     after_help = "\
 Examples:
@@ -100,14 +101,20 @@ Examples:
         shell: clap_complete::Shell,
     },
     /// Print a manual page: of the program, or of a command
-    #[command(after_help = "\
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
 Examples:
-  pgassay man > /usr/local/share/man/man1/pgassay.1
-  pgassay man audit | man -l -")]
-    Man {
-        /// The command, as in `audit` or `rules test`
-        command: Vec<String>,
-    },
+  pgassay man audit | man -l -
+  pgassay man --into /usr/local/share/man/man1")]
+pub(super) struct ManArgs {
+    /// The command, as in `audit` or `rules test`
+    pub(super) command: Vec<String>,
+    /// Write the pages of all commands into this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    pub(super) into: Option<PathBuf>,
 }
 
 /// How much of the server a run may take.

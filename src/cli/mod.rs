@@ -9,6 +9,7 @@ mod args;
 mod audit;
 mod change;
 mod change_args;
+mod completions;
 mod config;
 mod connection;
 mod convert;
@@ -25,10 +26,13 @@ mod html;
 mod init;
 mod init_args;
 mod interrupt;
+mod manual;
 mod measure;
 mod measure_args;
 mod months;
 mod output;
+#[cfg(test)]
+mod pages;
 mod partition;
 mod partition_advise;
 mod partition_args;
@@ -45,10 +49,11 @@ mod snapshot;
 mod split;
 mod trend;
 mod verify;
+mod version;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use args::{Cli, Command};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use std::io::{self, Write};
 
 /// Exit codes; the table in the README says the same.
@@ -106,25 +111,11 @@ fn dispatch(cli: Cli) -> Result<u8> {
         Command::Init(args) => init::run(&cli.shared, &args),
         Command::Demo(args) => demo::run(&cli.shared, &args),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "pgassay", &mut io::stdout());
+            print(&String::from_utf8_lossy(&completions::script(shell)))?;
             Ok(exit::OK)
         }
-        Command::Man { command } => manual(&command),
+        Command::Man(args) => manual::run(&args),
     }
-}
-
-/// The page of the program, or of the command that the words lead to.
-fn manual(words: &[String]) -> Result<u8> {
-    let mut command = Cli::command();
-    command.build();
-    for word in words {
-        let next = command.find_subcommand(word).cloned();
-        command = next.ok_or_else(|| anyhow!("no command `{word}`; `pgassay --help` lists them"))?;
-    }
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page)?;
-    print(&String::from_utf8_lossy(&page))?;
-    Ok(exit::OK)
 }
 
 /// Who reads us has enough: that is no failure.

@@ -43,6 +43,7 @@ mod waivers;
 pub use changes::{CHANGES, planned, with_changes};
 pub use common::{Since, common, counters_since};
 pub use custom::custom_fields;
+pub use releases::{AS_OF as MINORS_AS_OF, MAJORS};
 pub use vitals::{grown, vitals};
 pub use waivers::{WaiverUse, waivers};
 

@@ -12,7 +12,7 @@ pub(super) struct Release {
 }
 
 /// When the table was made.
-pub(super) const AS_OF: &str = "2026-11-20";
+pub const AS_OF: &str = "2026-11-20";
 
 const RELEASES: &[Release] = &[
     Release { major: 13, latest_minor: 23, end_of_life: (2025, 11, 13) },
@@ -22,6 +22,12 @@ const RELEASES: &[Release] = &[
     Release { major: 17, latest_minor: 10, end_of_life: (2029, 11, 8) },
     Release { major: 18, latest_minor: 4, end_of_life: (2030, 11, 14) },
 ];
+
+/// First and last major that the program is made for.
+pub const MAJORS: (i32, i32) = match RELEASES {
+    [first, .., last] => (first.major, last.major),
+    [] | [_] => panic!("several majors are supported"),
+};
 
 /// What is known of a major.
 pub(super) fn release(major: i32) -> Option<&'static Release> {

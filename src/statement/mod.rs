@@ -9,6 +9,7 @@ mod clause;
 mod column;
 mod condition;
 mod custom;
+mod grammar;
 mod index;
 mod operand;
 mod reading;
@@ -24,6 +25,7 @@ pub use condition::{
     Compared, Ordered, PlanColumn, Searched, columns, comparisons, extreme, needs_row, output_columns, sort_key,
 };
 pub use custom::{CustomQuery, Misfit, custom_query};
+pub use grammar::grammar;
 pub use index::{
     IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index, with_key,
 };
