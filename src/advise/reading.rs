@@ -2,10 +2,12 @@
 //! and inheritance already.
 
 use super::catalog::Catalog;
+use super::existing::candidate;
 use super::key::Key;
 use super::workload::Uses;
 use crate::model::advice::Method;
 use crate::model::plan::Name;
+use crate::model::snapshot::Index;
 use crate::statement::{
     Operated, Ordered, Searched, columns, comparisons, constants, extreme, needs_row, operation, operations,
     output_columns, partitioned_alias, sort_key,
@@ -96,7 +98,7 @@ pub(super) fn all_texts(value: &Value) -> Vec<&str> {
     }
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     /// Aliases first: a join's condition stands above the scans that it names.
     fn name(&mut self, node: &Value) {
         let named = text(node, "Schema").zip(text(node, "Relation Name"));
@@ -138,6 +140,7 @@ impl Reading<'_> {
         }
         if kind != "ModifyTable" && node.get("Relation Name").is_some() {
             self.output(node, above);
+            self.index_rows(node);
             if kind.starts_with("Index") && (is_limited || node.get("Index Cond").is_none()) {
                 self.index_order(node);
             }
@@ -190,11 +193,23 @@ impl Reading<'_> {
         }
     }
 
+    fn index(&self, scan: &Value) -> Option<&'a Index> {
+        let names = text(scan, "Schema").zip(text(scan, "Index Name"))?;
+        self.catalog.indexes.get(&names).copied()
+    }
+
+    /// What a partial index says holds of all rows that are read by it, and no condition of the plan says it again.
+    fn index_rows(&mut self, scan: &Value) {
+        let Some((alias, index)) = text(scan, "Alias").zip(self.index(scan)) else { return };
+        let predicate = candidate(index).and_then(|told| told.predicate);
+        if let Some(uses) = self.uses(alias) {
+            uses.constants.extend(predicate);
+        }
+    }
+
     /// The order that an existing index is read for: no sort above it says so.
     fn index_order(&mut self, scan: &Value) {
-        let names = text(scan, "Schema").zip(text(scan, "Index Name"));
-        let Some(index) = names.and_then(|names| self.catalog.indexes.get(&names)) else { return };
-        let Some(alias) = text(scan, "Alias") else { return };
+        let Some((alias, index)) = text(scan, "Alias").zip(self.index(scan)) else { return };
         let order: Vec<Key> = (index.key_columns.iter().zip(&index.orders))
             .take_while(|(column, _)| index.method == "btree" && !column.is_empty())
             .map(|(column, order)| Key::ascending(column).in_order(*order))
