@@ -2,27 +2,42 @@
 //! releases it. A difference rolls that back.
 
 use super::super::quote::{literal, qualified};
-use crate::model::adoption::AdoptForm;
+use crate::model::adoption::{AdoptForm, Identity};
 use crate::model::plan::Name;
 
 /// What it counts, a line each.
 const CENSUS: &str = include_str!("../../../sql/change_census.sql");
 
-/// Counts, with the table by this name and its rows in that one. The indexes of the latter are noted too: none may
-/// be built under the lock.
-pub(super) fn before(whole: &Name, leaf: &Name) -> Vec<String> {
+/// Makes the count ready, so that it is quick under the lock.
+pub(super) fn opened(whole: &Name, leaf: &Name) -> Vec<String> {
     let sql = CENSUS.lines().filter(|line| !line.trim_start().starts_with("--")).collect::<Vec<_>>().join("\n");
-    vec![
-        named(whole, leaf),
-        format!("CREATE TEMPORARY VIEW pgassay_census AS {sql}"),
-        format!(
-            "SELECT pg_catalog.set_config('pgassay.before', \
-             (select pg_catalog.jsonb_agg(c.what || ': ' || coalesce(c.line, ''))::text from pg_temp.pgassay_census c), true), \
-             pg_catalog.set_config('pgassay.indexes', \
-             (select coalesce(pg_catalog.array_agg(i.indexrelid), '{{}}')::text from pg_catalog.pg_index i where i.indrelid = {}::pg_catalog.regclass), true)",
-            literal(&qualified(leaf))
-        ),
-    ]
+    let view = format!("CREATE TEMPORARY VIEW pgassay_census AS {sql}");
+    vec![named(whole, leaf), view, "SELECT pg_catalog.count(*) from pg_temp.pgassay_census".to_owned()]
+}
+
+/// Counts, under the lock: who commented, granted or made something while it was waited for is not overlooked. The indexes
+/// of the rows' table are noted too, as none may be built under the lock, and privileges of the sequence that is made anew.
+pub(super) fn before(leaf: &Name, identity: Option<&Identity>) -> String {
+    let note = |setting: &str, asked: &str| {
+        format!("pg_catalog.set_config('pgassay.{setting}', (select coalesce({asked}, '')::text), true)")
+    };
+    let count =
+        "(select pg_catalog.jsonb_agg(c.what || ': ' || coalesce(c.line, ''))::text from pg_temp.pgassay_census c)";
+    let indexes = format!(
+        "(select pg_catalog.array_agg(i.indexrelid) from pg_catalog.pg_index i where i.indrelid = {}::pg_catalog.regclass)::text, '{{}}'",
+        literal(&qualified(leaf))
+    );
+    let sequence = identity.map(|one| note("granted", &granted(&one.sequence)));
+    let all: Vec<String> = [note("before", count), note("indexes", &indexes)].into_iter().chain(sequence).collect();
+    format!("SELECT {}", all.join(", "))
+}
+
+/// The privileges of a sequence.
+pub(super) fn granted(sequence: &Name) -> String {
+    format!(
+        "(select c.relacl::text from pg_catalog.pg_class c where c.oid = {}::pg_catalog.regclass)",
+        literal(&qualified(sequence))
+    )
 }
 
 fn named(whole: &Name, leaf: &Name) -> String {

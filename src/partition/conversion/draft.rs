@@ -116,6 +116,7 @@ impl Draft<'_> {
                 Some(rest) => self.names.free(&legacy.name, rest),
                 None => self.names.free(&index.name, "_legacy"),
             });
+            index.building = Some(self.names.free(&index.name, "_successor"));
         }
         for one in &mut inventory.statistics {
             one.legacy = Some(self.names.free(&one.name.name, "_legacy"));
