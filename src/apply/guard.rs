@@ -76,9 +76,15 @@ pub(super) async fn rehearse(
     result
 }
 
-/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say.
+/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say. How far a block of
+/// ours is, it says as INFO.
 fn remarks(crew: &Crew, progress: &dyn Progress) {
-    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
+    for notice in crew.worker.notices() {
+        match notice.strip_prefix("info: ") {
+            Some(phase) => progress.phase(phase, 0, 0),
+            None => progress.warn(&notice),
+        }
+    }
 }
 
 /// In a transaction of its own with a lock time-out that grows, at most [`TRIES`] times and `max_wait`.

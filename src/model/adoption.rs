@@ -264,6 +264,8 @@ pub struct SeenTable {
     pub is_key_not_null: bool,
     /// The CHECK of ours, where it was made ready before.
     pub boundary: Option<String>,
+    /// What it says.
+    pub boundary_definition: Option<String>,
     /// What it has.
     pub inventory: Inventory,
 }

@@ -2,7 +2,6 @@
 //! whoever dies at whatever step, it is brought to its end or taken back.
 
 use crate::support::{ALONE, CORNER, Load, Outcome, Site, WAITS, end, newest, oldest, server};
-use pgassay::demo::SUPERUSER;
 use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -118,33 +117,9 @@ async fn whoever_dies_it_is_brought_to_its_end_or_taken_back() {
                 let mut site = Site::with(&binaries, STEPS).await;
                 let plain = picture(&site).await;
                 let holder = site.session(sql).await;
-                let mut child = start(&site);
+                let child = start(&site);
                 site.until(question).await;
-                let end_it = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
-                match how {
-                    "program" => {
-                        child.kill().expect("killed");
-                        child.wait().expect("it is gone");
-                    }
-                    "session" => {
-                        site.admin.execute(end_it).await.expect("ended");
-                    }
-                    _ => {
-                        site.admin.execute("checkpoint").await.expect("commits are not synchronous");
-                        site.cluster.crash();
-                        site.cluster.restart(&binaries).expect("it starts again");
-                        site.admin = site.cluster.session(CORNER, SUPERUSER, "setup").await.expect("a session");
-                    }
-                }
-                if how != "server" {
-                    holder.execute("rollback").await.expect("released");
-                }
-                if how != "program" {
-                    end(child).expect(5);
-                }
-                if how == "program" {
-                    site.until(ALONE).await;
-                }
+                site.die(how, child, holder, &binaries).await;
                 assert_eq!(site.text("select count(*) from shop.steps").await, "1000", "{what} {how}");
                 site.run(&["resume"]).expect(0);
                 let done = picture(&site).await;
@@ -156,6 +131,33 @@ async fn whoever_dies_it_is_brought_to_its_end_or_taken_back() {
                 assert_eq!(picture(&site).await, plain, "{what} {how}");
             }
         }
+    }
+}
+
+/// Our session proves the CHECK, and cannot lock.
+const PROVES: &str = "select count(*) > 0 from pg_stat_activity
+    where application_name like 'pgassay/apply/%' and query like '%VALIDATE CONSTRAINT%' and wait_event_type = 'Lock'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_dies_while_the_check_is_proved() {
+    for how in ["program", "session", "server"] {
+        let mut site = Site::with(&newest(), STEPS).await;
+        let plain = picture(&site).await;
+        convert(&site, "shop.steps", &["--step", "1", "--yes"]).expect(0);
+        // As if it had got so far.
+        let again = "do $$ declare name name; says text; begin
+            select conname, pg_get_constraintdef(oid) into strict name, says from pg_constraint where conname like 'pgassay%';
+            execute format('alter table shop.steps drop constraint %I, add constraint %I %s not valid', name, name, says); end $$";
+        site.admin.execute(again).await.expect("not proved yet");
+        let holder = site.session("begin; lock table shop.steps in share update exclusive mode").await;
+        let child = start(&site);
+        site.until(PROVES).await;
+        site.die(how, child, holder, &newest()).await;
+        assert_eq!(site.text("select count(*) from shop.steps").await, "1000", "{how}");
+        site.run(&["resume"]).expect(0);
+        assert!(picture(&site).await.ends_with(" 4 1000 1000 500500"), "{how}");
+        site.run(&["undo"]).expect(0);
+        assert_eq!(picture(&site).await, plain, "{how}");
     }
 }
 

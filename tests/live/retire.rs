@@ -66,7 +66,7 @@ async fn old_months_leave_and_come_back() {
         assert_eq!(site.text("select count(*) from shop.steps_4").await, "100", "its rows are where they were");
         let again = retire(&site, &["--keep", "2 months"]).expect(0);
         assert!(
-            again.stdout.contains("nothing to do: no partition of shop.steps is older than the 2 months"),
+            again.stdout.contains("nothing to do: no partition of shop.steps is older than what is kept, 2 months"),
             "{again:#?}"
         );
         site.run(&["undo"]).expect(0);
