@@ -230,8 +230,9 @@ const MEANWHILE: [(&str, &str, bool); 5] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_granted_or_said_meanwhile_is_not_lost() {
-    for binaries in [server(15).unwrap_or_else(oldest), newest()] {
-        for (sql, question, is_weak) in MEANWHILE {
+    // What GRANT does beside another change of a row of the catalog came to the later majors.
+    for (binaries, cases) in [(oldest(), &MEANWHILE[..3]), (newest(), &MEANWHILE[..])] {
+        for &(sql, question, is_weak) in cases {
             let site = Site::with(&binaries, STEPS).await;
             site.admin
                 .execute("create role clerks; create view shop.seen as select id from shop.steps")
