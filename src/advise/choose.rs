@@ -34,7 +34,7 @@ pub struct Bounds {
     pub max_per_table: usize,
     /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
-    /// And this share of what some statement cost at first.
+    /// And this share of what some statement costs without it.
     pub least_statement_gain: f64,
 }
 
@@ -71,7 +71,7 @@ struct Choice {
 struct Tried {
     total: f64,
     bytes: i64,
-    /// The greatest share of what a statement cost at first by which it changes.
+    /// The greatest share by which a statement's cost differs, of the greater of both.
     share: f64,
 }
 
@@ -248,10 +248,9 @@ impl Chooser {
             let is_new = |query: &&usize| !earlier.iter().any(|other| self.items[*other].serves.contains(query));
             for query in self.items[*item].serves.iter().filter(is_new) {
                 let next = self.config(*query, &choice.has, choice.configs[*query]);
-                let option = &self.options[*query];
-                let saved = self.cost(*query, choice.configs[*query]) - self.cost(*query, next);
-                total -= option.weight * saved;
-                share = share.max(saved.abs() / option.base.max(f64::MIN_POSITIVE));
+                let (now, then) = (self.cost(*query, choice.configs[*query]), self.cost(*query, next));
+                total -= self.options[*query].weight * (now - then);
+                share = share.max((now - then).abs() / now.max(then).max(f64::MIN_POSITIVE));
             }
         }
         for item in items {

@@ -32,8 +32,11 @@ pub(super) fn explore(queries: &[Query], pool: &mut Pool, memory: &mut Memory<'_
         // All statements' questions at once: sessions share them.
         let plans: Vec<Vec<Vec<Id>>> = explorers.iter_mut().map(|one| one.next(width, pool)).collect();
         run(&mut explorers, &plans, pool, memory);
+        // Narrow ones together, before wider ones hide them: a tight budget wants these.
+        let plans: Vec<Vec<Vec<Id>>> = explorers.iter().map(|one| one.rest(0)).collect();
+        run(&mut explorers, &plans, pool, memory);
     }
-    for round in 0..ROUNDS {
+    for round in 1..ROUNDS {
         let plans: Vec<Vec<Vec<Id>>> = explorers.iter().map(|one| one.rest(round)).collect();
         run(&mut explorers, &plans, pool, memory);
     }

@@ -43,6 +43,14 @@ fn groups(node: &Value) -> bool {
 /// Nodes that name all they need of a scan below them.
 pub(super) const NAMING: [&str; 6] = ["Aggregate", "Group", "WindowAgg", "Nested Loop", "Hash Join", "Merge Join"];
 
+/// The plan reads the whole of a sub-plan into a hash table.
+fn is_hashed(node: &Value, child: &Value) -> bool {
+    let Some(name) = text(child, "Subplan Name").filter(|name| name.starts_with("SubPlan ")) else { return false };
+    let mention = format!("hashed {name})");
+    let said = CONDITIONS.iter().filter_map(|key| text(node, key)).chain(texts(node, "Output"));
+    said.into_iter().any(|text| text.contains(&mention))
+}
+
 struct Reading<'a> {
     catalog: &'a Catalog<'a>,
     aliases: BTreeMap<String, Name>,
@@ -120,7 +128,21 @@ impl Reading<'_> {
         let is_limited = kind == "Limit" || (is_limited && !matches!(kind, "Sort" | "Aggregate"));
         for child in children(node) {
             let is_apart = matches!(text(child, "Parent Relationship"), Some("InitPlan" | "SubPlan"));
+            if is_hashed(node, child) {
+                self.looked_up(child);
+            }
             self.read(child, Some(node).filter(|_| !is_apart), is_limited);
+        }
+    }
+
+    /// What a hashed sub-plan puts out is compared with the row above by `=`, and with an index it could be looked
+    /// up for each row instead: no condition says so.
+    fn looked_up(&mut self, sub_plan: &Value) {
+        for column in texts(sub_plan, "Output").flat_map(columns) {
+            if let Some(uses) = self.uses(&column.alias) {
+                uses.equal.insert(column.column.clone());
+                uses.needed.insert(column.column);
+            }
         }
     }
 

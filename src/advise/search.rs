@@ -34,7 +34,8 @@ pub struct Task<'a> {
     pub prices: &'a dyn Fn(&Pool) -> Vec<f64>,
     /// Bounds of the choice.
     pub bounds: Bounds,
-    /// Questions at most.
+    /// Questions at most, or half as many again as exploring took if that is more; 0 to do without what is beyond
+    /// exploring.
     pub max_calls: usize,
     /// Find what other sizes would save, too.
     pub with_curve: bool,
@@ -79,7 +80,8 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let costs: Vec<f64> = bases.iter().map(|answer| answer.as_ref().map_or(0.0, |(cost, _)| *cost)).collect();
     let per_cost = |(weight, cost): (&f64, &f64)| if task.is_of_whole { weight / cost.max(1.0) } else { *weight };
     let weights: Vec<f64> = task.weights.iter().zip(&costs).map(per_cost).collect();
-    let task = Task { weights: &weights, ..task };
+    let max_calls = if task.max_calls == 0 { 0 } else { task.max_calls.max(memory.questions * 3 / 2) };
+    let task = Task { weights: &weights, max_calls, ..task };
     let chosen = refined(&task, &costs, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);

@@ -39,6 +39,13 @@ const WAL_OVERHEAD: f64 = 48.0;
 /// Entries of a B-tree's inner page, of which the levels follow: 8 kB by 32 bytes.
 const FANOUT: f64 = 250.0;
 
+/// Tables that were filled within less time, in seconds, are taken for loaded: at that pace they would double in
+/// as long again.
+const A_DAY: f64 = 86_400.0;
+
+/// A table is filled when as many of its rows were inserted as counters run, and not more of them deleted.
+const FILLED: (f64, f64) = (0.9, 0.1);
+
 /// Width of a column without statistics.
 const DEFAULT_WIDTH: f64 = 8.0;
 
@@ -105,9 +112,13 @@ pub fn prices(snapshot: &Snapshot, pool: &Pool, windows: Windows) -> Vec<Price> 
 /// What is known of a table's writes, its leaves summed up.
 struct Table<'a> {
     root: &'a Relation,
+    live: i64,
     inserted: i64,
+    deleted: i64,
     updated: i64,
     hot_updated: i64,
+    /// Rows that the workload's INSERTs wrote.
+    inserted_by_statements: i64,
     indexes: Vec<&'a Index>,
     columns: Vec<&'a Column>,
     /// UPDATEs of the workload that could have been HOT.
@@ -128,7 +139,9 @@ fn tables<'a>(snapshot: &'a Snapshot, wanted: &BTreeSet<&Name>) -> BTreeMap<Name
         let name = Name::new(&root.schema, &root.name);
         if wanted.contains(&name) {
             let table = tables.entry(name).or_insert_with(|| Table::new(root, snapshot));
+            table.live += row.live_tuples;
             table.inserted += row.inserted;
+            table.deleted += row.deleted;
             table.updated += row.updated;
             table.hot_updated += row.hot_updated;
         }
@@ -153,13 +166,17 @@ impl<'a> Table<'a> {
         let updates = snapshot.statements.iter().filter(|statement| {
             statement.kind == StatementKind::Update && names(statement, root) && !is_blocked(statement)
         });
+        let inserts = snapshot.statements.iter().filter(|row| row.kind == StatementKind::Insert && names(row, root));
         let (ms_per_block, images_per_record) =
             calibrated(snapshot, Some(root)).or_else(|| calibrated(snapshot, None)).unwrap_or((MS_PER_BLOCK, 0.0));
         Self {
             root,
+            live: 0,
             inserted: 0,
+            deleted: 0,
             updated: 0,
             hot_updated: 0,
+            inserted_by_statements: inserts.map(|row| row.counters.rows).sum(),
             updates: updates.collect(),
             columns: snapshot.columns.iter().filter(|column| own(&column.schema, &column.relation)).collect(),
             indexes,
@@ -174,7 +191,7 @@ impl<'a> Table<'a> {
     #[allow(clippy::cast_precision_loss, reason = "counters and sizes")]
     fn price(&self, candidate: &Candidate, bytes: i64, windows: Windows) -> Price {
         let not_hot = (self.updated - self.hot_updated).max(0);
-        let own = (self.inserted + not_hot) as f64 / windows.tables.max(1.0);
+        let own = self.inserted_per_second(windows) + not_hot as f64 / windows.tables.max(1.0);
         let lost = self.hot_lost(candidate) / windows.statements.max(1.0);
         let others = self.indexes.iter().filter(|index| self.major < 16 || index.method != "brin").count();
         let entries = own + lost * (1 + others) as f64;
@@ -187,6 +204,20 @@ impl<'a> Table<'a> {
             hot_lost_per_second: lost,
             ms_per_hour: entries * 3600.0 * levels * self.ms_per_block,
             cost_per_hour: 0.0,
+        }
+    }
+
+    /// Of a table that was loaded a short while ago what statements insert, as far as they are known: the load
+    /// does not go on.
+    #[allow(clippy::cast_precision_loss, reason = "counters")]
+    fn inserted_per_second(&self, windows: Windows) -> f64 {
+        let (inserted, deleted) = (self.inserted as f64, self.deleted as f64);
+        let (filled, churned) = FILLED;
+        let is_filled = inserted >= filled * self.live as f64 && deleted <= churned * inserted;
+        if is_filled && windows.tables < A_DAY {
+            self.inserted_by_statements as f64 / windows.statements.max(1.0)
+        } else {
+            inserted / windows.tables.max(1.0)
         }
     }
 

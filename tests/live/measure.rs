@@ -112,7 +112,8 @@ async fn before_and_after_and_here_and_there() {
         .measure("select 1", &["--baseline", "before.json", "--clients", "2"])
         .expect_unable(&["the baseline was measured by 1 clients"]);
 
-    counter.admin.execute("create table shop.wide as select i as id, repeat('x', 200) as t from generate_series(1, 20000) i; create index on shop.wide (id); grant select on shop.wide to clerk; analyze shop.wide").await.expect("made");
+    // So large that its scan stands out from the noise of a loaded machine.
+    counter.admin.execute("create table shop.wide as select i as id, repeat('x', 200) as t from generate_series(1, 200000) i; create index on shop.wide (id); grant select on shop.wide to clerk; analyze shop.wide").await.expect("made");
     let postgres = counter.cluster.session("postgres", SUPERUSER, "setup").await.expect("a session");
     let clerk = "select pg_terminate_backend(pid) from pg_stat_activity where datname = 'corner'";
     postgres.execute(&format!("{clerk}; ")).await.expect("alone");

@@ -115,6 +115,22 @@ fn least_and_greatest_want_an_order() {
 }
 
 #[test]
+fn a_hashed_sub_plan_could_be_looked_up() {
+    let plan = |filter: &str| {
+        let mut sub_plan = scan("orders", "o", "(o.at > $1)");
+        sub_plan["Parent Relationship"] = json!("SubPlan");
+        sub_plan["Subplan Name"] = json!("SubPlan 2");
+        sub_plan["Output"] = json!(["o.user_id"]);
+        let mut users = scan("users", "u", filter);
+        users["Plans"] = json!([sub_plan]);
+        users
+    };
+    assert_eq!(asked(plan("((hashed SubPlan 2) OR (u.id = 5))"), "orders").equal, set(&["user_id"]));
+    assert_eq!(asked(plan("(ANY (u.id = (hashed SubPlan 2).col1))"), "orders").equal, set(&["user_id"]));
+    assert_eq!(asked(plan("((SubPlan 2) > 3)"), "orders").equal, set(&[]));
+}
+
+#[test]
 fn what_writes_or_locks_rows_reads_them_all() {
     let mut below = scan("orders", "o", "(o.n = (InitPlan $1).col1)");
     below["Output"] = json!(["$1", "o.ctid", "o.total"]);

@@ -37,20 +37,25 @@ fn statement(kind: StatementKind, set: &[&str], rows: i64) -> Statement {
     }
 }
 
-/// A table with a key, a thousand inserts, a thousand updates of which 800 are HOT.
+/// A table with a key, many rows, a thousand inserts, a thousand updates of which 800 are HOT.
 fn snapshot() -> Snapshot {
     let mut snapshot = Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
-    snapshot.relations = vec![Relation { inserted: 1000, updated: 1000, hot_updated: 800, ..relation("t") }];
+    snapshot.relations =
+        vec![Relation { live_tuples: 100_000, inserted: 1000, updated: 1000, hot_updated: 800, ..relation("t") }];
     snapshot.indexes = vec![index("t_pkey", &["id"])];
     snapshot
 }
 
 fn price(snapshot: &Snapshot, columns: &[&str]) -> Price {
+    price_over(snapshot, columns, HOUR)
+}
+
+fn price_over(snapshot: &Snapshot, columns: &[&str], windows: Windows) -> Price {
     let mut pool = Pool::new(BTreeSet::new());
     let keys = columns.iter().map(|column| Key::ascending(column)).collect();
     pool.add(Candidate::btree(&Name::new("s", "t"), keys));
     pool.learn_sizes([8192 * 100]);
-    prices(snapshot, &pool, HOUR)[0]
+    prices(snapshot, &pool, windows)[0]
 }
 
 fn close(one: f64, other: f64) {
@@ -66,6 +71,23 @@ fn inserts_and_updates_that_are_not_hot_write_entries() {
     close(price.ms_per_hour, 1200.0 * 2.0 * MS_PER_BLOCK);
     close(price.cost_per_hour, price.ms_per_hour * COST_PER_MS);
     close(price.wal_bytes_per_second * 3600.0, 1200.0 * (48.0 + 16.0));
+}
+
+#[test]
+fn a_load_is_no_workload() {
+    let entries = |live: i64, inserted: i64, deleted: i64, hours: f64| {
+        let mut snapshot = snapshot();
+        snapshot.statements = vec![statement(StatementKind::Insert, &[], 360)];
+        snapshot.relations = vec![Relation { live_tuples: live, inserted, deleted, ..relation("t") }];
+        let windows = Windows { tables: 3600.0 * hours, ..HOUR };
+        price_over(&snapshot, &["a"], windows).entries_per_second
+    };
+    // Filled within the hour: what statements are known to insert.
+    close(entries(10_000, 10_000, 0, 1.0), 0.1);
+    // It was there before, it is a queue, or it grows so for days.
+    close(entries(20_000, 10_000, 0, 1.0), 10_000.0 / 3600.0);
+    close(entries(10_000, 90_000, 80_000, 1.0), 25.0);
+    close(entries(864_000, 864_000, 0, 48.0), 5.0);
 }
 
 #[test]
@@ -144,6 +166,7 @@ fn leaves_write_for_their_table() {
         is_partition: true,
         parent_schema: Some("s".into()),
         parent_name: Some(parent.into()),
+        live_tuples: 1000,
         inserted,
         ..relation(name)
     };
