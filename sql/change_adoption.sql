@@ -33,6 +33,7 @@ with t as (
 )
 select t.oid::int8 as oid, t.relkind::text as kind, t.key_type, coalesce(t.is_key_not_null, false) as is_key_not_null,
   (select k.conname::text from pg_catalog.pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname like 'pgassay\_before\_%') as boundary,
+  (select pg_catalog.pg_get_constraintdef(k.oid) from pg_catalog.pg_constraint k where k.conrelid = t.oid and k.contype = 'c' and k.conname like 'pgassay\_before\_%') as boundary_definition,
   pg_catalog.json_build_object('comment', pg_catalog.obj_description(t.oid, 'pg_class'),
   'indexes', coalesce((select pg_catalog.json_agg(pg_catalog.to_json(x) order by x.name) from indexes x), '[]'),
   'foreign_keys', coalesce((select pg_catalog.json_agg(pg_catalog.json_build_object('name', k.conname, 'definition', pg_catalog.pg_get_constraintdef(k.oid),

@@ -10,10 +10,16 @@ with t as (
 ), indexes as (
   select i.*, c.relname, pg_catalog.regexp_replace(pg_catalog.pg_get_indexdef(c.oid), '^CREATE (UNIQUE )?INDEX ("([^"]|"")+"|\S+) ON (ONLY )?("([^"]|"")+"|[^.]+)\.("([^"]|"")+"|\S+) ', '\1') as tail
   from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+  -- it is asked under lock: those of other tables, of which there are many, must not be looked at
+  where i.indrelid in (select oid from t union all select oid from leaf)
 ), grants as (
-  select e.*, '' as "column" from t, pg_catalog.aclexplode(coalesce(t.relacl, pg_catalog.acldefault('r', t.relowner))) e
-  union all
-  select e.*, a.attname from t join places a on a.attrelid = t.oid, pg_catalog.aclexplode(a.attacl) e
+  select r.kind, pg_catalog.concat_ws(' ', case e.grantee when 0 then 'PUBLIC' else pg_catalog.pg_get_userbyid(e.grantee) end, e.privilege_type, e.is_grantable, e."column") as line
+  from (select 'privilege' as kind, t.* from t union all select 'privilege on its rows', leaf.* from leaf) r,
+  lateral (
+    select x.*, '' as "column" from pg_catalog.aclexplode(coalesce(r.relacl, pg_catalog.acldefault('r', r.relowner))) x
+    union all
+    select x.*, a.attname from places a, pg_catalog.aclexplode(a.attacl) x where a.attrelid = r.oid
+  ) e
 )
 select 'owner' as what, pg_catalog.pg_get_userbyid(t.relowner)::text as line from t
 union all select 'comment', pg_catalog.obj_description(t.oid, 'pg_class') from t
@@ -27,7 +33,7 @@ union all select 'column ' || a.attname, pg_catalog.concat_ws(' ', a.nr, pg_cata
 union all select 'not null', a.attname from t join places a on a.attrelid = t.oid and a.attnotnull
 union all select 'storage of column ' || a.attname, pg_catalog.concat_ws(' ', a.attstorage, pg_catalog.to_jsonb(a) ->> 'attcompression', a.attstattarget, a.attoptions::text)
   from leaf l join places a on a.attrelid = l.oid
-union all select 'privilege', pg_catalog.concat_ws(' ', case g.grantee when 0 then 'PUBLIC' else pg_catalog.pg_get_userbyid(g.grantee) end, g.privilege_type, g.is_grantable, g."column") from grants g
+union all select g.kind, g.line from grants g
 union all select 'constraint ' || k.conname, pg_catalog.concat_ws(' ', pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, pg_catalog.obj_description(k.oid, 'pg_constraint'))
   from t join pg_catalog.pg_constraint k on k.conrelid = t.oid and k.contype in ('c', 'f', 'p', 'u', 'x') and k.conname not like 'pgassay\_before\_%'
   -- one for each partition of what it refers to is made by the server

@@ -1,5 +1,6 @@
 //! Twelve months made and twelve retired under a constant load, with and without somebody who reads the table for three
-//! seconds: by pgassay, and by pg_partman's own functions where a server has it. Printed, never a test.
+//! seconds: by pgassay, and by pg_partman's own functions where a server has it. A plain table of as many rows converted and
+//! its past split, and a look at 2,000 months of which none is missing. Printed, never a test.
 //!
 //! Each contestant has a database of its own on one throwaway server, with a table of 25 months and 300,000 rows.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a table for people")]
@@ -23,6 +24,17 @@ type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
 /// Months back from the current one, and rows of each.
 const MONTHS: u32 = 24;
 const ROWS: u32 = 12_000;
+
+/// The same rows in a plain table.
+const PLAIN: &str = "create schema load;
+    create table load.calls (id bigint not null primary key, at timestamptz not null, n int not null default 0, note text default 'none');
+    create index calls_note_idx on load.calls (note); create index calls_at_idx on load.calls (at);
+    insert into load.calls (id, at) select -i, now() - i * interval '3 minutes 30 seconds' from generate_series(1, 300000) i;
+    create table load.months (at date not null, n int) partition by range (at);
+    do $$ begin for nr in 0..1999 loop
+      execute format('create table load.months_%s partition of load.months for values from (%L) to (%L)', to_char(date '1900-01-01' + nr * interval '1 month', 'YYYY_MM'),
+        (date '1900-01-01' + nr * interval '1 month')::date, (date '1900-01-01' + (nr + 1) * interval '1 month')::date);
+    end loop; end $$";
 
 /// Somebody who reads for a while.
 const READER: &str = "begin; select count(*) from load.calls; select pg_sleep(3); commit";
@@ -64,17 +76,19 @@ async fn server(binaries: &Binaries, folder: &Path) -> Fallible<()> {
     let has_partman = "select count(*) from pg_available_extensions where name = 'pg_partman'";
     let has_partman = admin.value(has_partman).await?.as_deref() == Some("1");
     for by in ["pgassay", "pg_partman"].into_iter().filter(|by| has_partman || *by == "pgassay") {
-        let bench = Bench { cluster: &cluster, folder, by, major: binaries.major };
+        let bench = Bench { cluster: &cluster, folder, by, database: by, major: binaries.major };
         admin.execute(&format!("create database {by}")).await?;
         bench.measure().await?;
     }
-    Ok(())
+    admin.execute("create database plain").await?;
+    Bench { cluster: &cluster, folder, by: "pgassay", database: "plain", major: binaries.major }.convert().await
 }
 
 struct Bench<'a> {
     cluster: &'a Cluster,
     folder: &'a Path,
     by: &'a str,
+    database: &'a str,
     major: i32,
 }
 
@@ -101,6 +115,21 @@ impl Bench<'_> {
         Ok(())
     }
 
+    async fn convert(&self) -> Fallible<()> {
+        let session = self.cluster.session(self.database, SUPERUSER, "maintenance").await?;
+        session.execute(PLAIN).await?;
+        session.execute("vacuum analyze load.calls").await?;
+        for (what, job) in [
+            ("load alone, a plain table", None),
+            ("the table converted", Some(Job::Convert)),
+            ("its past split", Some(Job::Split)),
+            ("2,000 months, none missing", Some(Job::Maintain)),
+        ] {
+            self.row(&session, what, job, false).await?;
+        }
+        Ok(())
+    }
+
     /// One job under load.
     async fn row(&self, session: &Scratch, what: &str, job: Option<Job>, reads: bool) -> Fallible<()> {
         let load = Load::start(self.cluster, self.by, 2).await;
@@ -116,11 +145,12 @@ impl Bench<'_> {
         load.worst_ms();
         let began = Instant::now();
         let mut seen = BTreeSet::new();
+        let told;
         let working = self.work(session, job);
         let mut working = std::pin::pin!(working);
         loop {
             tokio::select! {
-                result = &mut working => { result?; break }
+                result = &mut working => { told = result?; break }
                 () = tokio::time::sleep(Duration::from_millis(3)) => {
                     seen.extend(watch.value(LOCKS).await?.unwrap_or_default().split(' ').map(str::to_owned));
                 }
@@ -135,7 +165,7 @@ impl Bench<'_> {
         seen.remove("");
         let locks: Vec<String> = seen.into_iter().collect();
         println!(
-            "{:<14} {:<10} {what:<40} {wall:>8.0} {worst:>9.1}  {}",
+            "{:<14} {:<10} {what:<40} {wall:>8.0} {worst:>9.1}  {}{told}",
             format!("PostgreSQL {}", self.major),
             self.by,
             if locks.is_empty() { "none seen".to_owned() } else { locks.join(" ") }
@@ -143,34 +173,35 @@ impl Bench<'_> {
         Ok(())
     }
 
-    async fn work(&self, session: &Scratch, job: Option<Job>) -> Fallible<()> {
+    /// With what was said of the lock.
+    async fn work(&self, session: &Scratch, job: Option<Job>) -> Fallible<String> {
         let Some(job) = job else {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            return Ok(());
+            return Ok(String::new());
         };
         if self.by == "pg_partman" {
             let set = match job {
                 Job::Create(ahead) => format!("premake = {ahead}, infinite_time_partitions = true"),
                 Job::Retire(keep) => format!("retention = '{keep} months', retention_keep_table = true"),
+                _ => return Err("pg_partman has no such function".into()),
             };
             session
                 .execute(&format!("update partman.part_config set {set}; select partman.run_maintenance('load.calls')"))
                 .await?;
-            return Ok(());
+            return Ok(String::new());
         }
-        let (ahead, keep) = (format!("{}", job.months()), format!("{} months", job.months()));
-        let words: &[&str] = match job {
-            Job::Create(_) => &["create", "--months", &ahead],
-            Job::Retire(_) => &["retire", "--keep", &keep],
-        };
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgassay"));
-        command.env_clear().args(["partition", words[0], "load.calls", &self.cluster.dsn(SUPERUSER, self.by)]);
-        command.args(&words[1..]).args(["--yes", "--quiet", "--state"]).arg(self.folder.join("state"));
+        command.env_clear().arg("partition").args(job.words()).arg(self.cluster.dsn(SUPERUSER, self.database));
+        command.args(["--yes", "--state"]).arg(self.folder.join("state"));
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
         }
-        Ok(())
+        let said = String::from_utf8_lossy(&output.stderr);
+        Ok(said
+            .lines()
+            .find_map(|line| line.strip_prefix("notice: "))
+            .map_or_else(String::new, |line| format!("; {line}")))
     }
 }
 
@@ -180,12 +211,24 @@ enum Job {
     Create(u32),
     /// All but so many months before it.
     Retire(u32),
+    /// A plain table is adopted.
+    Convert,
+    /// Its past becomes months.
+    Split,
+    /// Of a table that has all its months.
+    Maintain,
 }
 
 impl Job {
-    fn months(self) -> u32 {
-        match self {
-            Self::Create(months) | Self::Retire(months) => months,
-        }
+    /// `pgassay partition …`
+    fn words(self) -> Vec<String> {
+        let words = match self {
+            Self::Create(ahead) => format!("create load.calls --months {ahead}"),
+            Self::Retire(keep) => format!("retire load.calls --keep {keep}months"),
+            Self::Convert => "convert load.calls --by at --allow primary_key".to_owned(),
+            Self::Split => "split load.calls".to_owned(),
+            Self::Maintain => "maintain --table load.months".to_owned(),
+        };
+        words.split(' ').map(str::to_owned).collect()
     }
 }

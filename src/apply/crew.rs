@@ -7,6 +7,7 @@ use crate::model::blueprint::SeenOriginal;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
 use crate::model::plan::{Change, Name, Plan};
+use crate::model::split::Oldest;
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +46,9 @@ pub(super) struct Orphan {
 pub struct Scout {
     reader: Reader,
 }
+
+/// `query_canceled`, as by a statement_timeout.
+const TIMED_OUT: &str = "57014";
 
 impl Scout {
     /// Opens its session.
@@ -178,14 +182,23 @@ impl Scout {
         self.ask("change_split_obstacles", &name).await
     }
 
-    /// The least value of a table's column, in UTC and ISO; none where it holds no rows.
-    pub async fn least(&self, table: &Name, column: &str) -> Result<Option<String>, ReadError> {
+    /// The least value of a table's column, in UTC and ISO: read at once by an index, else with all of the table.
+    pub async fn oldest(&self, table: &Name, column: &str) -> Result<Oldest, ReadError> {
         #[derive(Deserialize)]
         struct Row {
             least: Option<String>,
         }
-        let sql = format!("select pg_catalog.min({})::text as least from only {}", quoted(column), qualified(table));
-        Ok(self.reader.read::<Row>(&sql, &[]).await?.pop().and_then(|row| row.least))
+        // Of a uuid there is no min() before 18.
+        let sql = format!(
+            "select x.{0}::text as least from only {1} x where x.{0} is not null order by x.{0} limit 1",
+            quoted(column),
+            qualified(table)
+        );
+        match self.reader.read::<Row>(&sql, &[]).await {
+            Ok(mut rows) => Ok(rows.pop().and_then(|row| row.least).map_or(Oldest::NoRows, Oldest::Key)),
+            Err(error) if error.sqlstate.as_deref() == Some(TIMED_OUT) => Ok(Oldest::Unknown),
+            Err(error) => Err(error),
+        }
     }
 
     /// The relations of these names, and all partitions below them.

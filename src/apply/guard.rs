@@ -24,8 +24,8 @@ const PAUSES_MS: (u64, u64) = (50, 5_000);
 /// The watchdog looks this often.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Somebody else had the lock (`lock_not_available`, `deadlock_detected`).
-const TRY_AGAIN: [&str; 2] = ["55P03", "40P01"];
+/// What the server says, in no other language, where somebody granted a privilege, say, at the same moment.
+const RACED: &str = "tuple concurrently updated";
 
 /// A statement that did not get through.
 #[derive(Debug, Clone)]
@@ -76,9 +76,15 @@ pub(super) async fn rehearse(
     result
 }
 
-/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say.
+/// What the server says while it works may be a reason to stop: that an index outgrew its memory, say. How far a block of
+/// ours is, it says as INFO.
 fn remarks(crew: &Crew, progress: &dyn Progress) {
-    crew.worker.notices().iter().for_each(|notice| progress.warn(notice));
+    for notice in crew.worker.notices() {
+        match notice.strip_prefix("info: ") {
+            Some(phase) => progress.phase(phase, 0, 0),
+            None => progress.warn(&notice),
+        }
+    }
 }
 
 /// In a transaction of its own with a lock time-out that grows, at most [`TRIES`] times and `max_wait`.
@@ -95,13 +101,11 @@ async fn blocking(
         let timeout = least + (most - least) * (attempt - 1) / (TRIES - 1);
         let who = match attempt_once(crew, statement, end, timeout).await {
             Ok(()) => return Ok(()),
-            Err((error, who)) if TRY_AGAIN.contains(&error.sqlstate.as_deref().unwrap_or_default()) => {
-                if error.sqlstate.as_deref() == Some("40P01") {
-                    "a deadlock with another session".to_owned()
-                } else {
-                    who
-                }
+            Err((error, who)) if error.sqlstate.as_deref() == Some("55P03") => who,
+            Err((error, _)) if error.sqlstate.as_deref() == Some("40P01") => {
+                "a deadlock with another session".to_owned()
             }
+            Err((error, _)) if error.message.contains(RACED) => "another session changed the same object".to_owned(),
             Err((error, _)) => return Err(Broken::of(&error)),
         };
         progress.warn(&format!("lock not granted in {timeout} ms (try {attempt} of {TRIES}): {who}"));

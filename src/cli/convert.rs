@@ -59,6 +59,7 @@ fn plan(target: &Target, snapshot: &Snapshot, table: &Name, args: &ConvertArgs) 
     let wish = Conversion {
         table: table.clone(),
         key: args.by.clone(),
+        unit: args.epoch.map(Into::into),
         from: args.from,
         months: args.months,
         zone: args.zone,

@@ -2,7 +2,7 @@
 
 use super::args::{LimitArgs, TARGET_HELP};
 use super::change_args::{ChangeArgs, FileArgs, PlainFormat};
-use crate::partition::{Keep, Month, Zone, allowances};
+use crate::partition::{Keep, Month, Unit, Zone, allowances};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -161,9 +161,12 @@ pub(super) struct ConvertArgs {
     pub(super) table: String,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// The column to cut by: a date, timestamp or timestamptz
+    /// The column to cut by: a date, a timestamp, a number with --epoch, or a uuid of version 7
     #[arg(long, value_name = "COLUMN")]
     pub(super) by: String,
+    /// What a key that is a number counts since 1970
+    #[arg(long, value_name = "UNIT")]
+    pub(super) epoch: Option<EpochArg>,
     /// What may be lost or change, as the refusal names it; repeatable, or joined by commas
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(allowances()))]
     pub(super) allow: Vec<String>,
@@ -201,6 +204,9 @@ pub(super) struct SplitArgs {
     /// The IANA time zone whose months they are [default: that of the bounds]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub(super) zone: Option<Zone>,
+    /// The newest months get a partition each, so many at most; what is older stays together, to be split again [default: 60]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=120))]
+    pub(super) months: Option<u16>,
     #[command(flatten)]
     pub(super) files: FileArgs,
     #[command(flatten)]
@@ -270,6 +276,17 @@ pub(super) struct NewArgs {
     /// Months beyond the first
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
     pub(super) months: u16,
+}
+
+impl From<EpochArg> for Unit {
+    fn from(unit: EpochArg) -> Self {
+        match unit {
+            EpochArg::S => Self::Seconds,
+            EpochArg::Ms => Self::Millis,
+            EpochArg::Us => Self::Micros,
+            EpochArg::Ns => Self::Nanos,
+        }
+    }
 }
 
 /// What a number counts.

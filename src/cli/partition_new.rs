@@ -1,13 +1,13 @@
 //! `pgassay partition new`.
 
 use super::config::Config;
-use super::partition_args::{EpochArg, NewArgs};
+use super::partition_args::NewArgs;
 use super::{connection, exit, interrupt};
 use crate::apply::Scout;
 use crate::ddl::fresh;
 use crate::model::blueprint::Blueprint;
 use crate::model::plan::Name;
-use crate::partition::{Month, Order, Unit, Zone, after, described};
+use crate::partition::{Month, Order, Zone, after, described};
 use anyhow::{Result, anyhow, bail};
 
 pub(super) fn run(config: &Config, args: &NewArgs) -> Result<u8> {
@@ -52,11 +52,6 @@ fn whole(text: &str) -> Result<Name> {
 }
 
 fn order(args: &NewArgs, name: Name, first: Month) -> Order {
-    let unit = args.epoch.map(|unit| match unit {
-        EpochArg::S => Unit::Seconds,
-        EpochArg::Ms => Unit::Millis,
-        EpochArg::Us => Unit::Micros,
-        EpochArg::Ns => Unit::Nanos,
-    });
+    let unit = args.epoch.map(Into::into);
     Order { name, by: args.by.clone(), unit, first, ahead: args.months }
 }

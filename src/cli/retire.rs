@@ -38,7 +38,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result
     })?;
     if plan.steps.is_empty() {
         if !shared.quiet {
-            super::print(&format!("nothing to do: no partition of {table} is older than the {keep} that are kept\n"))?;
+            super::print(&format!("nothing to do: no partition of {table} is older than what is kept, {keep}\n"))?;
         }
         return Ok(exit::OK);
     }

@@ -41,8 +41,9 @@ async fn plan(scout: &Scout, snapshot: &Snapshot, args: &SplitArgs) -> Result<Pl
         oid: own.first().ok_or_else(gone)?.oid,
         likeness: scout.likeness(&wide.name).await?.ok_or_else(gone)?,
         obstacles: scout.split_obstacles(&table).await?,
-        least: scout.least(&wide.name, key).await?,
+        oldest: scout.oldest(&wide.name, key).await?,
         wide,
     };
-    splitting(&site, found, snapshot, connection::tool()).map_err(|why| anyhow!("{table} is not split: {why}"))
+    splitting(&site, found, args.months, snapshot, connection::tool())
+        .map_err(|why| anyhow!("{table} is not split: {why}"))
 }

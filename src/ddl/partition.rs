@@ -12,7 +12,7 @@ use crate::statement::range_bound;
 
 /// Milliseconds that one command may take while everybody waits, the wait for the lock left out: a scan or a build that
 /// nobody expected is rolled back.
-const WINDOW_MS: u64 = 1_000;
+pub(super) const WINDOW_MS: u64 = 1_000;
 
 pub(super) fn hurried() -> String {
     format!("SET LOCAL statement_timeout = {WINDOW_MS}")

@@ -4,7 +4,7 @@
 //! transaction puts them in its place, everybody sees its rows and nothing of theirs; from then on the reverse.
 
 use super::adoption::{revoked, since};
-use super::partition::{bound, create, hurried, is_under, lock, lock_only, replica_identity, transaction};
+use super::partition::{WINDOW_MS, bound, create, hurried, is_under, lock, lock_only, replica_identity, transaction};
 use super::quote::{literal, qualified, quoted};
 use super::sql::waiting;
 use super::state::State;
@@ -114,8 +114,8 @@ fn function(form: &SplitForm) -> String {
 
 /// Copies the rows that are not there yet, some blocks at a time. Each is locked against change, not against reading, until
 /// its batch commits. Who holds one of them is not waited for while others are kept waiting: the batch gives way, before
-/// PostgreSQL looks for deadlocks, and is tried again. Pauses while a standby is behind, and stops where a slot keeps more
-/// WAL than it may.
+/// PostgreSQL looks for deadlocks, and is tried again. Where rows were moved to other blocks meanwhile, all blocks are gone
+/// through once more. Pauses while a standby is behind, and stops where a slot keeps more WAL than it may.
 pub(super) fn copy(form: &SplitForm) -> Statement {
     let (wide, staging) = (qualified(&form.wide), qualified(&form.staging));
     let listed = |before: &str| {
@@ -129,9 +129,11 @@ pub(super) fn copy(form: &SplitForm) -> Statement {
         .join(" and ");
     let body = format!(
         "#variable_conflict use_variable\n\
-         declare reached bigint := 0; next bigint := 0; blocks bigint; since timestamptz := pg_catalog.clock_timestamp(); \
+         declare reached bigint := 0; next bigint := 0; blocks bigint; file oid; is_told boolean; \
+         since timestamptz := pg_catalog.clock_timestamp(); told timestamptz := pg_catalog.clock_timestamp(); \
          most_lag interval := {lag}::interval; most_wait interval := {wait}::interval; most_wal numeric := {wal}::numeric; \
          begin perform pg_catalog.set_config('row_security', 'off', false); \
+         loop file := pg_catalog.pg_relation_filenode({wide_name}::pg_catalog.regclass); reached := 0; next := 0; \
          blocks := pg_catalog.pg_relation_size({wide_name}::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::bigint; \
          while reached <= blocks loop begin perform pg_catalog.set_config('lock_timeout', '{GIVES_WAY_MS}ms', true); \
          insert into {staging} ({columns}) select {read} from only {wide} w \
@@ -143,8 +145,13 @@ pub(super) fn copy(form: &SplitForm) -> Statement {
          commit; if next = reached then perform pg_catalog.pg_sleep(0.2); commit; end if; reached := next; \
          if exists (select from pg_catalog.pg_replication_slots r where pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), r.restart_lsn) > most_wal) then \
          raise exception using errcode = 'object_in_use', message = 'a replication slot keeps more WAL than it may (--max-slot-wal)'; end if; \
+         if told < pg_catalog.clock_timestamp() - interval '1 s' then told := pg_catalog.clock_timestamp(); \
+         raise info 'copied % of % blocks', least(reached, blocks), blocks; end if; is_told := false; \
          while exists (select from pg_catalog.pg_stat_replication r where greatest(r.replay_lag, r.flush_lag) > most_lag) loop \
-         perform pg_catalog.pg_sleep(1); commit; end loop; end loop; end",
+         if not is_told then raise notice 'pauses at block % of %, as a standby is more than % behind (--max-replica-lag)', least(reached, blocks), blocks, most_lag; \
+         is_told := true; end if; perform pg_catalog.pg_sleep(1); commit; end loop; end loop; \
+         exit when file = pg_catalog.pg_relation_filenode({wide_name}::pg_catalog.regclass); \
+         raise notice 'the table was written anew meanwhile, as by VACUUM FULL or CLUSTER: what is not copied is looked for once more'; end loop; end",
         lag = said("max_replica_lag", "30s"),
         wait = said("max_wait", "10min"),
         wal = said("max_slot_wal", "10737418240"),
@@ -175,10 +182,11 @@ fn outlive(form: &SplitForm) -> Statement {
     let body = format!(
         "declare others text[] := array(select l.virtualxid from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid \
          where l.locktype = 'virtualxid' and l.granted and a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()); \
-         since timestamptz := pg_catalog.clock_timestamp(); pids text; \
+         since timestamptz := pg_catalog.clock_timestamp(); pids text; is_told boolean := false; \
          begin loop select pg_catalog.string_agg(l.pid::text, ', ' order by l.pid) into pids from pg_catalog.pg_locks l \
          where l.locktype = 'virtualxid' and l.granted and l.virtualxid = any (others); \
          exit when pids is null; \
+         if not is_told then is_told := true; raise notice 'waits for transactions that began before the copy was done: %', pids; end if; \
          if pg_catalog.clock_timestamp() - since > {wait}::interval then raise exception using errcode = 'lock_not_available', \
          message = 'transactions that began before the copy was done are still open (--max-wait): ' || pids; end if; \
          perform pg_catalog.pg_sleep(0.05); end loop; end",
@@ -196,7 +204,7 @@ fn prove(form: &SplitForm) -> Statement {
     };
     let wide = format!("only {}", qualified(&form.wide));
     let body = format!(
-        "begin perform pg_catalog.set_config('row_security', 'off', false); \
+        "begin perform pg_catalog.set_config('row_security', 'off', false); raise info 'compares the rows'; \
          if {} is distinct from {} then raise exception using errcode = 'integrity_constraint_violation', message = {}; end if; end",
         sum(&wide),
         sum(&qualified(&form.staging)),
@@ -218,6 +226,7 @@ fn swapped(form: &SplitForm) -> Vec<String> {
          from pg_catalog.pg_index i where i.indrelid = any ({})), true)",
         numbers(form)
     ));
+    commands.push(in_step(&wide));
     commands.extend(dropped_triggers(&wide));
     commands.push(format!("ALTER TABLE {table} DETACH PARTITION {wide}"));
     for part in &form.parts {
@@ -226,6 +235,7 @@ fn swapped(form: &SplitForm) -> Vec<String> {
         commands.push(format!("ALTER TABLE {table} ATTACH PARTITION {name} {}", bound(&part.range)));
         commands.push(format!("ALTER TABLE {name} DROP CONSTRAINT {CHECK}"));
         commands.extend(replica_identity(&part.name, &form.likeness));
+        commands.push(in_time());
     }
     commands.push(format!("DROP TABLE {staging}"));
     commands.push(format!("DROP FUNCTION {staging}()"));
@@ -239,6 +249,30 @@ fn swapped(form: &SplitForm) -> Vec<String> {
     );
     commands.push(format!("DO {}", literal(&body)));
     commands
+}
+
+/// Whoever switches the triggers off leaves the months behind.
+fn in_step(wide: &str) -> String {
+    let body = format!(
+        "begin if (select pg_catalog.count(*) from pg_catalog.pg_trigger g where g.tgrelid = {}::pg_catalog.regclass \
+         and g.tgname in ('{TRIGGER}', '{TRIGGER}_all') and g.tgenabled = 'A') <> 2 then \
+         raise exception using errcode = 'integrity_constraint_violation', message = {}; end if; end",
+        literal(wide),
+        literal("a trigger of the split was disabled, so that rows may be missing from the months: take this run back")
+    );
+    format!("DO {}", literal(&body))
+}
+
+/// Many short commands are a long lock.
+fn in_time() -> String {
+    let body = format!(
+        "begin if pg_catalog.clock_timestamp() - pg_catalog.current_setting('pgassay.since')::timestamptz > interval '{WINDOW_MS} ms' then \
+         raise exception using errcode = 'query_canceled', message = {}; end if; end",
+        literal(
+            "the table was locked for too long, so that everything is rolled back: try again in a quiet moment, or take this run back and split fewer --months at a time"
+        )
+    );
+    format!("DO {}", literal(&body))
 }
 
 fn numbers(form: &SplitForm) -> String {

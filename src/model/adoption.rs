@@ -123,6 +123,9 @@ pub struct AdoptedIndex {
     /// The name that it gets as the partition's; none before that is chosen, and of one that stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub legacy: Option<String>,
+    /// The name of the successor's while that is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub building: Option<String>,
     /// It refuses duplicates.
     pub is_unique: bool,
     /// REPLICA IDENTITY USING it.
@@ -261,6 +264,8 @@ pub struct SeenTable {
     pub is_key_not_null: bool,
     /// The CHECK of ours, where it was made ready before.
     pub boundary: Option<String>,
+    /// What it says.
+    pub boundary_definition: Option<String>,
     /// What it has.
     pub inventory: Inventory,
 }

@@ -103,8 +103,11 @@ pub struct Retention {
 /// What stands in the way of partitions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Obstacle {
-    /// `primary_key`, `unique`, `exclusion`, `incoming_foreign_keys`, `on_conflict`, `triggers` or `nullable_key`.
+    /// As `partition convert` names it: `foreign_keys`, `primary_key`, `unique`, `exclusion` or `nullable_key`; of the workload
+    /// `on_conflict`, and `triggers`, of which a snapshot knows the number.
     pub code: String,
+    /// `partition convert` has to be told with `--allow` that it may be.
+    pub may_be_allowed: bool,
     /// It in words.
     pub text: String,
 }

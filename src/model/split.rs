@@ -40,6 +40,17 @@ pub struct SplitForm {
     pub likeness: Likeness,
 }
 
+/// What was learnt of the least key of a partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Oldest {
+    /// It holds no rows.
+    NoRows,
+    /// It could not be told in time.
+    Unknown,
+    /// As the server prints it in UTC and ISO.
+    Key(String),
+}
+
 /// One of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

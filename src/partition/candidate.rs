@@ -2,7 +2,7 @@
 //! the rule `large_unpartitioned_table`.
 
 use super::demand::{Demand, demands};
-use super::obstacle::obstacles;
+use super::obstacle::foreseen;
 use crate::model::partition_advice::{
     Candidate, Effect, Growth, PARTITION_ADVICE_VERSION, PartitionAdvice, PassedOver, Retention, Share,
 };
@@ -175,7 +175,7 @@ impl<'a> Bench<'a> {
         let demands = self.demands.get(&own).map_or(&[][..], Vec::as_slice);
         let partitions = months(ages);
         Candidate {
-            obstacles: obstacles(self.snapshot, &own, &key, demands),
+            obstacles: foreseen(self.snapshot, &own, &key, demands),
             key_type: column.map(|column| column.type_name.clone()).unwrap_or_default(),
             rows: rows(row),
             table_bytes: bytes(row),

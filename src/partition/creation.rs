@@ -60,7 +60,7 @@ impl<'a> Site<'a> {
             .ok_or_else(|| format!("{table} is cut by {}, of which its bounds say no time", first.key_definition))?;
         if let Some(row) = rows.iter().find(|row| row.name.is_some() && !row.is_leaf) {
             return Err(format!(
-                "{} is partitioned again, and so would be each new month: make those by hand",
+                "{} is partitioned again, and so would be each new month: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) PARTITION BY …, its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes",
                 path(row)
             ));
         }

@@ -207,7 +207,10 @@ fn renamed(index: &str, old: &Name, new: &Name) -> Option<String> {
 
 /// The months, by name and range.
 fn months(order: &Order, type_name: &str, remarks: &mut Vec<String>) -> Result<Vec<(Name, Range)>, String> {
-    let key = key(order, type_name, remarks)?;
+    let key = Key::declared(&order.by, type_name, order.unit)?;
+    if key == Key::UuidV7 {
+        remarks.push(format!("values of {} must be of version 7: others tell no time", order.by));
+    }
     let naming = Naming::standard(&order.name.name);
     let edge = |month: Month| key.edge(Zone::UTC, month).map(|edge| vec![edge]);
     let months = (0..=i32::from(order.ahead)).map(|nr| {
@@ -217,27 +220,6 @@ fn months(order: &Order, type_name: &str, remarks: &mut Vec<String>) -> Result<V
         Ok((Name::new(&order.name.schema, &naming.name(month)?), Range { from: edge(month)?, to: edge(next)? }))
     });
     months.collect()
-}
-
-fn key(order: &Order, type_name: &str, remarks: &mut Vec<String>) -> Result<Key, String> {
-    let by = &order.by;
-    if let Some(key) = Key::of(type_name, std::iter::empty()) {
-        return Ok(key);
-    }
-    match (type_name, order.unit) {
-        ("uuid", None) => {
-            remarks.push(format!("values of {by} must be of version 7: others tell no time"));
-            Ok(Key::UuidV7)
-        }
-        ("integer", Some(unit)) if unit != Unit::Seconds => {
-            Err(format!("{by} is an integer: it holds seconds at most"))
-        }
-        ("integer" | "bigint" | "numeric", Some(unit)) => Ok(Key::Epoch(unit)),
-        ("integer" | "bigint" | "numeric", None) => {
-            Err(format!("{by} is a number: say what it counts since 1970 with --epoch s, ms, us or ns"))
-        }
-        _ => Err(format!("{by} is of type {type_name}, which tells no time")),
-    }
 }
 
 #[cfg(test)]

@@ -81,6 +81,35 @@ impl Key {
         }
     }
 
+    /// The key of a column of this type where no values tell: what a number counts has to be said, a UUID is taken for
+    /// version 7.
+    pub(super) fn declared(column: &str, column_type: &str, unit: Option<Unit>) -> Result<Self, String> {
+        let base = column_type.split('(').next().unwrap_or_default().trim_end();
+        match (base, unit) {
+            ("integer", Some(unit)) if unit != Unit::Seconds => {
+                Err(format!("{column} is an integer: it holds seconds at most"))
+            }
+            ("integer" | "bigint" | "numeric", Some(unit)) => Ok(Self::Epoch(unit)),
+            ("integer" | "bigint" | "numeric", None) => {
+                Err(format!("{column} is a number: say what it counts since 1970 with --epoch s, ms, us or ns"))
+            }
+            (base, unit) => {
+                let key = if base == "uuid" { Some(Self::UuidV7) } else { Self::of(column_type, []) };
+                let key = key.ok_or_else(|| format!("{column} is of type {column_type}, which tells no time"))?;
+                let no_number = || format!("{column} is of type {column_type}: --epoch is for numbers");
+                if unit.is_some() { Err(no_number()) } else { Ok(key) }
+            }
+        }
+    }
+
+    /// The instant of a value that a row holds: of a UUID that of its first 48 bits, whatever the rest.
+    pub(super) fn moment(self, value: &str) -> Option<DateTime<Utc>> {
+        match self {
+            Self::UuidV7 => uuid_millis(value),
+            _ => self.instant(value),
+        }
+    }
+
     /// Its values are instants, so that the zone decides where a month begins.
     #[must_use]
     pub fn has_zone(self) -> bool {
@@ -151,11 +180,16 @@ fn epoch_instant(number: i128, unit: Unit) -> Option<DateTime<Utc>> {
 /// Of a UUID that is a bare time: all bits behind the first 48 are zero, but for the version and variant
 /// that some write.
 fn uuid_instant(value: &str) -> Option<DateTime<Utc>> {
-    let (high, rest) = value.split_at_checked(8)?;
-    let (low, rest) = rest.strip_prefix('-')?.split_at_checked(4)?;
+    let (_, rest) = value.split_at_checked(13)?;
     let is_bare = matches!(rest, "-0000-0000-000000000000" | "-7000-0000-000000000000" | "-7000-8000-000000000000");
+    is_bare.then(|| uuid_millis(value)).flatten()
+}
+
+fn uuid_millis(value: &str) -> Option<DateTime<Utc>> {
+    let (high, rest) = value.split_at_checked(8)?;
+    let (low, _) = rest.strip_prefix('-')?.split_at_checked(4)?;
     let is_hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_bare || !is_hex(high) || !is_hex(low) {
+    if !is_hex(high) || !is_hex(low) {
         return None;
     }
     DateTime::from_timestamp_millis(i64::from_str_radix(&format!("{high}{low}"), 16).ok()?)
@@ -221,6 +255,22 @@ mod tests {
         assert_eq!(key("text", &["2026-01-01"]), None);
     }
 
+    #[test]
+    fn a_key_without_values_is_what_its_type_and_the_wish_say() {
+        let key = |column_type: &str, unit| Key::declared("at", column_type, unit).ok();
+        assert_eq!(key("timestamp(3) with time zone", None), Some(Key::Timestamptz));
+        assert_eq!(key("bigint", Some(Unit::Millis)), Some(Key::Epoch(Unit::Millis)));
+        assert_eq!(key("numeric(20,0)", Some(Unit::Nanos)), Some(Key::Epoch(Unit::Nanos)));
+        assert_eq!(key("uuid", None), Some(Key::UuidV7));
+        for (column_type, unit) in
+            [("bigint", None), ("integer", Some(Unit::Millis)), ("date", Some(Unit::Seconds)), ("text", None)]
+        {
+            assert_eq!(key(column_type, unit), None, "{column_type}");
+        }
+        let row = "019ca6b1-dc00-7abc-9def-0123456789ab";
+        assert_eq!((Key::UuidV7.moment(row), Key::UuidV7.instant(row)), (Some(at("2026-03-01T00:00:00Z")), None));
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(zone in any_zone(), month in months()) {
@@ -244,7 +294,7 @@ mod tests {
         #[test]
         fn no_value_makes_it_panic(value in "\\PC{0,40}", number in any::<i128>()) {
             for key in KEYS {
-                let _ = key.instant(&value);
+                let _ = (key.instant(&value), key.moment(&value));
                 let _ = key.instant(&number.to_string());
             }
             let _ = Key::of(&value, [value.as_str()]);

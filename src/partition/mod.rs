@@ -21,13 +21,14 @@ mod zone;
 
 pub use bound::{Slice, bounds, slice};
 pub use candidate::{Timely, partition_advice, timely};
-pub use conversion::{Conversion, Convertible, Splittable, allowances, conversion, splitting, wide};
+pub use conversion::{Conversion, Convertible, Splittable, conversion, splitting, wide};
 pub use creation::{DefaultTerms, Evidence, Missing, Site, creation};
 pub use fresh::{Order, after, described};
 pub use key::{Key, Unit};
 pub use layout::{Layout, Part};
 pub use month::Month;
 pub use naming::Naming;
+pub use obstacle::allowances;
 pub use retirement::{Keep, Leaving, Overdue, Quarantined, overdue, retirement};
 pub use runway::{Runway, runway};
 pub use survey::{by_table, session_zone, survey, surveyed};

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// Longest name PostgreSQL keeps whole, in bytes (NAMEDATALEN - 1).
 const MAX_NAME_BYTES: usize = 63;
 
+/// What `_2026_01` leaves of that to the table.
+const ROOM: usize = MAX_NAME_BYTES - "_2026_01".len();
+
 /// How a name says the month, with words of whoever uses it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Style {
@@ -59,10 +62,21 @@ pub struct Naming {
 }
 
 impl Naming {
-    /// `events_2026_01`, for a table whose partitions show no pattern.
+    /// `events_2026_01`, for a table whose partitions show no pattern. A long name gives way.
     #[must_use]
     pub fn standard(table: &str) -> Self {
-        Self { before: format!("{table}_"), style: Style::Month, after: String::new() }
+        Self::after(table, "")
+    }
+
+    /// The same with a number, for a table whose own name has to be cut; none of another.
+    pub(super) fn numbered(table: &str, number: u32) -> Option<Self> {
+        (table.len() > ROOM).then(|| Self::after(table, &number.to_string()))
+    }
+
+    fn after(table: &str, number: &str) -> Self {
+        let mut base = table.to_owned();
+        while base.len() + number.len() > ROOM && base.pop().is_some() {}
+        Self { before: format!("{base}{number}_"), style: Style::Month, after: String::new() }
     }
 
     /// What most of these names of months follow, the newest where several are as frequent; none where no name
@@ -153,11 +167,18 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_would_be_cut_is_refused() {
+    fn a_name_that_would_be_cut_is_refused_and_a_long_table_gives_way() {
+        let sibling = format!("{}_2026_01", "t".repeat(55));
+        let naming = Naming::inferred([(sibling.as_str(), month("2026-01"))]).expect("a pattern");
+        assert_eq!(naming.name(month("2026-02")).map(|name| name.len()), Ok(63));
+        let longer = Naming { before: format!("t{}", naming.before), ..naming };
+        assert!(longer.name(month("2026-02")).is_err_and(|words| words.contains("64 bytes")));
         let name = |table: &str| Naming::standard(table).name(month("2026-01"));
-        assert_eq!(name(&"t".repeat(55)).map(|name| name.len()), Ok(63));
-        assert!(name(&"t".repeat(56)).is_err_and(|words| words.contains("64 bytes")));
-        assert!(name(&"ü".repeat(28)).is_err(), "bytes, not characters");
+        assert_eq!(name(&"t".repeat(63)).as_deref(), Ok(sibling.as_str()));
+        assert_eq!(name(&"ü".repeat(28)), Ok(format!("{}_2026_01", "ü".repeat(27))), "whole characters");
+        let other = Naming::numbered(&"t".repeat(63), 1).expect("it is cut");
+        assert_eq!(other.name(month("2026-01")), Ok(format!("{}1_2026_01", "t".repeat(54))));
+        assert_eq!(Naming::numbered("t", 1), None);
     }
 
     proptest! {

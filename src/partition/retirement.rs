@@ -193,7 +193,7 @@ fn detach(table: &Name, seen: &SeenPartitioned, one: &Leaving, is_concurrent: bo
             ..Estimate::default()
         },
         why: format!(
-            "{RULE}: it ends {}, and {keep} are kept; {}",
+            "{RULE}: it ends {}, kept: {keep}; {}",
             one.to.format("%F %H:%M UTC"),
             weight(one.rows, one.bytes)
         ),

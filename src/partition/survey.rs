@@ -164,7 +164,10 @@ impl<'a> House<'a> {
             open.extend(self.tables.get(&place).into_iter().flatten().copied().filter(|row| row.name.is_some()));
             sum.index_bytes += self.index_bytes.get(&place).copied().unwrap_or(0);
             if let Some(relation) = self.relations.get(&place) {
-                sum.rows += relation.live_tuples.max(relation.estimated_rows.unwrap_or(0));
+                // What ANALYZE knows of one that is partitioned again are the rows of its own partitions.
+                if row.is_leaf {
+                    sum.rows += relation.live_tuples.max(relation.estimated_rows.unwrap_or(0));
+                }
                 sum.table_bytes += relation.bytes + relation.toast_bytes;
             }
         }

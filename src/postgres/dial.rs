@@ -90,7 +90,9 @@ where
         while let Some(Ok(message)) = messages.next().await {
             if let AsyncMessage::Notice(notice) = message {
                 let mut notices = notices.lock().unwrap_or_else(PoisonError::into_inner);
-                notices.push(format!("{}: {}", notice.severity().to_lowercase(), notice.message()));
+                // What is not in the server's language, where there is one.
+                let severity = notice.parsed_severity().map_or(notice.severity().to_owned(), |plain| plain.to_string());
+                notices.push(format!("{}: {}", severity.to_lowercase(), notice.message()));
             }
         }
     })

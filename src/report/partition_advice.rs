@@ -129,9 +129,12 @@ fn effect(table: &Candidate) -> Vec<String> {
 }
 
 fn next(table: &Candidate) -> Vec<String> {
+    let allowed = table.obstacles.iter().filter(|obstacle| obstacle.may_be_allowed).map(|one| one.code.as_str());
+    let allowed: Vec<&str> = allowed.collect();
+    let allowed = if allowed.is_empty() { String::new() } else { format!(" --allow {}", allowed.join(",")) };
     vec![
         format!(
-            "pgassay partition convert {} --by {}, which keeps the table as the first partition",
+            "pgassay partition convert {} --by {}{allowed}, which keeps the table as the first partition",
             table.table, table.key
         ),
         format!("pgassay partition new --table {} --by {}, which prints a fresh one", table.table, table.key),

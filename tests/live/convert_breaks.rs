@@ -2,8 +2,9 @@
 //! whoever dies at whatever step, it is brought to its end or taken back.
 
 use crate::support::{ALONE, CORNER, Load, Outcome, Site, WAITS, end, newest, oldest, server};
-use pgassay::demo::SUPERUSER;
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the load works on, not partitioned yet, with a past.
 const CALLS: &str = "
@@ -12,6 +13,7 @@ const CALLS: &str = "
     create index calls_note_idx on load.calls (note);
     create index calls_at_idx on load.calls (at);
     insert into load.calls (id, at) select -i, now() - i * interval '1 minute' from generate_series(1, 100000) i;
+    create view load.seen as select id, at from load.calls;
     vacuum analyze load.calls";
 
 /// A small one with a foreign key.
@@ -43,6 +45,16 @@ async fn nothing_is_lost_under_load() {
             site.admin.execute(sql).await.expect("a table");
         }
         let load = Load::start(&site.cluster, CORNER, 2).await;
+        // Who reads through a view locks that first.
+        let (session, is_over) = (site.session("select 1").await, Arc::new(AtomicBool::new(false)));
+        let looking = tokio::spawn({
+            let is_over = Arc::clone(&is_over);
+            async move {
+                while !is_over.load(Ordering::Relaxed) {
+                    session.execute("select count(*) from load.seen where id between -9 and 0").await.expect("rows");
+                }
+            }
+        });
         let mut told = Vec::new();
         for what in ["nothing", "prepare", "adopt", "undo"] {
             let before = load.statements();
@@ -60,6 +72,8 @@ async fn nothing_is_lost_under_load() {
             told.push(format!("{what}: {:.1} ms (locked {locked})", load.worst_ms()));
             assert!(load.statements() > before, "the load went on");
         }
+        is_over.store(true, Ordering::Relaxed);
+        looking.await.expect("it read on");
         let account = load.end().await;
         println!("{major}: worst statement of {}: {}", account.statements, told.join(", "));
         site.has_all_of(&account).await;
@@ -103,33 +117,9 @@ async fn whoever_dies_it_is_brought_to_its_end_or_taken_back() {
                 let mut site = Site::with(&binaries, STEPS).await;
                 let plain = picture(&site).await;
                 let holder = site.session(sql).await;
-                let mut child = start(&site);
+                let child = start(&site);
                 site.until(question).await;
-                let end_it = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
-                match how {
-                    "program" => {
-                        child.kill().expect("killed");
-                        child.wait().expect("it is gone");
-                    }
-                    "session" => {
-                        site.admin.execute(end_it).await.expect("ended");
-                    }
-                    _ => {
-                        site.admin.execute("checkpoint").await.expect("commits are not synchronous");
-                        site.cluster.crash();
-                        site.cluster.restart(&binaries).expect("it starts again");
-                        site.admin = site.cluster.session(CORNER, SUPERUSER, "setup").await.expect("a session");
-                    }
-                }
-                if how != "server" {
-                    holder.execute("rollback").await.expect("released");
-                }
-                if how != "program" {
-                    end(child).expect(5);
-                }
-                if how == "program" {
-                    site.until(ALONE).await;
-                }
+                site.die(how, child, holder, &binaries).await;
                 assert_eq!(site.text("select count(*) from shop.steps").await, "1000", "{what} {how}");
                 site.run(&["resume"]).expect(0);
                 let done = picture(&site).await;
@@ -141,6 +131,33 @@ async fn whoever_dies_it_is_brought_to_its_end_or_taken_back() {
                 assert_eq!(picture(&site).await, plain, "{what} {how}");
             }
         }
+    }
+}
+
+/// Our session proves the CHECK, and cannot lock.
+const PROVES: &str = "select count(*) > 0 from pg_stat_activity
+    where application_name like 'pgassay/apply/%' and query like '%VALIDATE CONSTRAINT%' and wait_event_type = 'Lock'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_dies_while_the_check_is_proved() {
+    for how in ["program", "session", "server"] {
+        let mut site = Site::with(&newest(), STEPS).await;
+        let plain = picture(&site).await;
+        convert(&site, "shop.steps", &["--step", "1", "--yes"]).expect(0);
+        // As if it had got so far.
+        let again = "do $$ declare name name; says text; begin
+            select conname, pg_get_constraintdef(oid) into strict name, says from pg_constraint where conname like 'pgassay%';
+            execute format('alter table shop.steps drop constraint %I, add constraint %I %s not valid', name, name, says); end $$";
+        site.admin.execute(again).await.expect("not proved yet");
+        let holder = site.session("begin; lock table shop.steps in share update exclusive mode").await;
+        let child = start(&site);
+        site.until(PROVES).await;
+        site.die(how, child, holder, &newest()).await;
+        assert_eq!(site.text("select count(*) from shop.steps").await, "1000", "{how}");
+        site.run(&["resume"]).expect(0);
+        assert!(picture(&site).await.ends_with(" 4 1000 1000 500500"), "{how}");
+        site.run(&["undo"]).expect(0);
+        assert_eq!(picture(&site).await, plain, "{how}");
     }
 }
 
@@ -184,4 +201,64 @@ async fn from_the_first_new_row_on_it_is_not_taken_back() {
     site.admin.execute("delete from shop.steps where at > now()").await.expect("moved");
     site.run(&["resume"]).expect(0);
     assert!(picture(&site).await.starts_with("r PRIMARY KEY (id),"), "{}", picture(&site).await);
+}
+
+/// What may be done to a table while its adoption waits for a lock, how one sees it, and whether it is too weak to wait.
+const MEANWHILE: [(&str, &str, bool); 5] = [
+    ("grant select on shop.steps to clerks", "has_table_privilege('clerks', 'shop.steps', 'select')", true),
+    (
+        "grant select (at) on shop.steps to clerks",
+        "has_column_privilege('clerks', 'shop.steps', 'at', 'select')",
+        false,
+    ),
+    (
+        "grant usage on sequence shop.steps_id_seq to clerks",
+        "has_sequence_privilege('clerks', 'shop.steps_id_seq', 'usage')",
+        true,
+    ),
+    (
+        "comment on constraint steps_user_id_fkey on shop.steps is 'said'",
+        "exists (select from pg_constraint k where k.conrelid = 'shop.steps'::regclass and obj_description(k.oid, 'pg_constraint') = 'said')",
+        true,
+    ),
+    (
+        "create or replace view shop.seen as select id from shop.steps where id > 7",
+        "pg_get_viewdef('shop.seen') ~ '7'",
+        false,
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_granted_or_said_meanwhile_is_not_lost() {
+    // What GRANT does beside another change of a row of the catalog came to the later majors.
+    for (binaries, cases) in [(oldest(), &MEANWHILE[..3]), (newest(), &MEANWHILE[..])] {
+        for &(sql, question, is_weak) in cases {
+            let site = Site::with(&binaries, STEPS).await;
+            site.admin
+                .execute("create role clerks; create view shop.seen as select id from shop.steps")
+                .await
+                .expect("made");
+            convert(&site, "shop.steps", &["--step", "1", "--yes"]).expect(0);
+            let holder = site.session("begin; lock table shop.users in row exclusive mode").await;
+            let child = start(&site);
+            site.until(ADOPTS).await;
+            let session = site.session("select 1").await;
+            let racing = tokio::spawn(async move { session.execute(sql).await });
+            if is_weak {
+                site.until(&format!("select {question}")).await;
+            } else {
+                site.until("select exists (select from pg_stat_activity where application_name = 'till' and wait_event_type = 'Lock')").await;
+            }
+            holder.execute("rollback").await.expect("released");
+            let outcome = end(child);
+            let is_acknowledged = racing.await.expect("it ends").is_ok();
+            assert!(!is_acknowledged || site.text(&format!("select {question}")).await == "t", "{sql}: {outcome:#?}");
+            if is_weak {
+                let outcome = outcome.expect(5);
+                assert!(is_acknowledged && outcome.stdout.contains("the catalog differs"), "{sql}: {outcome:#?}");
+                convert(&site, "shop.steps", &["--yes"]).expect(0);
+                assert_eq!(site.text(&format!("select {question}")).await, "t", "{sql}");
+            }
+        }
+    }
 }

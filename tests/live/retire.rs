@@ -60,13 +60,13 @@ async fn old_months_leave_and_come_back() {
         let before = rows(&site).await;
         let outcome = retire(&site, &["--keep", "2 months"]).expect(0);
         assert_eq!(tables(&site).await, "steps_0, steps_1, steps_2, steps_3 alone, steps_4 alone", "{major}");
-        assert!(outcome.stdout.contains("2 months are kept; about 100 rows"), "{outcome:#?}");
+        assert!(outcome.stdout.contains("kept: 2 months; about 100 rows"), "{outcome:#?}");
         assert_eq!(outcome.stdout.contains("DETACH PARTITION shop.steps_4 CONCURRENTLY"), major >= 14, "{outcome:#?}");
         assert_eq!(site.text("select count(*) from shop.steps").await, "300");
         assert_eq!(site.text("select count(*) from shop.steps_4").await, "100", "its rows are where they were");
         let again = retire(&site, &["--keep", "2 months"]).expect(0);
         assert!(
-            again.stdout.contains("nothing to do: no partition of shop.steps is older than the 2 months"),
+            again.stdout.contains("nothing to do: no partition of shop.steps is older than what is kept, 2 months"),
             "{again:#?}"
         );
         site.run(&["undo"]).expect(0);

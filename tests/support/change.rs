@@ -167,6 +167,34 @@ impl Site {
         child
     }
 
+    /// Ends the program, its session or the server while it waits for a holder, which lets go then; up to where nobody of ours
+    /// is at work any more.
+    pub(crate) async fn die(&mut self, how: &str, mut child: Child, holder: Scratch, binaries: &Binaries) {
+        match how {
+            "program" => {
+                child.kill().expect("killed");
+                child.wait().expect("it is gone");
+            }
+            "session" => {
+                let end = "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'pgassay/apply/%'";
+                self.admin.execute(end).await.expect("ended");
+            }
+            _ => {
+                self.admin.execute("checkpoint").await.expect("commits are not synchronous");
+                self.cluster.crash();
+                self.cluster.restart(binaries).expect("it starts again");
+                self.admin = self.cluster.session(CORNER, SUPERUSER, "setup").await.expect("a session");
+            }
+        }
+        if how != "server" {
+            holder.execute("rollback").await.expect("released");
+        }
+        if how != "program" {
+            end(child).expect(5);
+        }
+        self.until(ALONE).await;
+    }
+
     /// Another session, for what is in the way.
     pub(crate) async fn session(&self, sql: &str) -> Scratch {
         let session = self.cluster.session(CORNER, SUPERUSER, "till").await.expect("a session");

@@ -253,7 +253,7 @@ mod tests {
         );
         assert!(at("SET LOCAL statement_timeout") < at("ATTACH PARTITION log.steps_legacy"));
         assert!(
-            all.last().is_some_and(|sql| sql.starts_with("DROP VIEW"))
+            all.last().is_some_and(|sql| sql.starts_with("DROP FUNCTION"))
                 && all[all.len() - 2].contains("nothing is lost")
         );
         assert_eq!((one.class, one.lock.as_str()), (crate::model::plan::LockClass::Blocking, "ACCESS EXCLUSIVE"));

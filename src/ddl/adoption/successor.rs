@@ -21,15 +21,14 @@ pub(super) fn adopt(form: &AdoptForm) -> Vec<String> {
         lock_only(&form.table, "SHARE UPDATE EXCLUSIVE"),
         is_the_same(form, &form.table),
     ];
-    commands.extend(census::before(&form.table, &form.table));
-    commands.extend(indexes(form).map(|(index, legacy)| rename_index(form, &index.name, legacy)));
-    commands.extend(statistics(form).map(|(one, legacy)| rename_statistics(&one.name, legacy)));
+    commands.push(pinned(&table));
+    commands.extend(census::opened(&form.table, &form.table));
     commands.extend(build(form));
-    // Those who write lock in this order.
-    commands.extend(form.inventory.references.iter().map(|name| lock(name, "ACCESS EXCLUSIVE")));
-    commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
-    commands.push(census::since());
-    commands.push(hurried());
+    commands.extend(locked(form));
+    commands.push(census::before(&form.table, form.inventory.identity.as_ref()));
+    commands.extend(indexes(form).map(|(index, legacy)| rename_index(form, &index.name, legacy)));
+    commands.extend(built(form).map(|(index, building)| rename_index(form, building, &index.name)));
+    commands.extend(statistics(form).map(|(one, legacy)| rename_statistics(&one.name, legacy)));
     commands.extend(
         form.inventory
             .foreign_keys
@@ -76,12 +75,11 @@ pub(super) fn release(form: &AdoptForm) -> Vec<String> {
             &format!("{} has other partitions than {}, with rows that would be lost", form.table, form.legacy),
         ),
     ];
-    commands.extend(census::before(&form.table, &form.legacy));
-    commands.extend(form.inventory.references.iter().map(|name| lock(name, "ACCESS EXCLUSIVE")));
-    commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
+    commands.extend([pinned(&table), pinned(&legacy)]);
+    commands.extend(census::opened(&form.table, &form.legacy));
+    commands.extend(locked(form));
     commands.push(lock(&form.legacy, "ACCESS EXCLUSIVE"));
-    commands.push(census::since());
-    commands.push(hurried());
+    commands.push(census::before(&form.legacy, form.inventory.identity.as_ref()));
     commands.extend(form.inventory.triggers.iter().map(|one| drop_trigger(one, &table)));
     commands.push(format!("ALTER TABLE {table} DETACH PARTITION {legacy}"));
     commands.push(rename(&form.table, &form.building));
@@ -109,6 +107,35 @@ pub(super) fn release(form: &AdoptForm) -> Vec<String> {
     commands
 }
 
+/// Privileges of columns are granted without a lock. Who grants one from here on has to wait for the end, and is told then
+/// that the column has changed.
+fn pinned(table: &str) -> String {
+    let body = format!(
+        "begin execute (select {} || pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS %s', a.attname, \
+         coalesce(a.attstattarget, -1)), ', ' order by a.attnum) from pg_catalog.pg_attribute a \
+         where a.attrelid = {}::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped); end",
+        literal(&format!("ALTER TABLE {table} ")),
+        literal(table)
+    );
+    format!("DO {}", literal(&body))
+}
+
+/// Locks against everything, in the order of those who read and write: views, what a row refers to, the table. A view is
+/// locked by giving it to whom it belongs, as LOCK TABLE would lock what else it reads.
+fn locked(form: &AdoptForm) -> Vec<String> {
+    let views: Vec<String> = form.inventory.views.iter().map(|view| literal(&qualified(&view.name))).collect();
+    let body = format!(
+        "declare v record; begin for v in select c.oid::pg_catalog.regclass as view, c.relowner from pg_catalog.unnest(array[{}]::pg_catalog.regclass[]) u (oid) \
+         join pg_catalog.pg_class c on c.oid = u.oid loop \
+         execute pg_catalog.format('ALTER VIEW %s OWNER TO %I', v.view, pg_catalog.pg_get_userbyid(v.relowner)); end loop; end",
+        views.join(", ")
+    );
+    let views = (!views.is_empty()).then(|| format!("DO {}", literal(&body)));
+    let references = form.inventory.references.iter().map(|name| lock(name, "ACCESS EXCLUSIVE"));
+    let table = [lock_only(&form.table, "ACCESS EXCLUSIVE"), census::since(), hurried()];
+    views.into_iter().chain(references).chain(table).collect()
+}
+
 /// Raises an error where this holds.
 fn stop(condition: &str, said: &str) -> String {
     let body = format!(
@@ -130,6 +157,11 @@ fn rename(from: &Name, to: &Name) -> String {
 /// Indexes whose names go over to the successor.
 fn indexes(form: &AdoptForm) -> impl Iterator<Item = (&AdoptedIndex, &str)> {
     form.inventory.indexes.iter().filter_map(|index| Some((index, index.legacy.as_deref()?)))
+}
+
+/// Their names while it is built.
+fn built(form: &AdoptForm) -> impl Iterator<Item = (&AdoptedIndex, &str)> {
+    form.inventory.indexes.iter().filter_map(|index| Some((index, index.building.as_deref()?)))
 }
 
 fn statistics(form: &AdoptForm) -> impl Iterator<Item = (&AdoptedStatistics, &str)> {
@@ -163,7 +195,7 @@ fn build(form: &AdoptForm) -> Vec<String> {
     if form.sets_not_null {
         commands.push(format!("ALTER TABLE {building} ALTER COLUMN {} SET NOT NULL", quoted(&form.key)));
     }
-    commands.extend(indexes(form).map(|(index, _)| index_again(form, index)));
+    commands.extend(built(form).map(|(index, name)| index_again(form, index, name)));
     commands
 }
 
@@ -180,22 +212,22 @@ pub(in crate::ddl) fn revoked(object: &str, kind: &str) -> String {
     format!("DO {}", literal(&body))
 }
 
-fn index_again(form: &AdoptForm, index: &AdoptedIndex) -> String {
+fn index_again(form: &AdoptForm, index: &AdoptedIndex, name: &str) -> String {
     let building = qualified(&form.building);
     let swap = form.swap.as_ref().filter(|swap| swap.name == index.name);
     match (swap, &index.constraint, &index.constraint_definition) {
         (Some(swap), ..) => format!(
             "ALTER TABLE {building} ADD CONSTRAINT {} PRIMARY KEY {}{}",
-            quoted(&swap.name),
+            quoted(name),
             swap.columns,
             swap.timing
         ),
-        (None, Some(name), Some(definition)) => {
+        (None, Some(_), Some(definition)) => {
             format!("ALTER TABLE {building} ADD CONSTRAINT {} {definition}", quoted(name))
         }
         _ => {
             let unique = if index.is_unique { "UNIQUE " } else { "" };
-            format!("CREATE {unique}INDEX {} ON {building} USING {}", quoted(&index.name), index.using)
+            format!("CREATE {unique}INDEX {} ON {building} USING {}", quoted(name), index.using)
         }
     }
 }
@@ -237,12 +269,15 @@ fn moved(one: &Identity, from: &Name, to: &Name, spare: &Name) -> Vec<String> {
     let cycle = if one.cycles { "CYCLE" } else { "NO CYCLE" };
     let body = format!(
         "declare reached bigint; drawn boolean; begin \
-         ALTER SEQUENCE {sequence} RENAME TO {}; select last_value, is_called into strict reached, drawn from {}; \
+         ALTER SEQUENCE {sequence} RENAME TO {}; \
+         if coalesce({}, '') <> pg_catalog.current_setting('pgassay.granted') then raise exception using errcode = 'object_in_use', \
+         message = 'privileges of the sequence changed, so that everything is rolled back'; end if; select last_value, is_called into strict reached, drawn from {}; \
          ALTER TABLE {} ALTER COLUMN {column} DROP IDENTITY; \
          ALTER TABLE {} ALTER COLUMN {column} ADD GENERATED {always} AS IDENTITY (SEQUENCE NAME {sequence} \
          INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {} CACHE {} {cycle}); \
          perform pg_catalog.setval({}, reached, drawn); end",
         quoted(&spare_name.name),
+        census::granted(&spare_name),
         qualified(&spare_name),
         qualified(from),
         qualified(to),

@@ -1,7 +1,7 @@
 //! The forms of a conversion in the making: who gets which name, and which key takes the place of the old one.
 
 use super::names::Names;
-use super::{CHECK, Conversion, Cut};
+use super::{Conversion, Cut};
 use crate::ddl::{Draftsman, Drawing, quoted};
 use crate::model::adoption::{AdoptForm, AdoptedIndex, KeySwap, PrepareForm, SeenTable};
 use crate::model::partition::Likeness;
@@ -43,7 +43,7 @@ impl Draft<'_> {
         let schema = &wish.table.schema;
         let legacy = Name::new(schema, &self.names.free(&wish.table.name, "_legacy"));
         let building = Name::new(schema, &self.names.free(&wish.table.name, "_successor"));
-        let check = format!("{CHECK}{}", cut.first.to_string().replace('-', "_"));
+        let check = cut.check();
         let Indexes { old, ready, mut apart } = self.rename(&mut seen, &legacy, swaps);
         let sets_not_null = !seen.is_key_not_null;
         apart.extend(sets_not_null.then(|| format!("not null: {}", wish.key)));
@@ -116,6 +116,7 @@ impl Draft<'_> {
                 Some(rest) => self.names.free(&legacy.name, rest),
                 None => self.names.free(&index.name, "_legacy"),
             });
+            index.building = Some(self.names.free(&index.name, "_successor"));
         }
         for one in &mut inventory.statistics {
             one.legacy = Some(self.names.free(&one.name.name, "_legacy"));

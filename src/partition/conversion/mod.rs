@@ -3,18 +3,17 @@
 
 mod draft;
 mod names;
-mod obstacles;
 mod splitting;
 
-pub use obstacles::allowances;
 pub use splitting::{Splittable, splitting, wide};
 
 use super::creation::detachable;
-use super::key::Key;
+use super::key::{Key, Unit};
 use super::month::Month;
 use super::naming::Naming;
+use super::obstacle;
 use super::zone::Zone;
-use crate::ddl::{Wanted, creations};
+use crate::ddl::{Wanted, creations, quoted};
 use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenObstacle, SeenTable};
 use crate::model::finding::fingerprint;
 use crate::model::partition::{Likeness, PartitionForm, Range};
@@ -43,6 +42,8 @@ pub struct Conversion {
     pub table: Name,
     /// The key column.
     pub key: String,
+    /// What a key that is a number counts since 1970.
+    pub unit: Option<Unit>,
     /// The first month with a partition of its own; none: the first that is two weeks ahead.
     pub from: Option<Month>,
     /// How many months get one at once.
@@ -74,11 +75,26 @@ struct Cut {
     deadline: DateTime<Utc>,
 }
 
+impl Cut {
+    /// The name of the CHECK.
+    fn check(&self) -> String {
+        format!("{CHECK}{}", self.first.to_string().replace('-', "_"))
+    }
+}
+
 /// The plan of a conversion; or why there is none, a line each.
 pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, tool: Tool) -> Result<Plan, Vec<String>> {
     let Convertible { table: seen, likeness, mut obstacles } = found;
     let key_type = seen.key_type.clone().ok_or_else(|| vec![format!("{} has no column {}", wish.table, wish.key)])?;
     let cut = cut(wish, &key_type, seen.boundary.as_deref(), snapshot.captured_at).map_err(|why| vec![why])?;
+    if let (Some(check), Some(says)) = (&seen.boundary, &seen.boundary_definition) {
+        let is_ours = says.contains(&format!("{} IS NOT NULL", quoted(&wish.key))) && says.contains(&cut.boundary);
+        if !is_ours && *check == cut.check() {
+            return Err(vec![format!(
+                "{check} is there and says {says}; next: ALTER TABLE … DROP CONSTRAINT, or convert as it was prepared"
+            )]);
+        }
+    }
     if obstacles.iter().any(|one| one.kind == "primary_key") {
         let is_identity = seen
             .inventory
@@ -91,7 +107,7 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
         // It stays as it is, and views with it.
         obstacles.retain(|one| one.kind != "view_by_key");
     }
-    let (refusals, prices) = obstacles::judged(&obstacles, &wish.allow);
+    let (refusals, prices) = obstacle::judged(&obstacles, &wish.allow);
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -132,8 +148,7 @@ fn reference(table: &Name) -> FindingRef {
 }
 
 fn cut(wish: &Conversion, key_type: &str, ready: Option<&str>, now: DateTime<Utc>) -> Result<Cut, String> {
-    let key = Key::of(key_type, [])
-        .ok_or_else(|| format!("{} is {key_type}: a table is cut by date, timestamp or timestamptz", wish.key))?;
+    let key = Key::declared(&wish.key, key_type, wish.unit)?;
     let zone = match wish.zone {
         Some(zone) if !key.has_zone() && zone != Zone::UTC => {
             return Err(format!("{} is {key_type}, which has no time zone", wish.key));
@@ -165,6 +180,12 @@ fn preparation(wish: &Conversion, cut: &Cut, form: PrepareForm, estimate: Estima
         "rows of {} and later are written already: they stop it, and are refused from now on until the table is adopted",
         cut.first
     ));
+    if cut.key == Key::UuidV7 {
+        caveats.push(format!(
+            "{} holds UUIDs of another version than 7: they stop it, and are refused from now on",
+            wish.key
+        ));
+    }
     caveats.push("VACUUM of the table is due: it waits while the CHECK is proved".to_owned());
     Wanted {
         why: format!(
@@ -205,7 +226,7 @@ fn adoption(wish: &Conversion, cut: &Cut, form: AdoptForm) -> Wanted {
 
 /// The first months, made like the old table.
 fn months(wish: &Conversion, cut: &Cut, adopt: &AdoptForm, names: &Names) -> Result<Vec<Wanted>, String> {
-    let naming = Naming::standard(&wish.table.name);
+    let naming = naming(wish, cut, names);
     let likeness = month_likeness(&adopt.likeness, &adopt.inventory, &wish.table);
     let edge = |month: Month| cut.key.edge(cut.zone, month).map(|edge| vec![edge]);
     let mut wanted = Vec::new();
@@ -236,6 +257,16 @@ fn months(wish: &Conversion, cut: &Cut, adopt: &AdoptForm, names: &Names) -> Res
     Ok(wanted)
 }
 
+/// Of a long name the end gives way to the month, and to a number where another table's months have that name.
+fn naming(wish: &Conversion, cut: &Cut, names: &Names) -> Naming {
+    let months: Vec<Month> = (0..i32::from(wish.months)).filter_map(|nr| cut.first.plus(nr)).collect();
+    let is_free =
+        |naming: &Naming| months.iter().filter_map(|month| naming.name(*month).ok()).all(|name| !names.has(&name));
+    let standard = Naming::standard(&wish.table.name);
+    let mut others = (1..100).filter_map(|number| Naming::numbered(&wish.table.name, number));
+    if is_free(&standard) { standard } else { others.find(is_free).unwrap_or(standard) }
+}
+
 /// A month identifies rows by its part of the table's index.
 fn month_likeness(likeness: &Likeness, inventory: &Inventory, table: &Name) -> Likeness {
     let index = inventory.indexes.iter().find(|index| index.is_replica_identity);
@@ -257,6 +288,7 @@ mod tests {
         Conversion {
             table: Name::new("log", "steps"),
             key: "at".to_owned(),
+            unit: None,
             from: from.map(|text| text.parse().expect("a month")),
             months: 3,
             zone,

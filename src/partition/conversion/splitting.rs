@@ -2,14 +2,14 @@
 
 use super::names::Names;
 use super::{analysis, chained, unbound};
-use crate::ddl::{Wanted, creations};
+use crate::ddl::{Wanted, creations, quoted};
 use crate::model::adoption::{SeenObstacle, SeenTable};
 use crate::model::catalog::SeenPartitioned;
 use crate::model::finding::fingerprint;
 use crate::model::partition::{Edge, Likeness, Range};
 use crate::model::plan::{Change, Estimate, FindingRef, Name, Plan};
 use crate::model::snapshot::{Snapshot, Tool};
-use crate::model::split::{SplitForm, SplitPart};
+use crate::model::split::{Oldest, SplitForm, SplitPart};
 use crate::model::units;
 use crate::partition::creation::Site;
 use crate::partition::month::Month;
@@ -18,8 +18,8 @@ use crate::partition::naming::Naming;
 /// What a split is for, by name.
 const RULE: &str = "partition_split";
 
-/// Months that one split makes: twenty years. Each is locked with its indexes at once.
-const MAX_MONTHS: i32 = 240;
+/// Months that one split makes unless told otherwise: all are swapped in under one lock, for some milliseconds each.
+const MONTHS: u16 = 60;
 
 /// Bytes a second at which rows are assumed to be copied and compared. A guess.
 const BYTES_PER_SECOND: f64 = 20.0 * 1024.0 * 1024.0;
@@ -37,8 +37,8 @@ pub struct Splittable {
     pub oid: i64,
     /// How it is.
     pub likeness: Likeness,
-    /// Its least key; none: it holds no rows.
-    pub least: Option<String>,
+    /// Its least key.
+    pub oldest: Oldest,
     /// What stands in the way.
     pub obstacles: Vec<SeenObstacle>,
 }
@@ -95,8 +95,15 @@ fn refusal(SeenObstacle { kind, object }: &SeenObstacle) -> Option<String> {
 }
 
 /// The plan of a split; or why there is none.
-pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: Tool) -> Result<Plan, String> {
-    let Splittable { table: seen, seen: terms, wide, oid, likeness, least, obstacles } = found;
+/// `months` are those that get a partition each at most, the newest; what is older stays together.
+pub fn splitting(
+    site: &Site<'_>,
+    found: Splittable,
+    months: Option<u16>,
+    snapshot: &Snapshot,
+    tool: Tool,
+) -> Result<Plan, String> {
+    let Splittable { table: seen, seen: terms, wide, oid, likeness, oldest, obstacles } = found;
     let table = &site.table;
     if terms.is_referenced {
         return Err(format!(
@@ -119,12 +126,9 @@ pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: 
     let primary_key = key.map(|key| key.columns.clone());
     let primary_key =
         primary_key.ok_or_else(|| format!("{table} has no primary key, by which its copied rows are known"))?;
-    let least = least.ok_or_else(|| format!("{} holds no rows: there is nothing to split", wide.name))?;
-    let oldest = site.layout.key.instant(&least).and_then(|at| site.zone.month_of(at));
-    let first = oldest.ok_or_else(|| format!("{} begins with {least}, which is in no month", wide.name))?;
+    let first = first(site, &wide, &oldest, months)?;
     let mut names = Names::of(snapshot, &wide.name.schema);
-    let parts = parts(site, &wide, first, &names)?;
-    let count = parts.len();
+    let parts = parts(site, &wide, first, &mut names)?;
     let form = SplitForm {
         table: table.clone(),
         staging: Name::new(&wide.name.schema, &names.free(&table.name, "_split")),
@@ -140,38 +144,55 @@ pub fn splitting(site: &Site<'_>, found: Splittable, snapshot: &Snapshot, tool: 
         range: wide.range,
         wide: wide.name,
     };
-    let plan = creations(steps(form, count, snapshot), Vec::new(), snapshot, tool);
+    let plan = creations(steps(form, first, snapshot), Vec::new(), snapshot, tool);
     Ok(chained(plan))
 }
 
-/// One for what is older than the oldest row, then the months.
-fn parts(site: &Site<'_>, wide: &Wide, first: Month, names: &Names) -> Result<Vec<SplitPart>, String> {
-    let count = wide.until.since(first);
-    if !(1..=MAX_MONTHS).contains(&count) {
-        return Err(format!("{} holds {count} months, and at most {MAX_MONTHS} are made at once", wide.name));
-    }
-    let naming = site.layout.naming(site.zone).unwrap_or_else(|| Naming::standard(&site.table.name));
-    let edge = |month: Month| site.layout.key.edge(site.zone, month).map(|edge| vec![edge]);
-    let free = |name: String| {
-        if names.has(&name) {
-            Err(format!("the name {name} is taken"))
-        } else {
-            Ok(Name::new(&wide.name.schema, &name))
+/// The first month that gets a partition of its own.
+fn first(site: &Site<'_>, wide: &Wide, oldest: &Oldest, months: Option<u16>) -> Result<Month, String> {
+    let key = site.key_columns.first().map_or_else(String::new, |key| quoted(key));
+    let begin = match oldest {
+        Oldest::NoRows => return Err(format!("{} holds no rows: there is nothing to split", wide.name)),
+        Oldest::Unknown if months.is_none() => {
+            return Err(format!(
+                "its oldest row was not found in time, as where no index begins with {key}\n  next: CREATE INDEX CONCURRENTLY ON {} ({key}); or say with --months how many of its newest months get a partition each",
+                wide.name
+            ));
+        }
+        Oldest::Unknown => None,
+        Oldest::Key(least) => {
+            let month = site.layout.key.moment(least).and_then(|at| site.zone.month_of(at));
+            Some(month.ok_or_else(|| format!("{} begins with {least}, which is in no month", wide.name))?)
         }
     };
-    let older = format!("{}_before", naming.name(first)?);
-    let mut parts =
-        vec![SplitPart { name: free(older)?, range: Range { from: vec![Edge::Minvalue], to: edge(first)? } }];
+    let most = i32::from(months.unwrap_or(MONTHS));
+    let bound = wide.until.plus(-most).ok_or_else(|| format!("--months {most} reaches beyond the year 1"))?;
+    Ok(begin.map_or(bound, |begin| begin.max(bound)))
+}
+
+/// One for what is older, then the months.
+fn parts(site: &Site<'_>, wide: &Wide, first: Month, names: &mut Names) -> Result<Vec<SplitPart>, String> {
+    let count = wide.until.since(first);
+    let naming = site.layout.naming(site.zone).unwrap_or_else(|| Naming::standard(&site.table.name));
+    let edge = |month: Month| site.layout.key.edge(site.zone, month).map(|edge| vec![edge]);
+    let older = names.free(&naming.name(first)?, "_before");
+    let older = Name::new(&wide.name.schema, &older);
+    let mut parts = vec![SplitPart { name: older, range: Range { from: vec![Edge::Minvalue], to: edge(first)? } }];
     for month in (0..count).filter_map(|nr| first.plus(nr)) {
         let next = month.plus(1).ok_or("the months end with the year 9999")?;
         let to = if next == wide.until { wide.range.to.clone() } else { edge(next)? };
-        parts.push(SplitPart { name: free(naming.name(month)?)?, range: Range { from: edge(month)?, to } });
+        let name = naming.name(month)?;
+        if names.has(&name) {
+            return Err(format!("the name {name} is taken, and {month} needs it"));
+        }
+        let name = Name::new(&wide.name.schema, &name);
+        parts.push(SplitPart { name, range: Range { from: edge(month)?, to } });
     }
     Ok(parts)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
-fn steps(form: SplitForm, count: usize, snapshot: &Snapshot) -> Vec<Wanted> {
+fn steps(form: SplitForm, first: Month, snapshot: &Snapshot) -> Vec<Wanted> {
     let object = form.table.to_string();
     let finding = FindingRef { rule: RULE.to_owned(), fingerprint: fingerprint(&format!("{RULE}:{object}")), object };
     let own = snapshot.relations.iter().find(|row| row.schema == form.wide.schema && row.name == form.wide.name);
@@ -185,6 +206,7 @@ fn steps(form: SplitForm, count: usize, snapshot: &Snapshot) -> Vec<Wanted> {
         basis: format!("the size of {}, copied at an assumed {} a second", form.wide, units::bytes(BYTES_PER_SECOND)),
     };
     let compared = Estimate { seconds: Some(bytes as f64 * 2.0 / BYTES_PER_SECOND), ..nothing() };
+    let count = form.parts.len().saturating_sub(1);
     let (table, form) = (form.table.clone(), Box::new(form));
     let wanted = |change: Change, estimate, why: String, caveats: &[&str]| Wanted {
         change,
@@ -197,7 +219,10 @@ fn steps(form: SplitForm, count: usize, snapshot: &Snapshot) -> Vec<Wanted> {
         wanted(
             Change::BeginSplit(form.clone()),
             nothing(),
-            format!("{count} empty months beside {}, and a trigger that keeps them in step with it", form.wide),
+            format!(
+                "{count} empty months from {first} on and one partition for what is older, beside {}, and a trigger that keeps them in step with it",
+                form.wide
+            ),
             &["its rows are written often: each write is done twice until the end"],
         ),
         wanted(
@@ -217,4 +242,38 @@ fn steps(form: SplitForm, count: usize, snapshot: &Snapshot) -> Vec<Wanted> {
         ),
         analysis(&table, finding.clone(), "the months have no statistics yet"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partition::layout::tests::rows;
+    use chrono::DateTime;
+
+    #[test]
+    fn the_newest_months_are_cut_and_the_oldest_row_begins() {
+        let rows = rows(
+            "timestamp with time zone",
+            &[
+                ("t_legacy", "MINVALUE", "'2027-01-01 00:00:00+00'"),
+                ("t_2027_01", "'2027-01-01 00:00:00+00'", "'2027-02-01 00:00:00+00'"),
+            ],
+        );
+        let table = Name::new("public", "t");
+        let all: Vec<_> = rows.iter().collect();
+        let site = Site::of(&table, &all, None, None, DateTime::UNIX_EPOCH).expect("a table by months");
+        let wide = wide(&site).expect("all before a month");
+        let begin = |oldest: &Oldest, months| first(&site, &wide, oldest, months).map(|month| month.to_string());
+        let since = |text: &str| Oldest::Key(text.to_owned());
+        let said = |month: &str| Ok(month.to_owned());
+        assert_eq!(begin(&since("2026-03-07 11:00:00+00"), None), said("2026-03"));
+        assert_eq!(begin(&since("2026-03-07 11:00:00+00"), Some(2)), said("2026-11"));
+        assert_eq!(begin(&since("1999-03-07 11:00:00+00"), None), said("2022-01"), "sixty at most");
+        assert_eq!(begin(&Oldest::Unknown, Some(7)), said("2026-06"));
+        assert!(
+            begin(&Oldest::Unknown, None)
+                .is_err_and(|why| why.contains("CREATE INDEX CONCURRENTLY ON public.t_legacy"))
+        );
+        assert!(begin(&Oldest::NoRows, None).is_err());
+    }
 }

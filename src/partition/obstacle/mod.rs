@@ -1,4 +1,9 @@
-//! What stands in the way of a conversion: refused, or allowed by name, with the way round.
+//! What stands in the way of cutting a table into months: what a server tells is refused, or allowed by name, with the way
+//! round; what a snapshot tells is foreseen, by the same names.
+
+mod foreseen;
+
+pub(super) use foreseen::foreseen;
 
 use crate::model::adoption::SeenObstacle;
 

@@ -1,12 +1,18 @@
 //! What stands in the way of cutting a table by a column, as far as a snapshot tells.
 
-use super::demand::Demand;
+use super::allowances;
 use crate::model::partition_advice::Obstacle;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Index, Snapshot};
+use crate::partition::demand::Demand;
 
 /// The obstacles, the gravest first.
-pub(super) fn obstacles(snapshot: &Snapshot, table: &Name, key: &str, demands: &[Demand<'_>]) -> Vec<Obstacle> {
+pub(in crate::partition) fn foreseen(
+    snapshot: &Snapshot,
+    table: &Name,
+    key: &str,
+    demands: &[Demand<'_>],
+) -> Vec<Obstacle> {
     let keys = incoming(snapshot, table);
     let (without, conflicts) = (unique_without(snapshot, table, key), conflicts(key, demands));
     let primary = without.iter().find(|index| index.is_primary);
@@ -21,7 +27,7 @@ pub(super) fn obstacles(snapshot: &Snapshot, table: &Name, key: &str, demands: &
     let found = [
         (!keys.is_empty()).then(|| {
             let text = format!("foreign keys refer to it ({}): they would have to hold {key} too", keys.join(", "));
-            ("incoming_foreign_keys", text)
+            ("foreign_keys", text)
         }),
         primary.map(|index| {
             let columns = index.key_columns.join(", ");
@@ -50,7 +56,12 @@ pub(super) fn obstacles(snapshot: &Snapshot, table: &Name, key: &str, demands: &
             ("triggers", format!("{what} on it: one that sets {key} before an INSERT would have rows refused"))
         }),
     ];
-    found.into_iter().flatten().map(|(code, text)| Obstacle { code: code.to_owned(), text }).collect()
+    let obstacle = |(code, text): (&str, String)| Obstacle {
+        code: code.to_owned(),
+        may_be_allowed: allowances().contains(&code),
+        text,
+    };
+    found.into_iter().flatten().map(obstacle).collect()
 }
 
 fn incoming(snapshot: &Snapshot, table: &Name) -> Vec<String> {
