@@ -52,6 +52,7 @@ const FOREIGN: &[&str] = &[
     "--action",
     "--bench",
     "--build-arg",
+    "--collector",
     "--locked",
     "--no-psqlrc",
     "--nocapture",
