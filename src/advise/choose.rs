@@ -25,6 +25,9 @@ const SWAPPED: usize = 60;
 /// Times that a choice is shaken.
 const SHAKES: u64 = 40;
 
+/// This share of what the workload cost at first is much.
+const AMPLE: f64 = 0.01;
+
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
@@ -34,7 +37,8 @@ pub struct Bounds {
     pub max_per_table: usize,
     /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
-    /// And this share of what some statement costs without it.
+    /// And this share of what some statement cost at first; or of what it costs without it, where that is a
+    /// hundredth of what the whole workload cost.
     pub least_statement_gain: f64,
 }
 
@@ -72,8 +76,10 @@ struct Choice {
 struct Tried {
     total: f64,
     bytes: i64,
-    /// The greatest share by which a statement's cost differs, of the greater of both.
-    share: f64,
+    /// The greatest share of what a statement cost at first by which it changes.
+    of_first: f64,
+    /// And of the greater of its costs before and after.
+    of_now: f64,
 }
 
 pub(super) struct Chooser {
@@ -240,7 +246,8 @@ impl Chooser {
 
     /// What would be after flipping these.
     fn tried(&self, choice: &mut Choice, items: &[usize]) -> Tried {
-        let (mut bytes, mut total, mut share) = (choice.bytes, choice.total, 0.0_f64);
+        let (mut bytes, mut total) = (choice.bytes, choice.total);
+        let (mut of_first, mut of_now) = (0.0_f64, 0.0_f64);
         for item in items {
             bytes += if choice.has[*item] { -self.items[*item].bytes } else { self.items[*item].bytes };
             total += if choice.has[*item] { -self.items[*item].price } else { self.items[*item].price };
@@ -253,13 +260,15 @@ impl Chooser {
                 let next = self.config(*query, &choice.has, choice.configs[*query]);
                 let (now, then) = (self.cost(*query, choice.configs[*query]), self.cost(*query, next));
                 total -= self.options[*query].weight * (now - then);
-                share = share.max((now - then).abs() / now.max(then).max(f64::MIN_POSITIVE));
+                let change = (now - then).abs();
+                of_first = of_first.max(change / self.options[*query].base.max(f64::MIN_POSITIVE));
+                of_now = of_now.max(change / now.max(then).max(f64::MIN_POSITIVE));
             }
         }
         for item in items {
             choice.has[*item] = !choice.has[*item];
         }
-        Tried { total, bytes, share }
+        Tried { total, bytes, of_first, of_now }
     }
 
     fn fits(&self, choice: &Choice, items: &[usize], bytes: i64, budget: Option<i64>) -> bool {
@@ -272,6 +281,12 @@ impl Chooser {
             let stays = self.there(choice).filter(|item| on(item) && !items.contains(item)).count();
             stays + items.iter().filter(|item| !choice.has[**item] && on(item)).count() <= self.bounds.max_per_table
         })
+    }
+
+    /// Some statement feels the change.
+    fn is_felt(&self, tried: &Tried, now: f64) -> bool {
+        let least = self.bounds.least_statement_gain;
+        tried.of_first >= least || tried.of_now >= least && (tried.total - now).abs() >= AMPLE * self.base
     }
 
     /// The best move at a time, until nothing is gained.
@@ -287,13 +302,15 @@ impl Chooser {
     fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
         let mut best: Option<(f64, Vec<usize>)> = None;
         for (items, tried) in self.moves(choice) {
-            let Tried { total, bytes, share } = tried.unwrap_or_else(|| self.tried(choice, &items));
+            let tried = tried.unwrap_or_else(|| self.tried(choice, &items));
+            let is_felt = self.is_felt(&tried, choice.total);
+            let Tried { total, bytes, .. } = tried;
             let adds = items.iter().filter(|item| !choice.has[**item]).count();
             let added = adds.saturating_sub(items.len() - adds);
             let least = (self.bounds.least_gain * choice.total * added as f64).max(1e-9 * choice.total);
             let extra = bytes - choice.bytes;
             let gain = choice.total - total - price * extra as f64;
-            let is_worth = added == 0 || share >= self.bounds.least_statement_gain;
+            let is_worth = added == 0 || is_felt;
             if gain <= least || !is_worth {
                 continue;
             }
@@ -345,9 +362,9 @@ impl Chooser {
             let there: Vec<usize> = self.there(&choice).collect();
             let mut least: Option<(f64, usize)> = None;
             for item in there {
-                let Tried { total, share, .. } = self.tried(&mut choice, &[item]);
-                let loss = total - choice.total;
-                let pays = loss >= self.bounds.least_gain * choice.total && share >= self.bounds.least_statement_gain;
+                let tried = self.tried(&mut choice, &[item]);
+                let loss = tried.total - choice.total;
+                let pays = loss >= self.bounds.least_gain * choice.total && self.is_felt(&tried, choice.total);
                 if !pays && least.is_none_or(|(other, _)| loss < other) {
                     least = Some((loss, item));
                 }
