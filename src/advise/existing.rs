@@ -17,7 +17,15 @@ pub fn existing(snapshot: &Snapshot) -> BTreeSet<Candidate> {
 /// Those of them that nothing else than speed depends on.
 #[must_use]
 pub fn replaceable(snapshot: &Snapshot) -> BTreeSet<Candidate> {
-    let is_free = |index: &&Index| index.is_valid && !index.is_unique && index.method == "btree";
+    let is_bound = |index: &Index| {
+        index.is_unique
+            || index.is_exclusion
+            || index.is_clustered
+            || index.is_partition
+            || index.is_partitioned
+            || index.is_extension_member
+    };
+    let is_free = |index: &&Index| index.is_valid && index.method == "btree" && !is_bound(index);
     snapshot.indexes.iter().filter(is_free).filter_map(candidate).collect()
 }
 

@@ -200,11 +200,5 @@ fn partial(seed: &Candidate, uses: &Uses) -> Vec<Candidate> {
     if seed.predicate.is_some() || seed.method != Method::Btree {
         return Vec::new();
     }
-    let with = |predicate: String| Candidate { predicate: Some(predicate), ..seed.clone() };
-    let mut found: Vec<Candidate> = uses.constants.iter().cloned().map(with).collect();
-    if uses.constants.len() > 1 {
-        let all: Vec<&str> = uses.constants.iter().map(String::as_str).collect();
-        found.push(with(format!("({})", all.join(") AND ("))));
-    }
-    found
+    uses.predicates().into_iter().map(|predicate| Candidate { predicate: Some(predicate), ..seed.clone() }).collect()
 }

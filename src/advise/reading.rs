@@ -13,13 +13,14 @@ use crate::statement::{
     output_columns, partitioned_alias, sort_key,
 };
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a plan asks of its tables.
 pub(super) fn asked(root: &Value, catalog: &Catalog<'_>) -> BTreeMap<Name, Uses> {
-    let mut reading = Reading { catalog, aliases: BTreeMap::new(), tables: BTreeMap::new() };
+    let mut reading = Reading { catalog, aliases: BTreeMap::new(), tables: BTreeMap::new(), held: BTreeMap::new() };
     reading.name(root);
     reading.read(root, None, false);
+    reading.hold();
     for (table, uses) in &mut reading.tables {
         if !catalog.is_carried(table, &uses.needed) {
             uses.needed.clear();
@@ -74,6 +75,8 @@ struct Reading<'a> {
     catalog: &'a Catalog<'a>,
     aliases: BTreeMap<String, Name>,
     tables: BTreeMap<Name, Uses>,
+    /// What holds of all rows of a scan, by its alias.
+    held: BTreeMap<String, BTreeSet<String>>,
 }
 
 pub(super) fn text<'p>(node: &'p Value, key: &str) -> Option<&'p str> {
@@ -109,6 +112,7 @@ impl<'a> Reading<'a> {
                 self.aliases.entry(parent.to_owned()).or_insert_with(|| name.clone());
             }
             self.tables.entry(name.clone()).or_default();
+            self.held.entry(alias.to_owned()).or_default();
             self.aliases.insert(alias.to_owned(), name);
         }
         children(node).for_each(|child| self.name(child));
@@ -202,8 +206,8 @@ impl<'a> Reading<'a> {
     fn index_rows(&mut self, scan: &Value) {
         let Some((alias, index)) = text(scan, "Alias").zip(self.index(scan)) else { return };
         let predicate = candidate(index).and_then(|told| told.predicate);
-        if let Some(uses) = self.uses(alias) {
-            uses.constants.extend(predicate);
+        if let Some(held) = self.held.get_mut(alias) {
+            held.extend(predicate);
         }
     }
 
@@ -255,11 +259,20 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// What holds of all rows that are read.
+    /// Of a table that is scanned more than once holds what holds of all its scans.
+    fn hold(&mut self) {
+        for (table, uses) in &mut self.tables {
+            let own = self.held.iter().filter(|(alias, _)| self.aliases.get(*alias) == Some(table));
+            let common = own.map(|(_, held)| held.clone()).reduce(|one, other| &one & &other);
+            uses.constants = common.unwrap_or_default();
+        }
+    }
+
+    /// What holds of all rows of a scan.
     fn always(&mut self, condition: &str) {
         for (alias, predicate) in constants(condition) {
-            if let Some(uses) = self.uses(&alias) {
-                uses.constants.insert(predicate);
+            if let Some(held) = self.held.get_mut(&alias) {
+                held.insert(predicate);
             }
         }
     }

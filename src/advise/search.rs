@@ -5,7 +5,7 @@ use super::candidate::{Candidate, Id, Pool};
 use super::choose::{Bounds, Chooser};
 use super::explore::explore;
 use super::oracle::{Memory, Question, Spread, WhatIf};
-use super::workload::Query;
+use super::workload::{Query, Uses};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Configurations of each statement whose indexes are merged with chosen ones.
@@ -150,7 +150,8 @@ fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory:
         let then = ask_all(task, &turned, pool, memory);
         let is_no_worse = now.iter().zip(&then).all(|pair| match pair {
             (Some((now, _)), Some((then, _))) => *then <= now * ALIKE,
-            _ => true,
+            (Some(_), None) => false,
+            (None, _) => true,
         });
         if is_no_worse && pool.bytes(new) <= pool.bytes(old) {
             chosen = turned;
@@ -215,9 +216,17 @@ fn settle(
     }
 }
 
-/// The part of a set that is on a statement's tables.
+/// The part of a set that a statement could use.
 fn relevant(query: &Query, set: &BTreeSet<Id>, pool: &Pool) -> Vec<Id> {
-    set.iter().copied().filter(|id| query.tables.contains_key(&pool.get(*id).table)).collect()
+    set.iter().copied().filter(|id| is_relevant(query, *id, pool)).collect()
+}
+
+/// It is on a table of the statement; a partial one has the rows that all executions read, not those of the values
+/// that happen to be asked for.
+fn is_relevant(query: &Query, id: Id, pool: &Pool) -> bool {
+    let candidate = pool.get(id);
+    let has_rows = |uses: &Uses| candidate.predicate.as_ref().is_none_or(|rows| uses.predicates().contains(rows));
+    query.tables.get(&candidate.table).is_some_and(has_rows)
 }
 
 fn ask_all(
@@ -298,7 +307,11 @@ fn ask_instead(
     let mut questions: BTreeSet<(usize, Vec<Id>)> = BTreeSet::new();
     for place in places {
         let goes = |id: &Id| *id == place.old || (task.is_bounded() && pool.get(*id).leads_with(pool.get(place.new)));
-        let asked = |query: &usize| is_asked(place, *query) && profits(*query, place.new, pool, memory);
+        let asked = |query: &usize| {
+            is_asked(place, *query)
+                && is_relevant(&task.queries[*query], place.new, pool)
+                && profits(*query, place.new, pool, memory)
+        };
         for query in (0..task.queries.len()).filter(asked) {
             let alive = relevant(&task.queries[query], chosen, pool).into_iter().filter(|id| !goes(id));
             questions.insert((query, alive.chain([place.new]).collect::<BTreeSet<Id>>().into_iter().collect()));

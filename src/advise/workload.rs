@@ -55,6 +55,16 @@ impl Uses {
         all.chain(ordered).chain(columns(&self.other)).filter(|key| seen.insert(key.clone())).collect()
     }
 
+    /// What a partial index could be of: each of the constants, and all of them.
+    #[must_use]
+    pub fn predicates(&self) -> Vec<String> {
+        let mut found: Vec<String> = self.constants.iter().cloned().collect();
+        if found.len() > 1 {
+            found.push(format!("({})", found.join(") AND (")));
+        }
+        found
+    }
+
     /// Columns that are read, where they are so few that an index could hold them all.
     #[must_use]
     pub fn carried(&self) -> Option<&BTreeSet<String>> {

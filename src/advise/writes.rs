@@ -112,7 +112,8 @@ pub fn prices(snapshot: &Snapshot, pool: &Pool, windows: Windows) -> Vec<Price> 
 /// What is known of a table's writes, its leaves summed up.
 struct Table<'a> {
     root: &'a Relation,
-    live: i64,
+    /// By the counters or, as these may have been reset, by the last ANALYZE.
+    rows: i64,
     inserted: i64,
     deleted: i64,
     updated: i64,
@@ -139,7 +140,7 @@ fn tables<'a>(snapshot: &'a Snapshot, wanted: &BTreeSet<&Name>) -> BTreeMap<Name
         let name = Name::new(&root.schema, &root.name);
         if wanted.contains(&name) {
             let table = tables.entry(name).or_insert_with(|| Table::new(root, snapshot));
-            table.live += row.live_tuples;
+            table.rows += row.live_tuples.max(row.estimated_rows.unwrap_or(0));
             table.inserted += row.inserted;
             table.deleted += row.deleted;
             table.updated += row.updated;
@@ -171,7 +172,7 @@ impl<'a> Table<'a> {
             calibrated(snapshot, Some(root)).or_else(|| calibrated(snapshot, None)).unwrap_or((MS_PER_BLOCK, 0.0));
         Self {
             root,
-            live: 0,
+            rows: 0,
             inserted: 0,
             deleted: 0,
             updated: 0,
@@ -213,7 +214,7 @@ impl<'a> Table<'a> {
     fn inserted_per_second(&self, windows: Windows) -> f64 {
         let (inserted, deleted) = (self.inserted as f64, self.deleted as f64);
         let (filled, churned) = FILLED;
-        let is_filled = inserted >= filled * self.live as f64 && deleted <= churned * inserted;
+        let is_filled = inserted >= filled * self.rows as f64 && deleted <= churned * inserted;
         if is_filled && windows.tables < A_DAY {
             self.inserted_by_statements as f64 / windows.statements.max(1.0)
         } else {

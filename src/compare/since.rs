@@ -3,7 +3,7 @@
 
 use super::course::{Course, course};
 use super::tally::{Tally, counted};
-use crate::model::snapshot::{Checkpoints, Database, Index, Io, Relation, Snapshot, StatementsInfo, Wal};
+use crate::model::snapshot::{Checkpoints, Database, Index, Io, Relation, Snapshot, Statement, StatementsInfo, Wal};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
@@ -29,12 +29,23 @@ pub fn since(earlier: &Snapshot, later: &Snapshot) -> Result<Delta, String> {
 pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut notes: Vec<String>) -> Delta {
     let mut snapshot = later.clone();
     let known = Tally::of(earlier);
+    let mut unknown = 0;
     snapshot.statements.retain_mut(|statement| {
-        if let Some(before) = known.find(statement) {
-            statement.counters = counted(&statement.counters, &before.counters).counters;
+        match known.find(statement) {
+            Some(before) => statement.counters = counted(&statement.counters, &before.counters).counters,
+            None if is_new(statement, earlier) => {}
+            None => {
+                unknown += 1;
+                return false;
+            }
         }
         statement.counters.calls > 0
     });
+    if unknown > 0 {
+        notes.push(format!(
+            "{unknown} statements are left out: they were not among those of which the earlier snapshot has texts, and may have counted before it"
+        ));
+    }
     for info in &mut snapshot.statements_info {
         if let Some(before) = earlier.statements_info.iter().find(|row| row.database == info.database) {
             totals(info, before);
@@ -69,6 +80,16 @@ pub(super) fn difference(earlier: &Snapshot, later: &Snapshot, mut notes: Vec<St
     }
     snapshot.server.counters_reset = Some(earlier.captured_at);
     Delta { snapshot, notes }
+}
+
+/// A statement that the earlier snapshot lacks began after it: by its own word, or as the earlier one read all.
+fn is_new(statement: &Statement, earlier: &Snapshot) -> bool {
+    let is_partial = |info: &StatementsInfo| info.below_top > 0 || info.hidden > 0 || info.unparsed > 0;
+    let own = earlier.statements_info.iter().filter(|info| info.database == statement.database);
+    statement
+        .counters
+        .stats_since
+        .map_or_else(|| !own.into_iter().any(is_partial), |since| since >= earlier.captured_at)
 }
 
 /// What a row goes by.
