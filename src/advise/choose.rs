@@ -26,7 +26,7 @@ const SWAPPED: usize = 60;
 const SHAKES: u64 = 40;
 
 /// This share of what the workload cost at first is much.
-const AMPLE: f64 = 0.01;
+const AMPLE: f64 = 0.03;
 
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,8 +37,8 @@ pub struct Bounds {
     pub max_per_table: usize,
     /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
-    /// And this share of what some statement cost at first; or of what it costs without it, where that is a
-    /// hundredth of what the whole workload cost.
+    /// And this share of what some statement cost at first; or of what it costs without it, where that is
+    /// much of what the whole workload cost.
     pub least_statement_gain: f64,
 }
 
