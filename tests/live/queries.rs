@@ -149,6 +149,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_replication" => properties::<Behind>(),
         "change_server" => properties::<SeenServer>(),
         "change_statistics" => properties::<SeenStatistics>(),
+        "may_hide" => named(&["may_hide"]),
         "measure_functions" => named(&["name", "is_builtin"]),
         "change_table" => properties::<SeenOriginal>(),
         "whatif_values" => named(&["schema", "table", "column", "common", "frequencies", "bounds"]),
