@@ -136,6 +136,19 @@ async fn each_target_has_its_report_and_a_failure_is_said() {
         told["targets"][0]["error"].as_str().expect("an error").starts_with("cannot write reports/prod-again.json: ")
     );
     assert_eq!(told["targets"][0]["run"]["database"], told["targets"][1]["run"]["database"]);
+
+    // So is a baseline that cannot be read: the others of its files are written, and all that was found counts.
+    yard.write("reports/prod-corner.json", "no report");
+    let files = ["--output", "json=new/{target}.json"];
+    let args = [&["prod-corner", "--output", "csv=late/{target}.csv"], &files[..], &news[..]].concat();
+    std::fs::create_dir_all(yard.path().join("late/prod-corner.csv")).expect("in the way");
+    let told = overview(&gated(&args).expect(1));
+    let (ending, why) = (&told["targets"][0]["ending"], told["targets"][0]["error"].as_str().expect("an error"));
+    assert!(
+        ending == "failed" && why.contains("reports/prod-corner.json") && why.contains("late/prod-corner.csv"),
+        "{why}"
+    );
+    assert_eq!(json(&yard.path().join("new/prod-corner.json"))["findings"], alone["findings"]);
 }
 
 /// Sessions of ours in that server, by the name of each.
