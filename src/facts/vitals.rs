@@ -15,6 +15,9 @@ use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+/// A table whose partitions ended longer ago, and nobody noticed, is an archive: as the rule `partition_runway` has it.
+const ARCHIVE_DAYS: f64 = 62.0;
+
 /// The vitals of a snapshot.
 #[must_use]
 pub fn vitals(snapshot: &Snapshot) -> Vitals {
@@ -146,8 +149,9 @@ fn partitioned_tables(snapshot: &Snapshot) -> Vec<RunwayVitals> {
         of(&snapshot.target.database, snapshot)
     };
     let ends = |table: &RunwayVitals| table.covered_until.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let is_archive = |table: &RunwayVitals| table.runway_days.is_some_and(|days| days < -ARCHIVE_DAYS);
     // Whoever cuts the list off keeps what is most urgent.
-    all.sort_by_key(ends);
+    all.sort_by_key(|table| (is_archive(table), ends(table)));
     all.iter_mut().skip(TOP).for_each(|table| table.partitions.clear());
     all
 }
@@ -340,6 +344,7 @@ mod tests {
     fn what_has_ended_has_a_negative_runway_and_comes_first() {
         let days = |from: &str, to: &str| months("days", &[(from, to)]);
         let all = [
+            months("archive", &[("1969-01-01", "1969-02-01")]),
             months("endless", &[("1970-01-01", "infinity")]),
             months("covered", &[JANUARY]),
             months("ended", &[DECEMBER]),
@@ -356,6 +361,7 @@ mod tests {
             ("covered", true, Some(21.0)),
             ("endless", true, None),
             ("to_come", false, None),
+            ("archive", false, Some(-344.0)),
         ];
         assert_eq!(told, expected);
     }

@@ -29,7 +29,8 @@ pub struct Vitals {
     /// The largest tables with their partitions, TOAST and indexes, at most 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<Vec<TableVitals>>,
-    /// Tables partitioned by time that are in no stretch of another, the one first whose partitions end first.
+    /// Tables partitioned by time that are in no stretch of another, the one first whose partitions end first; last those that
+    /// ended over 62 days ago.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitioned_tables: Option<Vec<RunwayVitals>>,
     /// PgBouncers that were watched, as in `pgassay pool --format json`.
