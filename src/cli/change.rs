@@ -250,10 +250,10 @@ fn is_done(plan: &Plan, step: &Step, site: &Site) -> bool {
     matches!(state(&step.change, &site.catalog, plan.captured_at), State::Done(_))
 }
 
-/// A name for a run: the server's time, and our process.
+/// A name for a run: the server's time, and our name for this process.
 async fn new_run(target: &Target) -> Result<String> {
-    let process = std::process::id();
-    let scout = Scout::connect(target, &process.to_string()).await?;
+    let process = connection::run_name();
+    let scout = Scout::connect(target, process).await?;
     Ok(format!("{}-{process}", scout.server().await?.now.format("%Y%m%dT%H%M%SZ")))
 }
 
@@ -292,7 +292,7 @@ fn tell(found: &Preflight) -> bool {
 
 /// Says what would be done, over a session that can only read.
 async fn rehearse(job: &Job<'_>, steps: &[&Step], limits: &Limits) -> Result<u8> {
-    let scout = Scout::connect(job.target, &std::process::id().to_string()).await?;
+    let scout = Scout::connect(job.target, connection::run_name()).await?;
     let site = scout.site(job.plan).await?;
     let is_free = tell(&preflight(job.plan, steps, &site, limits, None));
     let mut text = String::new();

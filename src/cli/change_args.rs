@@ -56,7 +56,7 @@ pub(super) struct ApplyArgs {
 #[derive(Debug, Subcommand)]
 pub(super) enum ApplyCommand {
     /// List the runs on this machine, or tell one in full
-    #[command(after_help = "Examples:\n  pgassay apply status\n  pgassay apply status 20261120T073000Z-4711")]
+    #[command(after_help = "Examples:\n  pgassay apply status\n  pgassay apply status 20261120T073000Z-4711-9c0f21ab")]
     Status {
         /// The run, as the list names it
         run: Option<String>,
@@ -66,12 +66,12 @@ pub(super) enum ApplyCommand {
     },
     /// Go on with a run that stopped half-way
     #[command(
-        after_help = "Examples:\n  pgassay apply resume shop\n  pgassay apply resume shop --run 20261120T073000Z-4711"
+        after_help = "Examples:\n  pgassay apply resume shop\n  pgassay apply resume shop --run 20261120T073000Z-4711-9c0f21ab"
     )]
     Resume(RunArgs),
     /// Take a run back, the last step first
     #[command(
-        after_help = "Examples:\n  pgassay apply undo shop\n  pgassay apply undo shop --run 20261120T073000Z-4711 --yes"
+        after_help = "Examples:\n  pgassay apply undo shop\n  pgassay apply undo shop --run 20261120T073000Z-4711-9c0f21ab --yes"
     )]
     Undo(RunArgs),
 }

@@ -9,11 +9,24 @@ use crate::model::snapshot::{CustomFacet, Facet, Snapshot, Tool};
 use crate::postgres::{Limits, Reader, Surroundings, Target};
 use crate::progress::Progress;
 use anyhow::{Result, anyhow};
+use futures_util::future::join_all;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// This program.
 pub(super) fn tool() -> Tool {
     Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() }
+}
+
+/// Names our sessions on every server: no other process has it, in whatever container it has our number.
+pub(super) fn run_name() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let salt = RandomState::new().build_hasher().finish();
+        format!("{}-{:08x}", std::process::id(), salt & 0xffff_ffff)
+    });
+    &NAME
 }
 
 /// The environment that libpq would look at.
@@ -131,8 +144,7 @@ pub(super) async fn partitions(shared: &Shared, target: &Target) -> Result<Snaps
 
 async fn read_scope(shared: &Shared, target: &Target, scope: Scope) -> Result<Snapshot> {
     let bar = Bar::new(shared, "reading");
-    let run = std::process::id().to_string();
-    let access = Access { target, name: &target.database, limits: Limits::default(), run: &run };
+    let access = Access { target, name: &target.database, limits: Limits::default(), run: run_name() };
     let snapshot = collect(access, &scope, tool(), &bar).await;
     bar.clear();
     Ok(snapshot?)
@@ -201,7 +213,7 @@ impl Errand {
         };
         scope.replicas = scope.replicas.into_iter().map(patient).collect();
         scope.poolers = poolers.into_iter().map(patient).collect();
-        Ok(Self { target: patient(target), name, run: std::process::id().to_string(), limits, scope })
+        Ok(Self { target: patient(target), name, run: run_name().to_owned(), limits, scope })
     }
 
     /// Of a target of the config, all that an audit of it alone would read.
@@ -222,8 +234,9 @@ impl Errand {
         collect(access, &self.scope, tool(), progress).await
     }
 
-    /// Ends what its sessions are at, as far as the server can be asked.
+    /// Ends what its sessions are at, on its standbys too, as far as the servers can be asked.
     pub(super) async fn cancel(&self) {
-        Reader::cancel(&self.target, self.limits, &self.run).await;
+        let servers = std::iter::once(&self.target).chain(&self.scope.replicas);
+        join_all(servers.map(|server| Reader::cancel(server, self.limits, &self.run))).await;
     }
 }

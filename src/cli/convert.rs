@@ -48,7 +48,7 @@ fn plain(snapshot: &Snapshot, text: &str) -> Result<Name> {
 
 fn plan(target: &Target, snapshot: &Snapshot, table: &Name, args: &ConvertArgs) -> Result<Plan> {
     let found = interrupt::block_on(async {
-        let scout = Scout::connect(target, &std::process::id().to_string()).await?;
+        let scout = Scout::connect(target, connection::run_name()).await?;
         let gone = || anyhow!("{table} went away while it was looked at: try again");
         Ok(Convertible {
             table: scout.adoptable(table, &args.by).await?.ok_or_else(gone)?,

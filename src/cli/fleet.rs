@@ -13,6 +13,7 @@ use super::{history_store, html, interrupt, settings};
 use crate::model::fleet::{Ending, Ledger, Overview};
 use crate::model::snapshot::Snapshot;
 use crate::model::units;
+use crate::model::verdict::Verdict;
 use crate::progress::Progress;
 use crate::report::{
     Style, escape, write_overview, write_overview_csv, write_overview_json, write_overview_markdown,
@@ -168,33 +169,20 @@ impl Fleet<'_> {
     fn judge_all(&self, mut reads: mpsc::Receiver<Read>, bar: &Bar) -> Ledger {
         let mut ledger = Ledger::default();
         while let Some(Read { name, outcome }) = reads.blocking_recv() {
-            let judged = match outcome {
-                Ok(snapshot) => self
-                    .judge(&name, *snapshot, bar, &mut ledger)
-                    .map_err(|error| (Ending::Failed, format!("{error:#}"))),
-                Err(missed) => Err(missed),
-            };
-            if let Err((ending, error)) = judged {
-                ledger.miss(&name, ending, &error);
+            match outcome {
+                Ok(snapshot) => self.judge(&name, *snapshot, bar, &mut ledger),
+                Err((ending, error)) => ledger.miss(&name, ending, &error),
             }
         }
         ledger
     }
 
-    /// Judges one target, writes its files and keeps the run.
-    fn judge(&self, name: &str, mut snapshot: Snapshot, bar: &Bar, ledger: &mut Ledger) -> Result<()> {
-        if let Some(save) = &self.files.save {
-            write_snapshot(&save.file(name), &snapshot)?;
-        }
+    /// Judges one target, writes its files and keeps the run. What of that cannot be done is told with its findings.
+    fn judge(&self, name: &str, mut snapshot: Snapshot, bar: &Bar, ledger: &mut Ledger) {
+        let save = self.files.save.as_ref().map(|save| save.file(name));
+        let saved = save.map_or(Ok(()), |path| write_snapshot(&path, &snapshot).map_err(Into::into));
         let mut verdict = self.bench.judge(self.config, &mut snapshot);
-        if let Some(path) = self.files.baseline.as_ref().map(|baseline| baseline.file(name)) {
-            if path.exists() {
-                let note = self.bench.mark(&path, &read_baseline(&path)?, &mut verdict)?;
-                note.iter().for_each(|note| bar.warn(&format!("{name}: {note}")));
-            } else {
-                bar.warn(&format!("{name}: there is no {}: all that is found counts", path.display()));
-            }
-        }
+        let marked = self.mark(name, &mut verdict, bar);
         let history = self.args.history.as_ref().or(self.config.history.store.as_ref());
         let reports = self.files.reports(name);
         if reports.iter().any(|(format, _)| *format == FormatArg::Html) {
@@ -204,10 +192,21 @@ impl Fleet<'_> {
         let written = output::write_files(&verdict, &reports);
         let kept =
             history.map_or(Ok(()), |history| history_store::keep(self.config, history, &snapshot, Some(&verdict)));
-        let lost: Vec<String> =
-            [written, kept].into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
+        let all = [saved, marked, written, kept];
+        let lost: Vec<String> = all.into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
         let run = history_store::run_of(&snapshot, Some(&verdict));
         ledger.add(&verdict, run, (!lost.is_empty()).then(|| lost.join("; ")));
+    }
+
+    /// Marks what is new. Without a baseline that can be read, all that is found counts.
+    fn mark(&self, name: &str, verdict: &mut Verdict, bar: &Bar) -> Result<()> {
+        let Some(path) = self.files.baseline.as_ref().map(|baseline| baseline.file(name)) else { return Ok(()) };
+        if !path.exists() {
+            bar.warn(&format!("{name}: there is no {}: all that is found counts", path.display()));
+            return Ok(());
+        }
+        let note = self.bench.mark(&path, &read_baseline(&path)?, verdict)?;
+        note.iter().for_each(|note| bar.warn(&format!("{name}: {note}")));
         Ok(())
     }
 

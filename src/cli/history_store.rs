@@ -51,7 +51,7 @@ pub(super) fn run_of(snapshot: &Snapshot, verdict: Option<&Verdict>) -> Run {
 
 /// The name under which a session of ours that writes is seen.
 pub(super) fn application() -> String {
-    format!("pgassay/{}", std::process::id())
+    format!("pgassay/{}", connection::run_name())
 }
 
 impl Store {
@@ -108,7 +108,7 @@ pub(super) fn named<'a>(config: &'a Config, args: &'a StoreArgs) -> Result<&'a s
 }
 
 async fn connect(target: &Target) -> Result<Archive> {
-    Ok(Archive::connect(target, &std::process::id().to_string()).await?)
+    Ok(Archive::connect(target, connection::run_name()).await?)
 }
 
 #[cfg(test)]

@@ -82,11 +82,11 @@ fn targets(config: &Config, args: &MeasureArgs) -> Result<Targets> {
 fn measured(shared: &Shared, targets: &Targets, order: &Order) -> Result<Vec<Side>> {
     let limits = targets.limits;
     let places: Vec<Place<'_>> = targets.named.iter().map(|(target, name)| Place { target, name, limits }).collect();
-    let run = std::process::id().to_string();
+    let run = connection::run_name();
     let (stop, is_stopped) = watch::channel(false);
     interrupt::block_on_until(&stop, async {
         let bar = Bar::new(shared, "measuring");
-        let sides = measure(&places, order, &run, &is_stopped, &bar).await;
+        let sides = measure(&places, order, run, &is_stopped, &bar).await;
         bar.clear();
         sides.map_err(|error| anyhow!("{error}"))
     })

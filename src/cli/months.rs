@@ -144,7 +144,7 @@ impl Desk {
 
     fn plan(&self, orders: &[Order]) -> Result<Made> {
         interrupt::block_on(async {
-            let scout = Scout::connect(&self.target, &std::process::id().to_string()).await?;
+            let scout = Scout::connect(&self.target, connection::run_name()).await?;
             let tables = by_table(&self.snapshot);
             let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
             let (mut sites, mut left_out) = (Vec::new(), Vec::new());

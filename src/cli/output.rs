@@ -65,14 +65,15 @@ pub(super) fn write(
     Ok(out.flush()?)
 }
 
-/// Writes the report to files.
+/// Writes the report to files: to all that can be written, and says which cannot.
 pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> Result<()> {
-    for (format, path) in files {
+    let write = |(format, path): &(FormatArg, PathBuf)| {
         let mut text = Vec::new();
         render(verdict, format_of(*format), PLAIN, &mut text)?;
-        write_file(*format, path, &text)?;
-    }
-    Ok(())
+        write_file(*format, path, &text)
+    };
+    let failed: Vec<String> = files.iter().filter_map(|file| Some(format!("{:#}", write(file).err()?))).collect();
+    if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
 }
 
 /// Writes a file whole or not at all. Metrics are for a program of another user.

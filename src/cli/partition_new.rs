@@ -29,7 +29,7 @@ fn like(config: &Config, args: &NewArgs) -> Result<Blueprint> {
     let table = whole(&args.table)?;
     let name = args.name.as_deref().map_or_else(|| Ok(table.clone()), whole)?;
     interrupt::block_on(async {
-        let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
+        let scout = Scout::connect(&target, connection::run_name()).await?;
         let server = scout.server().await?;
         let none = || {
             anyhow!("no table {table} in database {}: write it with its schema, as in public.events", server.database)

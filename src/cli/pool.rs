@@ -122,12 +122,11 @@ impl Order {
 
     /// Watches once and judges.
     fn sample(&self, shared: &Shared) -> Result<Saturation> {
-        let run = std::process::id().to_string();
+        let run = connection::run_name();
         let Watched { server, poolers, gaps } = interrupt::block_on(async {
             let bar = Bar::new(shared, "watching");
-            let access =
-                self.server.as_ref().map(|(target, name)| Access { target, name, limits: self.limits, run: &run });
-            let watched = watch(access, &self.poolers, self.time, &run, connection::tool(), &bar).await;
+            let access = self.server.as_ref().map(|(target, name)| Access { target, name, limits: self.limits, run });
+            let watched = watch(access, &self.poolers, self.time, run, connection::tool(), &bar).await;
             bar.clear();
             Ok(watched?)
         })?;

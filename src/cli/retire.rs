@@ -33,7 +33,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result
         Vec::new()
     };
     let plan = interrupt::block_on(async {
-        let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
+        let scout = Scout::connect(&target, connection::run_name()).await?;
         plan(&scout, &snapshot, &table, keep, out).await
     })?;
     if plan.steps.is_empty() {

@@ -28,7 +28,7 @@ pub(super) fn named(folder: &Path, name: &str) -> Result<Run> {
     Ok(Run::read(&path)?)
 }
 
-/// `20261120T073000Z-4711  shop at db1:5432  3 of 4 steps done  stopped: pgassay apply resume`
+/// `20261120T073000Z-4711-9c0f21ab  shop at db1:5432  3 of 4 steps done  stopped: pgassay apply resume`
 fn line(run: &Run) -> String {
     let header = &run.header;
     let done = header.steps.iter().filter(|step| run.is_done(**step)).count();

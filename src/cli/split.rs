@@ -17,7 +17,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &SplitArgs) -> Result<
     let snapshot = interrupt::block_on(connection::glance(shared, &target))?;
     is_read(&snapshot)?;
     let plan = interrupt::block_on(async {
-        let scout = Scout::connect(&target, &std::process::id().to_string()).await?;
+        let scout = Scout::connect(&target, connection::run_name()).await?;
         plan(&scout, &snapshot, args).await
     })?;
     let job = Job { target: &target, plan: &plan, undoes: None, is_shown: true };

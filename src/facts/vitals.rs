@@ -4,7 +4,7 @@ use super::common::Since;
 use super::pools;
 use super::server::is_client;
 use super::sizes::Sizes;
-use crate::model::snapshot::{Database, Facet, Session, Setting, Snapshot, Statement};
+use crate::model::snapshot::{Database, Facet, Partition, Session, Setting, Snapshot, Statement};
 use crate::model::survey::{SurveyedPartition, SurveyedTable};
 use crate::model::vitals::{
     DatabaseVitals, PARTITIONS, PartitionVitals, RunwayVitals, SessionVitals, StatementLoad, StatementVitals, TOP,
@@ -13,6 +13,10 @@ use crate::model::vitals::{
 use crate::partition::surveyed;
 use chrono::{DateTime, Utc};
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
+/// A table whose partitions ended longer ago, and nobody noticed, is an archive: as the rule `partition_runway` has it.
+const ARCHIVE_DAYS: f64 = 62.0;
 
 /// The vitals of a snapshot.
 #[must_use]
@@ -106,6 +110,8 @@ fn statements(snapshot: &Snapshot) -> StatementVitals {
     };
     StatementVitals {
         total_ms,
+        // They are the instance's, whichever database tells them.
+        evictions: snapshot.statements_info.iter().map(|info| info.evictions).min().flatten(),
         calls: snapshot.statements_info.iter().fold(0, |sum, info| sum.saturating_add(info.total_calls)),
         top: heaviest.iter().take(TOP).map(load).collect(),
     }
@@ -133,25 +139,50 @@ fn tables(snapshot: &Snapshot) -> Vec<TableVitals> {
 
 fn partitioned_tables(snapshot: &Snapshot) -> Vec<RunwayVitals> {
     let now = snapshot.captured_at;
-    let of = |database: &str, tables: Vec<SurveyedTable>| {
-        let by_time = tables.into_iter().filter(|table| table.covers_now.is_some());
-        by_time.map(|table| runway(database, table, now)).collect::<Vec<_>>()
+    let of = |database: &str, own: &Snapshot| {
+        by_time(own).into_iter().map(|table| runway(database, table, now)).collect::<Vec<_>>()
     };
     let mut all: Vec<RunwayVitals> = if snapshot.audited.len() > 1 {
-        let part = |database: &String| of(database, surveyed(&snapshot.of_database(database)));
+        let part = |database: &String| of(database, &snapshot.of_database(database));
         snapshot.audited.iter().flat_map(part).collect()
     } else {
-        of(&snapshot.target.database, surveyed(snapshot))
+        of(&snapshot.target.database, snapshot)
     };
     let ends = |table: &RunwayVitals| table.covered_until.unwrap_or(DateTime::<Utc>::MAX_UTC);
-    all.sort_by_key(|table| (!table.is_monthly, !table.covers_now, ends(table)));
+    let is_archive = |table: &RunwayVitals| table.runway_days.is_some_and(|days| days < -ARCHIVE_DAYS);
+    // Whoever cuts the list off keeps what is most urgent.
+    all.sort_by_key(|table| (is_archive(table), ends(table)));
     all.iter_mut().skip(TOP).for_each(|table| table.partitions.clear());
     all
+}
+
+/// Tables that are partitioned by time. One that is itself within a stretch of time of another, as the days of a month
+/// are, ends with that and is left out.
+fn by_time(snapshot: &Snapshot) -> Vec<SurveyedTable> {
+    let mut tables = surveyed(snapshot);
+    tables.retain(|table| table.covers_now.is_some());
+    let cut: HashSet<(String, String)> =
+        tables.iter().map(|table| (table.table.schema.clone(), table.table.name.clone())).collect();
+    let parent = |row: &Partition| {
+        let above = (row.parent_schema.clone(), row.parent_name.clone());
+        Some(((row.schema.clone()?, row.name.clone()?), above))
+    };
+    let parents: HashMap<(String, String), (String, String)> = snapshot.partitions.iter().filter_map(parent).collect();
+    tables.retain(|table| {
+        let own = (table.table.schema.clone(), table.table.name.clone());
+        let above = std::iter::successors(parents.get(&own), |place| parents.get(*place));
+        // A file may say that two are partitions of each other.
+        !above.take(parents.len()).any(|place| cut.contains(place))
+    });
+    tables
 }
 
 fn runway(database: &str, table: SurveyedTable, now: DateTime<Utc>) -> RunwayVitals {
     #[allow(clippy::cast_precision_loss, reason = "seconds")]
     let days = |until: DateTime<Utc>| (until - now).num_seconds() as f64 / 86_400.0;
+    let covers_now = table.covers_now == Some(true);
+    let ended = || table.partitions.iter().filter_map(|row| row.to).filter(|to| *to <= now).max();
+    let covered_until = if covers_now { table.covered_until } else { ended() };
     let mut partitions: Vec<PartitionVitals> =
         table.partitions.into_iter().filter(|row| row.from.is_some() || row.to.is_some()).map(partition).collect();
     partitions.drain(..partitions.len().saturating_sub(PARTITIONS));
@@ -160,9 +191,9 @@ fn runway(database: &str, table: SurveyedTable, now: DateTime<Utc>) -> RunwayVit
         schema: table.table.schema,
         name: table.table.name,
         is_monthly: table.is_monthly,
-        covers_now: table.covers_now == Some(true),
-        covered_until: table.covered_until,
-        runway_days: table.covered_until.map(days),
+        covers_now,
+        covered_until,
+        runway_days: covered_until.map(days),
         partitions,
     }
 }
@@ -180,7 +211,7 @@ fn partition(row: SurveyedPartition) -> PartitionVitals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::{Gap, Index, Partition, Relation, RelationKind, Tool};
+    use crate::model::snapshot::{Gap, Index, Relation, RelationKind, Tool};
     use chrono::TimeDelta;
 
     fn empty() -> Snapshot {
@@ -269,14 +300,12 @@ mod tests {
         assert_eq!((found.max_connections, found.usable_connections), (None, None));
     }
 
-    #[test]
-    fn a_runway_is_counted_in_days_from_the_snapshot() {
-        let mut snapshot = empty();
-        let month = |name: &str, bound: &str| Partition {
+    fn within(parent: &str, name: &str, strategy: &str, bound: &str) -> Partition {
+        Partition {
             parent_schema: "public".into(),
-            parent_name: "events".into(),
-            strategy: "range".into(),
-            key_definition: "RANGE (at)".into(),
+            parent_name: parent.into(),
+            strategy: strategy.into(),
+            key_definition: format!("{} (at)", strategy.to_uppercase()),
             key_types: vec!["date".into()],
             key_columns: vec!["at".into()],
             schema: Some("public".into()),
@@ -284,14 +313,70 @@ mod tests {
             bound: Some(bound.into()),
             is_leaf: true,
             ..Partition::default()
+        }
+    }
+
+    fn months(parent: &str, months: &[(&str, &str)]) -> Vec<Partition> {
+        let month = |(number, (from, to)): (usize, &(&str, &str))| {
+            let bound = format!("FOR VALUES FROM ('{from}') TO ('{to}')");
+            within(parent, &format!("{parent}_{}", number + 1), "range", &bound)
         };
-        snapshot.partitions = vec![
-            month("events_1", "FOR VALUES FROM ('1970-01-01') TO ('1970-02-01')"),
-            month("events_2", "FOR VALUES FROM ('1970-02-01') TO ('1970-03-01')"),
-        ];
-        let all = vitals(&snapshot).partitioned_tables.expect("tables");
+        months.iter().enumerate().map(month).collect()
+    }
+
+    fn runways(partitions: Vec<Partition>) -> Vec<RunwayVitals> {
+        vitals(&Snapshot { partitions, ..empty() }).partitioned_tables.expect("tables")
+    }
+
+    const JANUARY: (&str, &str) = ("1970-01-01", "1970-02-01");
+    const FEBRUARY: (&str, &str) = ("1970-02-01", "1970-03-01");
+    const DECEMBER: (&str, &str) = ("1969-12-01", "1970-01-01");
+
+    #[test]
+    fn a_runway_is_counted_in_days_from_the_snapshot() {
+        let all = runways(months("events", &[JANUARY, FEBRUARY]));
         let [table] = all.as_slice() else { panic!("{all:?}") };
         assert_eq!((table.is_monthly, table.covers_now, table.runway_days), (true, true, Some(49.0)));
         assert_eq!(table.partitions.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["events_1", "events_2"]);
+    }
+
+    #[test]
+    fn what_has_ended_has_a_negative_runway_and_comes_first() {
+        let days = |from: &str, to: &str| months("days", &[(from, to)]);
+        let all = [
+            months("archive", &[("1969-01-01", "1969-02-01")]),
+            months("endless", &[("1970-01-01", "infinity")]),
+            months("covered", &[JANUARY]),
+            months("ended", &[DECEMBER]),
+            months("gap", &[DECEMBER, FEBRUARY]),
+            months("to_come", &[FEBRUARY]),
+            days("1970-01-11", "1970-01-12"),
+        ];
+        let told = runways(all.concat());
+        let told: Vec<_> = told.iter().map(|row| (row.name.as_str(), row.covers_now, row.runway_days)).collect();
+        let expected = [
+            ("ended", false, Some(-10.0)),
+            ("gap", false, Some(-10.0)),
+            ("days", true, Some(1.0)),
+            ("covered", true, Some(21.0)),
+            ("endless", true, None),
+            ("to_come", false, None),
+            ("archive", false, Some(-344.0)),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_table_within_a_stretch_of_another_is_left_out() {
+        let below = |parent: &str, strategy: &str, bound: &str| within("top", parent, strategy, bound);
+        let first = "FOR VALUES FROM ('1970-01-01') TO ('1970-02-01')";
+        let names = |rows: Vec<Partition>| runways(rows).into_iter().map(|row| row.name).collect::<Vec<_>>();
+        let by_day = months("part", &[("1970-01-01", "1970-01-02")]);
+        assert_eq!(names([vec![below("part", "range", first)], by_day.clone()].concat()), ["top"]);
+        // Of a list, each part has months of its own.
+        assert_eq!(names([vec![below("part", "list", "FOR VALUES IN ('a')")], by_day].concat()), ["part"]);
+        // What no server says must end all the same.
+        let cycle = [within("a", "b", "list", "FOR VALUES IN ('a')"), within("b", "a", "list", "FOR VALUES IN ('a')")];
+        assert_eq!(names([cycle.to_vec(), months("a", &[JANUARY])].concat()), ["a"; 0]);
     }
 }

@@ -29,7 +29,8 @@ pub struct Vitals {
     /// The largest tables with their partitions, TOAST and indexes, at most 20.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tables: Option<Vec<TableVitals>>,
-    /// Tables partitioned by time, the one first whose partitions end first.
+    /// Tables partitioned by time that are in no stretch of another, the one first whose partitions end first; last those that
+    /// ended over 62 days ago.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partitioned_tables: Option<Vec<RunwayVitals>>,
     /// PgBouncers that were watched, as in `pgassay pool --format json`.
@@ -86,6 +87,8 @@ pub struct StatementVitals {
     pub total_ms: f64,
     /// Calls of all of them.
     pub calls: i64,
+    /// Times the least-executed entries were evicted, and left the two sums; none before 14, which does not tell.
+    pub evictions: Option<i64>,
     /// The 20 with the largest totals.
     pub top: Vec<StatementLoad>,
 }
@@ -145,9 +148,10 @@ pub struct RunwayVitals {
     pub is_monthly: bool,
     /// A partition holds the moment of reading.
     pub covers_now: bool,
-    /// Where the row of partitions that starts with the current one ends; none where there is none, or it never does.
+    /// Where the row of partitions that starts with the current one ends; where none holds the moment of reading, the
+    /// newest end before it; none where the row never ends, or all begin later.
     pub covered_until: Option<DateTime<Utc>>,
-    /// Time until then.
+    /// Time until then; negative since then.
     pub runway_days: Option<f64>,
     /// Partitions that hold a stretch of time: the newest 36, the oldest of them first; empty beyond the first 20 tables.
     pub partitions: Vec<PartitionVitals>,

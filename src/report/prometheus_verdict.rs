@@ -230,10 +230,13 @@ impl Page<'_> {
                 row.time_ratio
             }),
         ];
-        let whole = vec![(self.target.clone(), statements.total_ms / MILLIS)];
-        self.many("pgassay_statements_exec_seconds_total", "Execution time of all statements", whole)?;
-        let calls = vec![(self.target.clone(), statements.calls as f64)];
-        self.many("pgassay_statements_calls_total", "Executions of all statements", calls)?;
+        // Evicted entries leave the sums: a sum that falls would be taken for a reset, and all of it for new.
+        if statements.evictions == Some(0) {
+            let time = vec![(self.target.clone(), statements.total_ms / MILLIS)];
+            self.many("pgassay_statements_exec_seconds_total", "Execution time of all statements", time)?;
+            let calls = vec![(self.target.clone(), statements.calls as f64)];
+            self.many("pgassay_statements_calls_total", "Executions of all statements", calls)?;
+        }
         let own = |row: &StatementLoad| [("database", row.database.clone()), ("fingerprint", row.fingerprint.clone())];
         for (name, help, of) in COLUMNS {
             let labels = |row| [&self.target[..], &own(row)].concat();
@@ -275,9 +278,11 @@ impl Page<'_> {
     fn runways(&mut self, tables: &[RunwayVitals]) -> io::Result<()> {
         type Column = (&'static str, &'static str, fn(&RunwayVitals) -> Option<f64>);
         const COLUMNS: [Column; 2] = [
-            ("pgassay_partition_runway_seconds", "Time until the row of partitions ends", |row| {
-                row.runway_days.map(|days| days * 86_400.0)
-            }),
+            (
+                "pgassay_partition_runway_seconds",
+                "Time until the row of partitions ends, negative since it ended",
+                |row| row.runway_days.map(|days| days * 86_400.0),
+            ),
             ("pgassay_partition_covers_now", "A partition holds the moment of reading: 1", |row| {
                 Some(flag(row.covers_now))
             }),

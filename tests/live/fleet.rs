@@ -136,6 +136,19 @@ async fn each_target_has_its_report_and_a_failure_is_said() {
         told["targets"][0]["error"].as_str().expect("an error").starts_with("cannot write reports/prod-again.json: ")
     );
     assert_eq!(told["targets"][0]["run"]["database"], told["targets"][1]["run"]["database"]);
+
+    // So is a baseline that cannot be read: the others of its files are written, and all that was found counts.
+    yard.write("reports/prod-corner.json", "no report");
+    let files = ["--output", "json=new/{target}.json"];
+    let args = [&["prod-corner", "--output", "csv=late/{target}.csv"], &files[..], &news[..]].concat();
+    std::fs::create_dir_all(yard.path().join("late/prod-corner.csv")).expect("in the way");
+    let told = overview(&gated(&args).expect(1));
+    let (ending, why) = (&told["targets"][0]["ending"], told["targets"][0]["error"].as_str().expect("an error"));
+    assert!(
+        ending == "failed" && why.contains("reports/prod-corner.json") && why.contains("late/prod-corner.csv"),
+        "{why}"
+    );
+    assert_eq!(json(&yard.path().join("new/prod-corner.json"))["findings"], alone["findings"]);
 }
 
 /// Sessions of ours in that server, by the name of each.
@@ -230,6 +243,7 @@ async fn the_files_for_schedulers_run() {
     let (map, job) = (&documents[0], &documents[1]["spec"]["jobTemplate"]["spec"]);
     let container = &job["template"]["spec"]["containers"][0];
     assert_eq!((job["completionMode"].as_str(), container["command"][1].as_str()), (Some("Indexed"), Some("-c")));
+    assert_eq!((&job["backoffLimit"], job["backoffLimitPerIndex"].as_u64()), (&Value::Null, Some(1)));
     let set = |name: &str| {
         container["env"].as_array().unwrap().iter().find(|set| set["name"] == name).map(|set| &set["value"])
     };
@@ -265,8 +279,7 @@ async fn the_files_for_schedulers_run() {
     // systemd: an instance is a shard.
     let unit = contrib("systemd/pgassay@.service");
     let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("a command");
-    let command =
-        command.replace("/etc/pgassay", &here).replace("/var/lib/pgassay", &here).replace("/usr/local/bin/", "");
+    let command = command.replace("/etc/pgassay", &here).replace("/var/lib/pgassay", &here);
     let command = command.replace("%I", "1/1").replace("%i", "1-1").replace(" * ", " '*' ");
     run(&format!("{command} --fail-on never"), &[]).expect(0);
     assert_eq!(json(&yard.path().join("overview-1-1.json"))["summary"]["audited"], 2);
@@ -276,7 +289,7 @@ async fn the_files_for_schedulers_run() {
     let verified = ["service", "timer"].map(|kind| {
         let path = units.join(format!("pgassay@1-1.{kind}"));
         let text = contrib(&format!("systemd/pgassay@.{kind}"));
-        std::fs::write(&path, text.replace("/usr/local/bin/pgassay", "/bin/true")).expect("written");
+        std::fs::write(&path, text.replace("ExecStart=pgassay ", "ExecStart=true ")).expect("written");
         path.display().to_string()
     });
     taken_by("systemd-analyze", &["verify", "--man=no", &verified[0], &verified[1]]);

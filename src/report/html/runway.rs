@@ -88,12 +88,13 @@ fn day(at: DateTime<Utc>) -> String {
 }
 
 fn row(row: &PartitionVitals) -> PartitionRow {
-    let moment =
-        |at: Option<DateTime<Utc>>| at.map_or("no end".to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string());
+    let moment = |at: Option<DateTime<Utc>>, none: &str| {
+        at.map_or_else(|| none.to_owned(), |at| at.format("%Y-%m-%d %H:%M").to_string())
+    };
     PartitionRow {
         name: escape(&row.name),
-        from: moment(row.from),
-        to: moment(row.to),
+        from: moment(row.from, "no begin"),
+        to: moment(row.to, "no end"),
         size: size(row.total_bytes),
         rows: count(row.estimated_rows),
     }
