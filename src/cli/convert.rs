@@ -61,7 +61,7 @@ fn plan(target: &Target, snapshot: &Snapshot, table: &Name, args: &ConvertArgs) 
         let gone = || anyhow!("{table} went away while it was looked at: try again");
         let seen = scout.adoptable(table, &args.by).await?.ok_or_else(gone)?;
         Ok(Convertible {
-            keys: if wish.tells_time(&seen) { scout.keys(table, &args.by).await? } else { None },
+            keys: if wish.needs_keys(&seen) { scout.keys(table, &args.by).await? } else { None },
             table: seen,
             likeness: scout.likeness(table).await?.ok_or_else(gone)?,
             obstacles: scout.obstacles(table, &args.by).await?,

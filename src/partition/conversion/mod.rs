@@ -56,10 +56,12 @@ pub struct Conversion {
 }
 
 impl Conversion {
-    /// The key column is of a type that may order rows by time, as wished.
+    /// What the key holds is to be looked at: it may order rows by time, as wished, and the table was not made ready before,
+    /// when it was looked at.
     #[must_use]
-    pub fn tells_time(&self, table: &SeenTable) -> bool {
-        table.key_type.as_ref().is_some_and(|key_type| Key::declared(&self.key, key_type, self.unit).is_ok())
+    pub fn needs_keys(&self, table: &SeenTable) -> bool {
+        table.boundary.is_none()
+            && table.key_type.as_ref().is_some_and(|key_type| Key::declared(&self.key, key_type, self.unit).is_ok())
     }
 }
 
@@ -119,7 +121,9 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
         obstacles.retain(|one| one.kind != "view_by_key");
     }
     let (mut refusals, prices) = obstacle::judged(&obstacles, &wish.allow);
-    refusals.extend(held::refusal(wish, &cut, keys.as_ref()));
+    if wish.needs_keys(&seen) {
+        refusals.extend(held::refusal(wish, &cut, keys.as_ref()));
+    }
     if !refusals.is_empty() {
         return Err(refusals);
     }
