@@ -2,7 +2,7 @@
 //! looks on. And what is seen of the server before anything is begun.
 
 use crate::ddl::{Site, qualified, quoted, strayed};
-use crate::model::adoption::{SeenObstacle, SeenTable};
+use crate::model::adoption::{SeenKeys, SeenObstacle, SeenTable};
 use crate::model::blueprint::SeenOriginal;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
 use crate::model::partition::{Likeness, Range};
@@ -49,6 +49,12 @@ pub struct Scout {
 
 /// `query_canceled`, as by a statement_timeout.
 const TIMED_OUT: &str = "57014";
+
+/// SQLSTATE of a missing privilege.
+const NOT_OURS: &str = "42501";
+
+/// Keys that are looked at from each end of a table: UUIDs of another version than 7 are mostly chance, and lie there.
+const KEYS: u32 = 100;
 
 impl Scout {
     /// Opens its session.
@@ -176,6 +182,34 @@ impl Scout {
         self.ask("change_adoption_obstacles", &keyed(table, &key)).await
     }
 
+    /// Some keys of a table from both ends: read at once by an index, else with all of the table. None where they were not
+    /// found in time, or are not ours to read.
+    pub async fn keys(&self, table: &Name, column: &str) -> Result<Option<SeenKeys>, ReadError> {
+        let keys = match self.end(table, column, "", KEYS).await {
+            Ok(least) => self.end(table, column, "desc", KEYS).await.map(|greatest| SeenKeys { least, greatest }),
+            Err(error) => Err(error),
+        };
+        match keys {
+            Ok(keys) => Ok(Some(keys)),
+            Err(error) if matches!(error.sqlstate.as_deref(), Some(TIMED_OUT | NOT_OURS)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn end(&self, table: &Name, column: &str, order: &str, count: u32) -> Result<Vec<String>, ReadError> {
+        #[derive(Deserialize)]
+        struct Row {
+            key: String,
+        }
+        // Of a uuid there is no min() before 18.
+        let sql = format!(
+            "select x.{0}::text as key from only {1} x where x.{0} is not null order by x.{0} {order} limit {count}",
+            quoted(column),
+            qualified(table)
+        );
+        Ok(self.reader.read::<Row>(&sql, &[]).await?.into_iter().map(|row| row.key).collect())
+    }
+
     /// What keeps a table's wide partition from being split.
     pub async fn split_obstacles(&self, table: &Name) -> Result<Vec<SeenObstacle>, ReadError> {
         let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
@@ -184,18 +218,8 @@ impl Scout {
 
     /// The least value of a table's column, in UTC and ISO: read at once by an index, else with all of the table.
     pub async fn oldest(&self, table: &Name, column: &str) -> Result<Oldest, ReadError> {
-        #[derive(Deserialize)]
-        struct Row {
-            least: Option<String>,
-        }
-        // Of a uuid there is no min() before 18.
-        let sql = format!(
-            "select x.{0}::text as least from only {1} x where x.{0} is not null order by x.{0} limit 1",
-            quoted(column),
-            qualified(table)
-        );
-        match self.reader.read::<Row>(&sql, &[]).await {
-            Ok(mut rows) => Ok(rows.pop().and_then(|row| row.least).map_or(Oldest::NoRows, Oldest::Key)),
+        match self.end(table, column, "", 1).await {
+            Ok(mut keys) => Ok(keys.pop().map_or(Oldest::NoRows, Oldest::Key)),
             Err(error) if error.sqlstate.as_deref() == Some(TIMED_OUT) => Ok(Oldest::Unknown),
             Err(error) => Err(error),
         }

@@ -47,15 +47,6 @@ fn plain(snapshot: &Snapshot, text: &str) -> Result<Name> {
 }
 
 fn plan(target: &Target, snapshot: &Snapshot, table: &Name, args: &ConvertArgs) -> Result<Plan> {
-    let found = interrupt::block_on(async {
-        let scout = Scout::connect(target, connection::run_name()).await?;
-        let gone = || anyhow!("{table} went away while it was looked at: try again");
-        Ok(Convertible {
-            table: scout.adoptable(table, &args.by).await?.ok_or_else(gone)?,
-            likeness: scout.likeness(table).await?.ok_or_else(gone)?,
-            obstacles: scout.obstacles(table, &args.by).await?,
-        })
-    })?;
     let wish = Conversion {
         table: table.clone(),
         key: args.by.clone(),
@@ -65,6 +56,17 @@ fn plan(target: &Target, snapshot: &Snapshot, table: &Name, args: &ConvertArgs) 
         zone: args.zone,
         allow: args.allow.clone(),
     };
+    let found = interrupt::block_on(async {
+        let scout = Scout::connect(target, connection::run_name()).await?;
+        let gone = || anyhow!("{table} went away while it was looked at: try again");
+        let seen = scout.adoptable(table, &args.by).await?.ok_or_else(gone)?;
+        Ok(Convertible {
+            keys: if wish.needs_keys(&seen) { scout.keys(table, &args.by).await? } else { None },
+            table: seen,
+            likeness: scout.likeness(table).await?.ok_or_else(gone)?,
+            obstacles: scout.obstacles(table, &args.by).await?,
+        })
+    })?;
     conversion(&wish, found, snapshot, connection::tool()).map_err(|why| {
         let lines: Vec<String> = why.iter().map(|line| format!("\n  {}", escape(line))).collect();
         anyhow!("{table} is not converted:{}", lines.concat())

@@ -78,7 +78,20 @@ pub fn preflight(plan: &Plan, steps: &[&Step], site: &Site, limits: &Limits, our
     if blocking && site.server.standbys > 0 {
         found.warnings.push("exclusive locks are replayed on standbys, where they cancel or delay queries".to_owned());
     }
+    found.warnings.extend(hidden(site));
     found
+}
+
+/// A limit that holds for nobody.
+fn hidden(site: &Site) -> Option<String> {
+    let hidden: Vec<&str> = site.behind.iter().filter(|row| row.is_hidden).map(|row| row.what.as_str()).collect();
+    (!hidden.is_empty()).then(|| {
+        format!(
+            "how far {} is behind is not shown to {}, so that --max-replica-lag does not hold: GRANT pg_read_all_stats, or pg_monitor, to that role",
+            hidden.join(" and "),
+            site.server.role
+        )
+    })
 }
 
 fn server(plan: &Plan, steps: &[&Step], site: &Site) -> Vec<String> {

@@ -61,6 +61,7 @@ pub(super) fn begin(form: &SplitForm) -> Statement {
     }
     commands.push(function(form));
     commands.push(format!("REVOKE ALL ON FUNCTION {staging}() FROM PUBLIC"));
+    commands.push(tried(form));
     let wide = qualified(&form.wide);
     for (name, event) in
         [(TRIGGER.to_owned(), "AFTER INSERT OR DELETE OR UPDATE"), (format!("{TRIGGER}_all"), "BEFORE TRUNCATE")]
@@ -70,6 +71,27 @@ pub(super) fn begin(form: &SplitForm) -> Statement {
         commands.push(format!("ALTER TABLE {wide} ENABLE ALWAYS TRIGGER {name}"));
     }
     transaction(commands, "SHARE ROW EXCLUSIVE", &form.wide)
+}
+
+/// One row goes to the months and away again, as the trigger will write it: an expression that needs another `search_path`
+/// fails here, and not in the writes of others.
+fn tried(form: &SplitForm) -> String {
+    let columns = form.columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", ");
+    let body = format!(
+        "declare path text := pg_catalog.current_setting('search_path'); \
+         begin perform pg_catalog.set_config('search_path', 'pg_catalog', true); \
+         insert into {staging} ({columns}) select {columns} from only {wide} limit 1; delete from {staging}; \
+         perform pg_catalog.set_config('search_path', path, true); \
+         exception when lock_not_available or deadlock_detected then raise; \
+         when others then raise exception using errcode = sqlstate, message = {told} || sqlerrm; end",
+        staging = qualified(&form.staging),
+        wide = qualified(&form.wide),
+        told = literal(&format!(
+            "a row of {} cannot be written by a trigger whose search_path is pg_catalog, as where a CHECK or a generated column calls a function that names others without their schema: ",
+            form.wide
+        )),
+    );
+    format!("DO {}", literal(&body))
 }
 
 /// `"at" IS NOT NULL AND "at" >= … AND "at" < …`
@@ -149,7 +171,7 @@ pub(super) fn copy(form: &SplitForm) -> Statement {
          raise info 'copied % of % blocks', least(reached, blocks), blocks; end if; is_told := false; \
          while exists (select from pg_catalog.pg_stat_replication r where greatest(r.replay_lag, r.flush_lag) > most_lag) loop \
          if not is_told then raise notice 'pauses at block % of %, as a standby is more than % behind (--max-replica-lag)', least(reached, blocks), blocks, most_lag; \
-         is_told := true; end if; perform pg_catalog.pg_sleep(1); commit; end loop; end loop; \
+         is_told := true; end if; perform pg_catalog.pg_sleep(1); commit; since := pg_catalog.clock_timestamp(); end loop; end loop; \
          exit when file = pg_catalog.pg_relation_filenode({wide_name}::pg_catalog.regclass); \
          raise notice 'the table was written anew meanwhile, as by VACUUM FULL or CLUSTER: what is not copied is looked for once more'; end loop; end",
         lag = said("max_replica_lag", "30s"),
@@ -176,12 +198,14 @@ pub(super) fn finish(form: &SplitForm) -> Vec<Statement> {
     vec![outlive(form), prove(form), transaction(swapped(form), "ACCESS EXCLUSIVE", &form.table)]
 }
 
-/// Waits for the transactions of this database that are under way, as `CREATE INDEX CONCURRENTLY` does: to one with an older
-/// snapshot the copied rows are not there, and once the partition is gone it would miss them.
+/// Waits for the transactions of this database that are under way, but for VACUUM, as `CREATE INDEX CONCURRENTLY` does: to one with an older
+/// snapshot the copied rows are not there, and once the partition is gone it would miss them. VACUUM reads no rows for
+/// anybody.
 fn outlive(form: &SplitForm) -> Statement {
     let body = format!(
         "declare others text[] := array(select l.virtualxid from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid = l.pid \
-         where l.locktype = 'virtualxid' and l.granted and a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid()); \
+         where l.locktype = 'virtualxid' and l.granted and a.datname = pg_catalog.current_database() and a.pid <> pg_catalog.pg_backend_pid() \
+         and a.backend_type is distinct from 'autovacuum worker' and not exists (select from pg_catalog.pg_stat_progress_vacuum v where v.pid = a.pid)); \
          since timestamptz := pg_catalog.clock_timestamp(); pids text; is_told boolean := false; \
          begin loop select pg_catalog.string_agg(l.pid::text, ', ' order by l.pid) into pids from pg_catalog.pg_locks l \
          where l.locktype = 'virtualxid' and l.granted and l.virtualxid = any (others); \
@@ -282,16 +306,16 @@ fn numbers(form: &SplitForm) -> String {
 }
 
 fn dropped_triggers(wide: &str) -> [String; 2] {
-    [format!("DROP TRIGGER {TRIGGER} ON {wide}"), format!("DROP TRIGGER {TRIGGER}_all ON {wide}")]
+    ["", "_all"].map(|rest| format!("DROP TRIGGER IF EXISTS {TRIGGER}{rest} ON {wide}"))
 }
 
-/// Takes the months away, which nobody saw.
+/// Takes the months away, which nobody saw; somebody may have dropped a trigger before, or all that hung on the function.
 pub(super) fn abandon(form: &SplitForm) -> Statement {
     let (wide, staging) = (qualified(&form.wide), qualified(&form.staging));
     let mut commands = vec![lock(&form.wide, "SHARE ROW EXCLUSIVE")];
     commands.extend(dropped_triggers(&wide));
-    commands.push(format!("DROP FUNCTION {staging}()"));
-    commands.push(format!("DROP TABLE {staging}"));
+    commands.push(format!("DROP FUNCTION IF EXISTS {staging}()"));
+    commands.push(format!("DROP TABLE IF EXISTS {staging}"));
     transaction(commands, "ACCESS EXCLUSIVE", &form.wide)
 }
 

@@ -270,6 +270,15 @@ pub struct SeenTable {
     pub inventory: Inventory,
 }
 
+/// What the key column holds at its ends.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenKeys {
+    /// The least, in order, as the server prints them in UTC and ISO; empty without rows.
+    pub least: Vec<String>,
+    /// The greatest, the greatest of all first.
+    pub greatest: Vec<String>,
+}
+
 /// What stands in the way of an adoption: a row of `sql/change_adoption_obstacles.sql`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct SeenObstacle {

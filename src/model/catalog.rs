@@ -248,6 +248,8 @@ pub struct Behind {
     pub lag_seconds: Option<f64>,
     /// WAL kept for it, in bytes.
     pub retained_bytes: Option<i64>,
+    /// Its lag is not ours to see: that needs the role `pg_read_all_stats`.
+    pub is_hidden: bool,
 }
 
 /// Something an earlier command left behind: columns of `sql/change_leftovers.sql`.

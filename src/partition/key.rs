@@ -36,6 +36,17 @@ impl Unit {
         }
     }
 
+    /// As `--epoch` has it.
+    #[must_use]
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Seconds => "s",
+            Self::Millis => "ms",
+            Self::Micros => "us",
+            Self::Nanos => "ns",
+        }
+    }
+
     /// The unit in which this number is an instant of our time.
     #[must_use]
     pub fn of(number: i128) -> Option<Self> {

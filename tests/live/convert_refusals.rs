@@ -259,8 +259,11 @@ async fn a_row_of_the_future_stops_the_preparation_and_leaves_nothing() {
     for binaries in [oldest(), newest()] {
         let site = Site::with(&binaries, NOTES).await;
         let before = site.text(HANGS).await;
+        run(&site, "shop.notes", "at", &["--allow", "primary_key", "-o", "plan.json", "--quiet"]).expect(0);
         site.admin.execute("insert into shop.notes values (0, now() + interval '9 years')").await.expect("a row");
-        let outcome = run(&site, "shop.notes", "at", &["--allow", "primary_key", "--yes"]).expect(5);
+        let seen = run(&site, "shop.notes", "at", &["--allow", "primary_key", "--yes"]);
+        assert!(seen.code == Some(2) && seen.stderr.contains("beyond_boundary: at goes up to"), "{seen:#?}");
+        let outcome = site.apply(&[]).expect(5);
         assert!(outcome.stdout.contains("is violated by some row"), "{outcome:#?}");
         site.admin
             .execute("insert into shop.notes values (-1, now() + interval '8 years')")
@@ -269,6 +272,49 @@ async fn a_row_of_the_future_stops_the_preparation_and_leaves_nothing() {
         site.run(&["undo"]).expect(0);
         assert_eq!(site.text(HANGS).await, before);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_key_holds_is_looked_at_before_anything_is_begun() {
+    for binaries in [oldest(), newest()] {
+        let site = Site::open(&binaries).await;
+        let millis = "(extract(epoch from now() - i * interval '1 hour') * 1000)::bigint";
+        for (key, value, more, said) in [
+            ("bigint", millis, &["--epoch", "s"][..], "wrong_unit: at holds"),
+            ("bigint", "extract(epoch from now())::bigint - i", &["--epoch", "ms"], "next: --epoch s"),
+            ("bigint", "i", &["--epoch", "s"], "no_time: at goes up to 500"),
+            ("uuid", "gen_random_uuid()", &[], "uuid_version: at holds"),
+        ] {
+            let made = format!(
+                "drop table if exists shop.notes; create table shop.notes (id int, at {key} not null, primary key (id, at));
+                 insert into shop.notes select i, {value} from generate_series(1, 500) i"
+            );
+            for sql in made.split(';') {
+                site.admin.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            let refused = run(&site, "shop.notes", "at", &[more, &["--yes"]].concat());
+            assert!(refused.code == Some(2) && refused.stderr.contains(said), "{said}: {refused:#?}");
+            let checks = "select count(*) from pg_constraint where conname like 'pgassay%'";
+            assert_eq!(site.text(checks).await, "0", "{said}");
+        }
+        assert_eq!(site.journals(), 0, "nothing was begun");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_generated_when_read_goes_over_and_targets_stay() {
+    let Some(binaries) = server(18) else { return };
+    let site = Site::with(&binaries, NOTES).await;
+    site.admin
+        .execute("alter table shop.notes add next bigint generated always as (id + 1) virtual")
+        .await
+        .expect("a column");
+    run(&site, "shop.notes", "at", &["--allow", "primary_key", "--yes"]).expect(0);
+    assert_eq!(site.text("select sum(next - id) from shop.notes").await, "500");
+    site.admin.execute("alter table shop.notes_legacy alter note set statistics 77").await.expect("a target");
+    site.run(&["undo"]).expect(0);
+    let target = "select attstattarget from pg_attribute where attrelid = 'shop.notes'::regclass and attname = 'note'";
+    assert_eq!(site.text(target).await, "77", "the successor's target is not its");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -304,7 +350,8 @@ async fn keys_of_all_types_are_adopted_without_a_scan() {
             }
             run(&site, "shop.notes", "at", &[&["--zone", zone, "--step", "1", "--yes"], more].concat()).expect(0);
             let reads = "select pg_stat_clear_snapshot()::text || seq_tup_read from pg_stat_all_tables where relname like 'notes%' and n_live_tup > 0";
-            site.until("select seq_tup_read > 0 from pg_stat_all_tables where relname = 'notes'").await;
+            // Both ends of the key and the proof: each reads all, as no index begins with it.
+            site.until("select seq_tup_read >= 1500 from pg_stat_all_tables where relname = 'notes'").await;
             let before = site.text(reads).await;
             run(&site, "shop.notes", "at", &[&["--zone", zone, "--step", "1,2", "--yes"], more].concat()).expect(0);
             site.until(crate::support::ALONE).await;

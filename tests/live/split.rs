@@ -124,11 +124,35 @@ async fn a_split_that_breaks_off_goes_on_or_is_taken_back() {
         let now = site.text(all).await;
         let truncated = site.admin.execute("truncate load.calls").await;
         assert!(truncated.is_err_and(|error| error.to_string().contains("is being split")));
+        if next == "undo" {
+            site.admin.execute("drop trigger zz_pgassay_split on load.calls_legacy").await.expect("somebody drops it");
+        }
         site.run(&[next]).expect(0);
         assert_eq!(site.text(all).await, now, "{next}");
         let left = site.text(LEFT).await;
         assert!(left.ends_with(" 0 0 0 0") && left.starts_with("4 ") == (next == "undo"), "{next}: {left}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_check_that_needs_a_search_path_stops_a_split_and_no_writes() {
+    let Some(site) = open(newest().major).await else { return };
+    site.admin
+        .execute(
+            "create function public.fine(int) returns boolean language plpgsql immutable as 'begin return $1 >= 0; end';
+             create function load.checked(int) returns boolean language plpgsql immutable as 'begin return fine($1); end';
+             alter table load.calls add check (load.checked(n))",
+        )
+        .await
+        .expect("a check");
+    let outcome = split(&site, &[]).expect(5);
+    assert!(outcome.stdout.contains("by a trigger whose search_path is pg_catalog"), "{outcome:#?}");
+    assert!(outcome.stdout.contains("function fine(integer) does not exist"), "{outcome:#?}");
+    site.admin
+        .execute("insert into load.calls (id, at) values (-30001, now() - interval '1 year')")
+        .await
+        .expect("a row");
+    assert!(site.text(LEFT).await.ends_with(" 0 0 0 0"), "{}", site.text(LEFT).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

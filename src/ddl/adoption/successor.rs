@@ -108,13 +108,13 @@ pub(super) fn release(form: &AdoptForm) -> Vec<String> {
 }
 
 /// Privileges of columns are granted without a lock. Who grants one from here on has to wait for the end, and is told then
-/// that the column has changed.
+/// that the column has changed. Of one that is generated when read PostgreSQL keeps no statistics.
 fn pinned(table: &str) -> String {
     let body = format!(
         "begin execute (select {} || pg_catalog.string_agg(pg_catalog.format('ALTER COLUMN %I SET STATISTICS %s', a.attname, \
          coalesce(a.attstattarget, -1)), ', ' order by a.attnum) from pg_catalog.pg_attribute a \
-         where a.attrelid = {}::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped); end",
-        literal(&format!("ALTER TABLE {table} ")),
+         where a.attrelid = {}::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped and a.attgenerated <> 'v'); end",
+        literal(&format!("ALTER TABLE ONLY {table} ")),
         literal(table)
     );
     format!("DO {}", literal(&body))

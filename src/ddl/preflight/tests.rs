@@ -129,14 +129,24 @@ const CASES: &[Case] = &[
     (|_, limits| limits.free_disk_bytes = Some(149), "needs about 150 B on disk, --free-disk says 149 B"),
     (
         |site, _| {
-            let behind = Behind { what: "standby a".to_owned(), lag_seconds: Some(31.0), retained_bytes: None };
+            let behind = Behind {
+                what: "standby a".to_owned(),
+                lag_seconds: Some(31.0),
+                retained_bytes: None,
+                is_hidden: false,
+            };
             site.behind.push(behind);
         },
         "standby a is 31 s behind, --max-replica-lag is 30 s",
     ),
     (
         |site, _| {
-            let behind = Behind { what: "slot b".to_owned(), lag_seconds: None, retained_bytes: Some(2 << 30) };
+            let behind = Behind {
+                what: "slot b".to_owned(),
+                lag_seconds: None,
+                retained_bytes: Some(2 << 30),
+                is_hidden: false,
+            };
             site.behind.push(behind);
         },
         "slot b keeps 2 GiB of WAL, --max-slot-wal is 1 GiB",
@@ -209,8 +219,11 @@ fn what_will_make_it_slow_is_told() {
         |name: &str| Leftover { schema: "public".to_owned(), name: name.to_owned(), state: "invalid".to_owned() };
     site.leftovers = vec![left("t_x_idx"), left("strange")];
     site.server.standbys = 1;
+    let unseen = Behind { what: "standby a".to_owned(), lag_seconds: None, retained_bytes: None, is_hidden: true };
+    site.behind.push(unseen);
     let warnings = found(Change::CreateIndex(form()), &site, &limits()).warnings;
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    assert!(warnings[2].starts_with("how far standby a is behind is not shown to me"), "{warnings:?}");
     assert!(warnings[0].contains("SELECT pg_terminate_backend(7)"), "{warnings:?}");
     assert!(warnings[1].starts_with("public.strange is invalid"), "{warnings:?}");
 }

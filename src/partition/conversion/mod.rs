@@ -2,6 +2,7 @@
 //! the plan.
 
 mod draft;
+mod held;
 mod names;
 mod splitting;
 
@@ -13,8 +14,8 @@ use super::month::Month;
 use super::naming::Naming;
 use super::obstacle;
 use super::zone::Zone;
-use crate::ddl::{Wanted, creations, quoted};
-use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenObstacle, SeenTable};
+use crate::ddl::{Wanted, creations, literal, quoted};
+use crate::model::adoption::{AdoptForm, Inventory, PrepareForm, SeenKeys, SeenObstacle, SeenTable};
 use crate::model::finding::fingerprint;
 use crate::model::partition::{Likeness, PartitionForm, Range};
 use crate::model::plan::{Change, Estimate, FindingRef, Name, Plan};
@@ -54,6 +55,16 @@ pub struct Conversion {
     pub allow: Vec<String>,
 }
 
+impl Conversion {
+    /// What the key holds is to be looked at: it may order rows by time, as wished, and the table was not made ready before,
+    /// when it was looked at.
+    #[must_use]
+    pub fn needs_keys(&self, table: &SeenTable) -> bool {
+        table.boundary.is_none()
+            && table.key_type.as_ref().is_some_and(|key_type| Key::declared(&self.key, key_type, self.unit).is_ok())
+    }
+}
+
 /// What was seen of the table.
 #[derive(Debug, Clone)]
 pub struct Convertible {
@@ -63,6 +74,8 @@ pub struct Convertible {
     pub likeness: Likeness,
     /// What stands in the way.
     pub obstacles: Vec<SeenObstacle>,
+    /// What the key holds at its ends; none where that was not seen.
+    pub keys: Option<SeenKeys>,
 }
 
 /// Where the table is cut.
@@ -84,11 +97,11 @@ impl Cut {
 
 /// The plan of a conversion; or why there is none, a line each.
 pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, tool: Tool) -> Result<Plan, Vec<String>> {
-    let Convertible { table: seen, likeness, mut obstacles } = found;
+    let Convertible { table: seen, likeness, mut obstacles, keys } = found;
     let key_type = seen.key_type.clone().ok_or_else(|| vec![format!("{} has no column {}", wish.table, wish.key)])?;
     let cut = cut(wish, &key_type, seen.boundary.as_deref(), snapshot.captured_at).map_err(|why| vec![why])?;
     if let (Some(check), Some(says)) = (&seen.boundary, &seen.boundary_definition) {
-        let is_ours = says.contains(&format!("{} IS NOT NULL", quoted(&wish.key))) && says.contains(&cut.boundary);
+        let is_ours = says.contains(&format!("{} IS NOT NULL", quoted(&wish.key))) && says_before(says, &cut.boundary);
         if !is_ours && *check == cut.check() {
             return Err(vec![format!(
                 "{check} is there and says {says}; next: ALTER TABLE … DROP CONSTRAINT, or convert as it was prepared"
@@ -107,7 +120,10 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
         // It stays as it is, and views with it.
         obstacles.retain(|one| one.kind != "view_by_key");
     }
-    let (refusals, prices) = obstacle::judged(&obstacles, &wish.allow);
+    let (mut refusals, prices) = obstacle::judged(&obstacles, &wish.allow);
+    if wish.needs_keys(&seen) {
+        refusals.extend(held::refusal(wish, &cut, keys.as_ref()));
+    }
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -120,6 +136,11 @@ pub fn conversion(wish: &Conversion, found: Convertible, snapshot: &Snapshot, to
     wanted.extend(months);
     wanted.push(analysis(&wish.table, reference(&wish.table), "the successor has no statistics of its own yet"));
     Ok(chained(creations(wanted, Vec::new(), snapshot, tool)))
+}
+
+/// The definition of a CHECK has this bound; the server prints an `integer` without quotes.
+fn says_before(definition: &str, boundary: &str) -> bool {
+    definition.contains(&literal(boundary)) || definition.contains(&format!(" < {boundary})"))
 }
 
 /// Statistics at the end.
@@ -312,6 +333,18 @@ mod tests {
         let now = "2026-11-17T00:00:00Z".parse().expect("a time");
         assert!(cut(&wish(None, None), "text", None, now).is_err());
         assert!(cut(&wish(None, Zone::named("Asia/Tokyo")), "date", None, now).is_err(), "a date has no zone");
+    }
+
+    #[test]
+    fn the_bound_of_a_check_is_the_whole_of_it() {
+        for (says, is_so) in [
+            ("CHECK (((at IS NOT NULL) AND (at < 1767225600)))", true),
+            ("CHECK (((at IS NOT NULL) AND (at < '1767225600'::bigint)))", true),
+            ("CHECK (((at IS NOT NULL) AND (at < '1767225600000'::bigint)))", false),
+            ("CHECK (((at IS NOT NULL) AND (at < 17672256000)))", false),
+        ] {
+            assert_eq!(says_before(says, "1767225600"), is_so, "{says}");
+        }
     }
 
     #[test]

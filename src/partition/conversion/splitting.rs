@@ -162,7 +162,13 @@ fn first(site: &Site<'_>, wide: &Wide, oldest: &Oldest, months: Option<u16>) -> 
         Oldest::Unknown => None,
         Oldest::Key(least) => {
             let month = site.layout.key.moment(least).and_then(|at| site.zone.month_of(at));
-            Some(month.ok_or_else(|| format!("{} begins with {least}, which is in no month", wide.name))?)
+            if month.is_none() && months.is_none() {
+                return Err(format!(
+                    "{} begins with {least}, which is in no month: say with --months how many of its newest months get a partition each",
+                    wide.name
+                ));
+            }
+            month
         }
     };
     let most = i32::from(months.unwrap_or(MONTHS));
@@ -275,5 +281,7 @@ mod tests {
                 .is_err_and(|why| why.contains("CREATE INDEX CONCURRENTLY ON public.t_legacy"))
         );
         assert!(begin(&Oldest::NoRows, None).is_err());
+        assert!(begin(&since("-infinity"), None).is_err_and(|why| why.contains("in no month: say with --months")));
+        assert_eq!(begin(&since("-infinity"), Some(7)), said("2026-06"));
     }
 }
