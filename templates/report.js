@@ -94,10 +94,11 @@
     const button = event.target.closest('.copy');
     if (!button) return;
     const done = await write(button.parentElement.querySelector('code').textContent);
-    const words = button.innerHTML;
+    const words = button.words ??= button.innerHTML;
     button.focus();
     button.textContent = done ? 'Copied' : 'Select and copy by hand';
-    setTimeout(() => { button.innerHTML = words; }, 2000);
+    clearTimeout(button.timer);
+    button.timer = setTimeout(() => { button.innerHTML = words; }, 2000);
   });
 
   let before = [];

@@ -108,16 +108,18 @@ fn it_filters_searches_and_copies() {
     browser.click("#unfold");
     let sql = browser.run(
         "const box = [...document.querySelectorAll('.card .code')].find((box) => box.textContent.includes('CONCURRENTLY'));
-         box.querySelector('.copy').id = 'copy'; return box.querySelector('code').textContent",
+         const copy = box.querySelector('.copy'); copy.id = 'copy';
+         window.told = new Promise((tell) => new MutationObserver(() => tell(copy.textContent)).observe(copy, {childList: true}));
+         return box.querySelector('code').textContent",
     );
     browser.click("#copy");
+    assert_eq!(browser.run("return window.told"), "Copied");
     browser.run(
         "const area = document.createElement('textarea'); area.id = 'paste'; document.body.append(area); area.focus()",
     );
     browser.keys(Some(CONTROL), "v");
     assert_eq!(browser.run("return document.getElementById('paste').value"), sql);
     assert!(sql.as_str().is_some_and(|sql| sql.ends_with(';')), "{sql}");
-    assert_eq!(browser.run("return document.getElementById('copy').textContent"), "Copied");
 
     // A link to a finding opens it.
     let fingerprint = verdict.findings.last().expect("a finding").fingerprint();
