@@ -2,7 +2,7 @@
 //! the account of what was looked at.
 
 use super::page::{bold, lines};
-use super::words::{flat, noun};
+use super::words::{cut_flat, noun};
 use super::{Style, escape};
 use crate::model::advice::{Account, Advice, Caveat, CurvePoint, Proposal, Removal, Served, ValuesCost};
 use crate::model::units;
@@ -144,8 +144,7 @@ pub(super) fn takes(proposal: &Proposal) -> String {
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]
 fn served(served: &Served) -> String {
-    let text = flat(&served.text);
-    let cut = text.char_indices().nth(STATEMENT).map(|(at, _)| format!("{}…", text[..at].trim_end()));
+    let (text, _) = cut_flat(&served.text, STATEMENT);
     let others =
         if served.uses.len() > 1 { format!(", by {} of them together", served.uses.len()) } else { String::new() };
     format!(
@@ -155,7 +154,7 @@ fn served(served: &Served) -> String {
         units::count(served.cost_after),
         units::count(served.calls as f64),
         units::millis(served.total_ms),
-        cut.unwrap_or(text)
+        text
     )
 }
 

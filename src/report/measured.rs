@@ -1,7 +1,7 @@
 //! What changes brought, for people.
 
 use super::page::{bold, lines};
-use super::words::{flat, noun};
+use super::words::{cut_flat, noun};
 use super::{Style, escape};
 use crate::compare::{Effect, Measured, PerCall, StatementEffect};
 use crate::model::units;
@@ -62,9 +62,7 @@ pub fn write_measured_json(outcomes: &[(&str, Vec<Measured>)], out: &mut dyn Wri
 }
 
 fn statement(one: &StatementEffect) -> String {
-    let text = flat(&one.text);
-    let cut = text.char_indices().nth(STATEMENT).map(|(at, _)| format!("{}…", text[..at].trim_end()));
-    let text = cut.unwrap_or(text);
+    let (text, _) = cut_flat(&one.text, STATEMENT);
     let used = if one.uses_index { ", by this index" } else { "" };
     format!("q:{} {text}: {} → {}{used}", one.fingerprint, per_call(one.before), per_call(one.since))
 }

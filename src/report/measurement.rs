@@ -4,7 +4,7 @@
 use super::csv::cell;
 use super::markdown::{code, prose};
 use super::page::{bold, lines, paint};
-use super::words::{flat, noun};
+use super::words::{cut_flat, noun};
 use super::{Style, escape};
 use crate::model::measurement::{Comparison, Measurement, Outcome, Range, Side};
 use crate::model::units;
@@ -125,14 +125,9 @@ pub fn write_measurement_csv(measurement: &Measurement, out: &mut dyn Write) -> 
 
 /// The statement, or both where they differ.
 fn statements(measurement: &Measurement) -> Vec<String> {
-    let mut texts: Vec<String> = measurement.sides.iter().map(|side| cut(&flat(&side.statement))).collect();
+    let mut texts: Vec<String> = measurement.sides.iter().map(|side| cut_flat(&side.statement, STATEMENT).0).collect();
     texts.dedup();
     texts
-}
-
-fn cut(text: &str) -> String {
-    let at = text.char_indices().nth(STATEMENT).map(|(at, _)| at);
-    at.map_or_else(|| text.to_owned(), |at| format!("{}…", text[..at].trim_end()))
 }
 
 /// A line of the table for each figure, a cell for each side.

@@ -3,7 +3,7 @@
 
 use super::prometheus::{Labels, Sample, metric};
 use super::prometheus_pools::poolers;
-use super::words::flat;
+use super::words::cut_flat;
 use crate::model::finding::Severity;
 use crate::model::verdict::{Diff, Verdict};
 use crate::model::vitals::{
@@ -244,7 +244,7 @@ impl Page<'_> {
             self.many(name, help, samples)?;
         }
         let info = statements.top.iter().map(|row| {
-            let text: String = flat(&row.text).chars().take(STATEMENT).collect();
+            let (text, _) = cut_flat(&row.text, STATEMENT);
             ([&self.target[..], &own(row), &[("statement", text)]].concat(), 1.0)
         });
         let info = info.collect();

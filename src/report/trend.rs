@@ -1,7 +1,7 @@
 //! Trends for people and for programs: what degrades first, with a line over time.
 
 use super::page::{bold, lines, paint};
-use super::words::{flat, noun};
+use super::words::{cut_flat, noun};
 use super::{Style, escape};
 use crate::model::trend::{Course, Coverage, Kind, Trend, Trends};
 use crate::model::units;
@@ -94,10 +94,7 @@ fn told(trend: &Trend) -> Vec<String> {
     if told.is_empty() {
         told.push(format!("{count} {}, the last {}", noun(count, "value"), value(last, trend.unit)));
     }
-    told.extend(trend.text.as_deref().map(|text| {
-        let text = flat(text);
-        text.char_indices().nth(STATEMENT).map_or(text.clone(), |(at, _)| format!("{}…", text[..at].trim_end()))
-    }));
+    told.extend(trend.text.as_deref().map(|text| cut_flat(text, STATEMENT).0));
     told
 }
 

@@ -167,6 +167,15 @@ pub(super) fn lines(finding: &Finding) -> Vec<String> {
     message.chain(statement).chain([format!("→ {}", finding.fix.text)]).collect()
 }
 
+/// A statement on one line of so many characters at most, and whether its end is left out.
+pub(super) fn cut_flat(text: &str, most: usize) -> (String, bool) {
+    let text = flat(text);
+    match text.char_indices().nth(most) {
+        Some((at, _)) => (format!("{}…", text[..at].trim_end()), true),
+        None => (text, false),
+    }
+}
+
 /// A statement on one line.
 pub(super) fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -2,7 +2,7 @@
 //! and not advised again. And what is said where something is missing.
 
 use crate::support::{CORNER, Pooler, Yard, ask, corner, newest, server, with_statements};
-use pgassay::demo::{SUPERUSER, Shop};
+use pgassay::demo::{Binaries, Cluster, SUPERUSER, Shop};
 use pgassay::postgres::Scratch;
 use pgassay::progress::Silent;
 use serde_json::Value;
@@ -136,6 +136,19 @@ async fn what_hypopg_cannot_simulate_is_estimated_beside_it() {
     assert_eq!(definitions(&second), Vec::<&str>::new());
 }
 
+/// A server with the extension, HypoPG where there is a package of it, and these tables, and a session on it.
+async fn laid_out(yard: &Yard, binaries: &Binaries, tables: &str) -> (Cluster, Scratch) {
+    let cluster = yard.start(binaries, &with_statements().with("autovacuum", "off"));
+    let admin = corner(&cluster).await;
+    admin.execute("create extension pg_stat_statements").await.expect("created");
+    let _ = admin.execute("create extension hypopg").await;
+    // VACUUM marks pages as visible to all only once the commit of their rows is on disk.
+    admin.execute("set synchronous_commit = on").await.expect("set");
+    admin.execute(tables).await.expect("tables");
+    forget_loading(&admin).await;
+    (cluster, admin)
+}
+
 /// Loading tables is no usual write. What this session counted is told to the server first, from 15 on.
 async fn forget_loading(admin: &Scratch) {
     for sql in ["select pg_stat_force_next_flush()", "select pg_stat_reset(), pg_stat_statements_reset()"] {
@@ -171,14 +184,7 @@ async fn every_kind_of_index_is_made_and_not_advised_again() {
     for major in [15, 17] {
         let Some(binaries) = server(major) else { continue };
         let yard = Yard::open();
-        let cluster = yard.start(&binaries, &with_statements().with("autovacuum", "off"));
-        let admin = corner(&cluster).await;
-        admin.execute("create extension pg_stat_statements").await.expect("created");
-        let _ = admin.execute("create extension hypopg").await;
-        // VACUUM marks pages as visible to all only once the commit of their rows is on disk.
-        admin.execute("set synchronous_commit = on").await.expect("set");
-        admin.execute(KINDS).await.expect("tables");
-        forget_loading(&admin).await;
+        let (cluster, admin) = laid_out(&yard, &binaries, KINDS).await;
         admin.execute("vacuum analyze").await.expect("statistics");
         for (statement, _) in WANTED {
             admin.execute(statement).await.expect(statement);
@@ -232,12 +238,7 @@ async fn names_policies_and_sets_are_no_hindrance() {
     for major in [15, 18] {
         let Some(binaries) = server(major) else { continue };
         let yard = Yard::open();
-        let cluster = yard.start(&binaries, &with_statements().with("autovacuum", "off"));
-        let admin = corner(&cluster).await;
-        admin.execute("create extension pg_stat_statements").await.expect("created");
-        let _ = admin.execute("create extension hypopg").await;
-        admin.execute(NAMES).await.expect("tables");
-        forget_loading(&admin).await;
+        let (cluster, admin) = laid_out(&yard, &binaries, NAMES).await;
         admin.execute("analyze").await.expect("statistics");
         for (_, statement, _) in NAMED {
             admin.execute(&format!("begin; {statement}; rollback")).await.expect(statement);

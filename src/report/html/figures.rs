@@ -10,7 +10,7 @@ use crate::model::units;
 use crate::model::verdict::Verdict;
 use crate::model::vitals::{DatabaseVitals, SessionVitals, StatementLoad, StatementVitals, TableVitals};
 use crate::report::escape;
-use crate::report::words::{flat, noun};
+use crate::report::words::{cut_flat, noun};
 use serde::Serialize;
 
 /// Databases shown, the largest; JSON has all.
@@ -165,16 +165,15 @@ fn statements(verdict: &Verdict, all: &StatementVitals) -> StatementFigure {
     }
 }
 
-/// A statement on one line, and whether its end is left out.
-pub(super) fn line(text: &str) -> (String, bool) {
-    let text = flat(text);
-    let head = text.char_indices().nth(STATEMENT).map(|(at, _)| format!("{} …", text[..at].trim_end()));
-    (escape(head.as_deref().unwrap_or(&text)), head.is_some())
+/// A statement on its line, and whether its end is left out.
+pub(super) fn on_line(text: &str) -> (String, bool) {
+    let (text, is_cut) = cut_flat(text, STATEMENT);
+    (escape(&text), is_cut)
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]
 fn statement(load: &StatementLoad) -> StatementRow {
-    let (text, is_cut) = line(&load.text);
+    let (text, is_cut) = on_line(&load.text);
     StatementRow {
         name: format!("q:{}", escape(&load.fingerprint)),
         whole: if is_cut { statement_block(&load.text) } else { String::new() },

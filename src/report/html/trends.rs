@@ -75,7 +75,7 @@ fn row(at: usize, trend: &Trend) -> TrendRow {
         class,
         metric: trend.metric,
         object: escape(&name),
-        text: trend.text.as_deref().map(|text| figures::line(text).0).unwrap_or_default(),
+        text: trend.text.as_deref().map(|text| figures::on_line(text).0).unwrap_or_default(),
         line: svg::lines(&caption, most, &[(class, points)]),
         first,
         last,
