@@ -6,7 +6,7 @@
 //! thinned out, and both are changed within the budget, shaken a little, and changed again.
 
 use super::candidate::{Id, Pool};
-use super::oracle::{Memory, is_subset};
+use super::configurations::Configuration;
 use crate::model::plan::Name;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +22,9 @@ const MOVES: usize = 300;
 /// Configurations that are tried in the place of each index, the most promising first.
 const SWAPPED: usize = 60;
 
-/// Times that a choice is shaken.
+/// Times that a choice is shaken, and in vain one after another, at most.
 const SHAKES: u64 = 40;
+const IN_VAIN: u64 = 12;
 
 /// This share of what the workload cost at first is much.
 const AMPLE: f64 = 0.03;
@@ -57,8 +58,8 @@ struct Item {
     table: usize,
     /// What writes pay for it, in the unit of the total.
     price: f64,
-    /// Statements that it serves.
-    serves: Vec<usize>,
+    /// Statements that it serves, and which of their configurations need it, the cheapest first.
+    serves: Vec<(usize, Vec<usize>)>,
 }
 
 /// A set under change.
@@ -96,11 +97,9 @@ impl Chooser {
         weights: &[f64],
         bases: &[f64],
         prices: &[f64],
-        memory: &Memory<'_>,
+        configurations: Vec<Vec<Configuration>>,
     ) -> Self {
-        let known: Vec<Vec<(Vec<Id>, f64)>> =
-            bases.iter().enumerate().map(|(query, base)| configs(query, *base, memory)).collect();
-        let ids: BTreeSet<Id> = known.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
+        let ids: BTreeSet<Id> = configurations.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
         let number: BTreeMap<Id, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
         let tables: BTreeSet<&Name> = ids.iter().map(|id| &pool.get(*id).table).collect();
         let tables: BTreeMap<&Name, usize> = tables.into_iter().zip(0..).collect();
@@ -114,12 +113,17 @@ impl Chooser {
             })
             .collect();
         let mut options = Vec::new();
-        for (query, own) in known.into_iter().enumerate() {
-            for at in own.iter().flat_map(|(ids, _)| ids).map(|id| number[id]).collect::<BTreeSet<_>>() {
-                items[at].serves.push(query);
+        for (query, own) in configurations.into_iter().enumerate() {
+            let numbered = |(ids, cost): Configuration| (ids.iter().map(|id| number[id]).collect(), cost);
+            let configs: Vec<(Vec<usize>, f64)> = own.into_iter().map(numbered).collect();
+            for (at, (needed, _)) in configs.iter().enumerate() {
+                for item in needed {
+                    match items[*item].serves.last_mut().filter(|(last, _)| *last == query) {
+                        Some((_, own)) => own.push(at),
+                        None => items[*item].serves.push((query, vec![at])),
+                    }
+                }
             }
-            let configs =
-                own.into_iter().map(|(ids, cost)| (ids.iter().map(|id| number[id]).collect(), cost)).collect();
             options.push(Options { weight: weights[query], base: bases[query], configs });
         }
         let base = options.iter().map(|option| option.weight * option.base).sum();
@@ -134,7 +138,12 @@ impl Chooser {
         };
         let improved = starts.into_iter().map(|start| self.improve(start, 0.0, self.bounds.budget_bytes));
         let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| self.empty());
-        self.ids(&self.pruned(self.shaken(best)))
+        self.ids(&self.pruned(best))
+    }
+
+    /// A better set than this one, where shaking finds one.
+    pub(super) fn shake(&self, known: &BTreeSet<Id>) -> BTreeSet<Id> {
+        self.ids(&self.pruned(self.shaken(self.of(known))))
     }
 
     /// Sets by the price of a byte, from the dearest to the cheapest: no set of the same size is known to save more
@@ -221,54 +230,51 @@ impl Chooser {
         option.configs.get(config).map_or(option.base, |(_, cost)| *cost)
     }
 
-    /// The cheapest configuration that a set allows. One that was the cheapest and still holds is only beaten
-    /// by cheaper ones.
-    fn config(&self, query: usize, has: &[bool], now: usize) -> usize {
+    /// The cheapest configuration of a statement that a set allows, one of whose indexes has just come or gone: what
+    /// held before still does, unless it needs what has gone; what holds anew needs what has come.
+    fn config(&self, query: usize, has: &[bool], now: usize, item: usize, needing: &[usize]) -> usize {
         let configs = &self.options[query].configs;
-        let holds = |config: &(Vec<usize>, f64)| config.0.iter().all(|item| has[*item]);
-        let end = if configs.get(now).is_none_or(holds) { now } else { configs.len() };
-        configs[..end.min(configs.len())].iter().position(holds).unwrap_or(end)
+        let holds = |at: &usize| configs[*at].0.iter().all(|item| has[*item]);
+        if has[item] {
+            return needing.iter().copied().take_while(|at| *at < now).find(holds).unwrap_or(now);
+        }
+        if needing.binary_search(&now).is_err() {
+            return now;
+        }
+        (now + 1..configs.len()).find(holds).unwrap_or(configs.len())
     }
 
     /// Puts an index in, or takes it out.
     fn flip(&self, choice: &mut Choice, item: usize) {
+        let own = &self.items[item];
         choice.has[item] = !choice.has[item];
-        let bytes = self.items[item].bytes;
-        choice.bytes += if choice.has[item] { bytes } else { -bytes };
-        choice.total += if choice.has[item] { self.items[item].price } else { -self.items[item].price };
-        for query in &self.items[item].serves {
-            let next = self.config(*query, &choice.has, choice.configs[*query]);
-            choice.total +=
-                self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, choice.configs[*query]));
+        choice.bytes += if choice.has[item] { own.bytes } else { -own.bytes };
+        choice.total += if choice.has[item] { own.price } else { -own.price };
+        for (query, needing) in &own.serves {
+            let now = choice.configs[*query];
+            let next = self.config(*query, &choice.has, now, item, needing);
+            choice.total += self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, now));
             choice.configs[*query] = next;
         }
     }
 
     /// What would be after flipping these.
     fn tried(&self, choice: &mut Choice, items: &[usize]) -> Tried {
-        let (mut bytes, mut total) = (choice.bytes, choice.total);
-        let (mut of_first, mut of_now) = (0.0_f64, 0.0_f64);
-        for item in items {
-            bytes += if choice.has[*item] { -self.items[*item].bytes } else { self.items[*item].bytes };
-            total += if choice.has[*item] { -self.items[*item].price } else { self.items[*item].price };
-            choice.has[*item] = !choice.has[*item];
+        let (total, bytes) = (choice.total, choice.bytes);
+        let queries = items.iter().flat_map(|item| &self.items[*item].serves).map(|(query, _)| *query);
+        let before: Vec<(usize, usize)> = queries.map(|query| (query, choice.configs[query])).collect();
+        items.iter().for_each(|item| self.flip(choice, *item));
+        let mut tried = Tried { total: choice.total, bytes: choice.bytes, of_first: 0.0, of_now: 0.0 };
+        for (query, config) in &before {
+            let (now, then) = (self.cost(*query, *config), self.cost(*query, choice.configs[*query]));
+            let change = (now - then).abs();
+            tried.of_first = tried.of_first.max(change / self.options[*query].base.max(f64::MIN_POSITIVE));
+            tried.of_now = tried.of_now.max(change / now.max(then).max(f64::MIN_POSITIVE));
         }
-        for (at, item) in items.iter().enumerate() {
-            let earlier = &items[..at];
-            let is_new = |query: &&usize| !earlier.iter().any(|other| self.items[*other].serves.contains(query));
-            for query in self.items[*item].serves.iter().filter(is_new) {
-                let next = self.config(*query, &choice.has, choice.configs[*query]);
-                let (now, then) = (self.cost(*query, choice.configs[*query]), self.cost(*query, next));
-                total -= self.options[*query].weight * (now - then);
-                let change = (now - then).abs();
-                of_first = of_first.max(change / self.options[*query].base.max(f64::MIN_POSITIVE));
-                of_now = of_now.max(change / now.max(then).max(f64::MIN_POSITIVE));
-            }
-        }
-        for item in items {
-            choice.has[*item] = !choice.has[*item];
-        }
-        Tried { total, bytes, of_first, of_now }
+        items.iter().for_each(|item| choice.has[*item] = !choice.has[*item]);
+        before.into_iter().for_each(|(query, config)| choice.configs[query] = config);
+        (choice.total, choice.bytes) = (total, bytes);
+        tried
     }
 
     fn fits(&self, choice: &Choice, items: &[usize], bytes: i64, budget: Option<i64>) -> bool {
@@ -382,9 +388,10 @@ impl Chooser {
         if self.bounds.budget_bytes.is_none() {
             return best;
         }
+        let mut last_gain = 0;
         for shake in 0..SHAKES {
             let there: Vec<usize> = self.there(&best).collect();
-            if there.len() < 3 {
+            if there.len() < 3 || shake - last_gain > IN_VAIN {
                 break;
             }
             let mut next = best.clone();
@@ -397,24 +404,9 @@ impl Chooser {
             }
             let next = self.improve(next, 0.0, self.bounds.budget_bytes);
             if next.total < best.total * (1.0 - 1e-9) {
-                best = next;
+                (best, last_gain) = (next, shake);
             }
         }
         best
     }
-}
-
-/// What is known of a statement, but for what a smaller set does as well.
-fn configs(query: usize, base: f64, memory: &Memory<'_>) -> Vec<(Vec<Id>, f64)> {
-    let mut best: BTreeMap<&[Id], f64> = BTreeMap::new();
-    for record in memory.records(query).iter().filter(|record| record.cost < base) {
-        let known = best.entry(&record.used).or_insert(record.cost);
-        *known = known.min(record.cost);
-    }
-    let mut all: Vec<(Vec<Id>, f64)> = best.into_iter().map(|(ids, cost)| (ids.to_vec(), cost)).collect();
-    all.sort_by(|a, b| a.1.total_cmp(&b.1).then(a.0.len().cmp(&b.0.len())).then(a.0.cmp(&b.0)));
-    let dominated: Vec<bool> = (all.iter().enumerate())
-        .map(|(at, (ids, _))| all[..at].iter().any(|(other, _)| is_subset(other, ids)))
-        .collect();
-    all.into_iter().zip(dominated).filter(|(_, is_dominated)| !is_dominated).map(|(config, _)| config).collect()
 }

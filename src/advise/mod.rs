@@ -7,6 +7,7 @@ mod advice;
 mod candidate;
 mod catalog;
 mod choose;
+mod configurations;
 mod consultation;
 mod estimate;
 mod existing;

@@ -53,6 +53,18 @@ pub(super) struct Record {
     pub(super) cost: f64,
 }
 
+impl Record {
+    /// The index was there.
+    pub(super) fn was_asked_with(&self, id: Id) -> bool {
+        self.alive.binary_search(&id).is_ok()
+    }
+
+    /// All of these were there.
+    pub(super) fn was_asked_with_all(&self, set: &[Id]) -> bool {
+        is_subset(set, &self.alive)
+    }
+}
+
 /// The planner with a memory.
 pub(super) struct Memory<'a> {
     oracle: &'a mut dyn WhatIf,

@@ -3,6 +3,7 @@
 
 use super::candidate::{Candidate, Id, Pool};
 use super::choose::{Bounds, Chooser};
+use super::configurations::{hopeful, known};
 use super::explore::explore;
 use super::oracle::{Memory, Question, Spread, WhatIf};
 use super::workload::{Query, Uses};
@@ -89,7 +90,9 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let weights: Vec<f64> = task.weights.iter().zip(&costs).map(per_cost).collect();
     let max_calls = if task.max_calls == 0 { 0 } else { task.max_calls.max(memory.questions * 3 / 2) };
     let task = Task { weights: &weights, max_calls, ..task };
-    let chosen = refined(&task, &costs, pool, &mut memory);
+    let plain = Way { bounds: task.bounds, with_hopes: false, start: None };
+    let chosen = refined(&task, &costs, plain, pool, &mut memory);
+    let chosen = detoured(&task, &costs, chosen, pool, &mut memory);
     let chosen = replacing(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
@@ -115,13 +118,42 @@ fn spreads(
     questions.into_iter().map(|question| question.query).zip(told).collect()
 }
 
+/// A way of choosing.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    bounds: Bounds,
+    /// Wide indexes are hoped to serve where narrow ones did.
+    with_hopes: bool,
+    /// What is bettered first; none: nothing.
+    start: Option<&'a BTreeSet<Id>>,
+}
+
+/// The choice, or a better one that is found in hope, and by steps that are too small to be felt: those of them that do
+/// not pay for themselves are taken back.
+fn detoured(
+    task: &Task<'_>,
+    bases: &[f64],
+    chosen: BTreeSet<Id>,
+    pool: &mut Pool,
+    memory: &mut Memory<'_>,
+) -> BTreeSet<Id> {
+    let bounds = Bounds { least_gain: 0.0, least_statement_gain: 0.0, ..task.bounds };
+    let wide = refined(task, bases, Way { bounds, with_hopes: true, start: Some(&chosen) }, pool, memory);
+    let back = Way { bounds: task.bounds, with_hopes: true, start: Some(&wide) };
+    let other = settle(task, bases, back, pool, memory);
+    let is_better = total(task, bases, &other, pool, memory) < total(task, bases, &chosen, pool, memory);
+    if is_better { other } else { chosen }
+}
+
 /// Chooses, looks around, and chooses again; the best of the choices by their true costs.
-fn refined(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
+fn refined(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
     let (mut least, mut best) = (f64::INFINITY, BTreeSet::new());
     let mut seen: Vec<BTreeSet<Id>> = Vec::new();
     let mut in_vain = 0;
     while in_vain < IN_VAIN {
-        let next = settle(task, bases, seen.last().filter(|_| seen.len() > 1), pool, memory);
+        // Once from nothing: what was found around the first choice may want another.
+        let start = if seen.is_empty() { way.start } else { seen.last().filter(|_| seen.len() > 1) };
+        let next = settle(task, bases, Way { start, ..way }, pool, memory);
         if seen.contains(&next) {
             break;
         }
@@ -173,7 +205,7 @@ fn total(task: &Task<'_>, bases: &[f64], set: &BTreeSet<Id>, pool: &mut Pool, me
 fn curve(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_>) -> Vec<Point> {
     memory.learn_sizes(pool);
     let prices = (task.prices)(pool);
-    let sets = Chooser::new(pool, task.bounds, task.weights, bases, &prices, memory).by_price();
+    let sets = Chooser::new(pool, task.bounds, task.weights, bases, &prices, known(bases, memory)).by_price();
     let before: f64 = task.weights.iter().zip(bases).map(|(weight, base)| weight * base).sum();
     let mut points: Vec<Point> = Vec::new();
     for set in sets {
@@ -194,19 +226,17 @@ fn curve(task: &Task<'_>, bases: &[f64], pool: &mut Pool, memory: &mut Memory<'_
 }
 
 /// Chooses, asks for the true costs of the choice, and betters it while they change it.
-fn settle(
-    task: &Task<'_>,
-    bases: &[f64],
-    known: Option<&BTreeSet<Id>>,
-    pool: &mut Pool,
-    memory: &mut Memory<'_>,
-) -> BTreeSet<Id> {
+fn settle(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
     let mut tried: Vec<BTreeSet<Id>> = Vec::new();
-    let mut start = known.cloned();
+    let mut start = way.start.cloned();
     loop {
         memory.learn_sizes(pool);
-        let next =
-            Chooser::new(pool, task.bounds, task.weights, bases, &(task.prices)(pool), memory).choose(start.as_ref());
+        let configurations = if way.with_hopes { hopeful(bases, pool, memory) } else { known(bases, memory) };
+        let chooser = Chooser::new(pool, way.bounds, task.weights, bases, &(task.prices)(pool), configurations);
+        let mut next = chooser.choose(start.as_ref());
+        if tried.contains(&next) {
+            next = chooser.shake(&next);
+        }
         if tried.contains(&next) || tried.len() >= SETTLED {
             return next;
         }
@@ -387,3 +417,6 @@ fn profits(query: usize, id: Id, pool: &Pool, memory: &Memory<'_>) -> bool {
     let is_alike = |other: &Id| pool.get(*other).leads_with(own);
     memory.records(query).iter().any(|record| record.used.iter().any(is_alike))
 }
+
+#[cfg(test)]
+mod tests;
