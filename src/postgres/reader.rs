@@ -148,8 +148,20 @@ impl Reader {
         self.is_hidden = rows.is_ok_and(|rows| rows.iter().any(|row| row.may_hide));
     }
 
-    /// Runs one query in a read-only transaction of its own and reads its rows.
+    /// Runs one query in a read-only transaction of its own and reads its rows. What a standby cancels, as it stands in
+    /// the way of what it has to replay, is tried once more.
     pub async fn read<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<T>, ReadError> {
+        match self.read_once(sql, params).await {
+            Err(error) if error.is_conflict() => self.read_once(sql, params).await,
+            answer => answer,
+        }
+    }
+
+    async fn read_once<T: DeserializeOwned>(
         &self,
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
