@@ -55,10 +55,11 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         let note = html::complete(&mut verdict, &config, history.map(String::as_str), &snapshot);
         note.iter().for_each(|note| eprintln!("warning: {note}"));
     }
-    let written = output::write(shared, &verdict, format, &files);
+    let written = output::write_files(&verdict, &files);
+    let shown = output::show(shared, &verdict, format);
     let kept = history.map_or(Ok(()), |history| history_store::keep(&config, history, &snapshot, Some(&verdict)));
-    output::all([saved, kept])?;
-    written?;
+    output::all([saved, written, kept])?;
+    shown?;
     Ok(verdict.exit_code())
 }
 

@@ -53,18 +53,11 @@ fn format_of(arg: FormatArg) -> Format {
     }
 }
 
-/// Writes the report to every file of `--output` and to standard output, where it is also given when a file is lost.
-pub(super) fn write(
-    shared: &Shared,
-    verdict: &Verdict,
-    format: FormatArg,
-    files: &[(FormatArg, PathBuf)],
-) -> Result<()> {
-    let written = write_files(verdict, files);
+/// Writes the report to standard output.
+pub(super) fn show(shared: &Shared, verdict: &Verdict, format: FormatArg) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     render(verdict, format_of(format), style(shared), &mut out)?;
-    out.flush()?;
-    written
+    Ok(out.flush()?)
 }
 
 /// Writes the report to files: to all that can be written, and says which cannot.
