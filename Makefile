@@ -58,9 +58,11 @@ deb: build ## build a Debian package, target/debian/*.deb (wants cargo-deb)
 	@scripts/dist
 	cargo deb --locked --no-build
 
+# libpg_query's bindings are made by libclang, which is to read musl's headers and its own, and not those of glibc.
 static: setup-build ## build a static binary, target/x86_64-unknown-linux-musl/release/pgassay (wants musl-gcc and that target)
+	@command -v musl-gcc >/dev/null || { echo 'make static: no musl-gcc: apt install musl-tools' >&2; exit 1; }
 	CC_x86_64_unknown_linux_musl=musl-gcc \
-	BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_musl="-isystem /usr/include/$(shell uname -m)-linux-musl -isystem $(firstword $(wildcard /usr/lib/llvm-*/lib/clang/*/include))" \
+	BINDGEN_EXTRA_CLANG_ARGS_x86_64_unknown_linux_musl="-isystem /usr/include/x86_64-linux-musl -isystem $(firstword $(wildcard /usr/lib/llvm-*/lib/clang/*/include))" \
 	cargo build --release --locked --target x86_64-unknown-linux-musl
 
 deny: ## check licences, sources and advisories of the dependencies (wants cargo-deny)

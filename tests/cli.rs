@@ -166,6 +166,37 @@ fn a_full_disk_is_told() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("No space left on device"));
 }
 
+/// Not even the loss of the last word is a fault: a change must come to its end.
+#[test]
+fn what_nobody_reads_on_standard_error_is_lost() {
+    let desk = Desk::new();
+    for stderr in ["/dev/full", "/dev/null"] {
+        let file = fs::OpenOptions::new().write(true).open(stderr).expect("opened");
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("pgassay"));
+        command.env_clear().current_dir(desk.folder.path()).args(["audit", "host=/nowhere user=me"]).stderr(file);
+        assert_eq!(command.status().expect("run").code(), Some(2), "{stderr}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_costs_neither_the_report_nor_other_files() {
+    let desk = Desk::new();
+    let whole = desk.audit(&["--fail-on", "never"]);
+    for (flags, told) in [
+        (
+            vec!["--output", "json=no/a.json"],
+            "pgassay: cannot write no/a.json: No such file or directory (os error 2)\n",
+        ),
+        (vec!["--output", "csv=no/a", "--output", "junit=no/b"], "; cannot write no/b: No such file or directory"),
+        (vec!["--history", "a.csv/past"], "pgassay: a.csv/past: Not a directory (os error 20)\n"),
+    ] {
+        let said = desk.audit(&[&["--fail-on", "never", "--output", "csv=a.csv"], &flags[..]].concat());
+        assert_eq!((said.code, &said.out), (2, &whole.out), "{flags:?}: {}", said.err);
+        assert!(said.err.contains(told) && said.err.lines().count() == 1, "{flags:?}: {}", said.err);
+        assert!(desk.folder.path().join("a.csv").is_file(), "{flags:?}");
+    }
+}
+
 #[test]
 fn usage_errors_exit_with_2_and_name_the_next_step() {
     let desk = Desk::new();

@@ -10,7 +10,7 @@ use crate::facts::grown;
 use crate::model::snapshot::{CustomFacet, Snapshot};
 use crate::model::verdict::Verdict;
 use crate::rules::{Library, matches_glob};
-use crate::store::{read_baseline, read_snapshot, write_snapshot};
+use crate::store::{read_baseline, read_snapshot};
 use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
             bench.custom.clone(),
         )?,
     };
-    if let Some(path) = &args.save {
-        write_snapshot(path, &snapshot)?;
-    }
+    let saved = output::save(args.save.as_deref(), &snapshot);
     for glob in unmatched(&bench.settings.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
         eprintln!("--schema {glob}: no schema of that name has a table");
     }
@@ -57,10 +55,11 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         let note = html::complete(&mut verdict, &config, history.map(String::as_str), &snapshot);
         note.iter().for_each(|note| eprintln!("warning: {note}"));
     }
-    output::write(shared, &verdict, format, &files)?;
-    if let Some(history) = history {
-        history_store::keep(&config, history, &snapshot, Some(&verdict))?;
-    }
+    let written = output::write_files(&verdict, &files);
+    let shown = output::show(shared, &verdict, format);
+    let kept = history.map_or(Ok(()), |history| history_store::keep(&config, history, &snapshot, Some(&verdict)));
+    output::all([saved, written, kept])?;
+    shown?;
     Ok(verdict.exit_code())
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
     if html::is_wanted(args.format, &[]) {
         html::add_changes(&mut verdict, &snapshot);
     }
-    output::write(shared, &verdict, args.format, &[])?;
+    output::show(shared, &verdict, args.format)?;
     if args.format == FormatArg::Table {
         super::print(&next_steps(kept.as_ref()))?;
     } else if kept.is_some() {

@@ -40,7 +40,9 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
             "no statement has a plan in BASE and in HEAD, of one major: --gate plan has nothing to compare; take the snapshots with --plans, as a role that may read the tables"
         );
     }
-    output::write(shared, &verdict, format, &files)?;
+    let written = output::write_files(&verdict, &files);
+    output::show(shared, &verdict, format)?;
+    written?;
     Ok(verdict.exit_code())
 }
 

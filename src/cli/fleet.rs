@@ -9,8 +9,10 @@ use super::fleet_args::FleetArgs;
 use super::fleet_files::Files;
 use super::output::{self, PLAIN};
 use super::progress_bar::Bar;
-use super::{history_store, html, interrupt, settings};
+use super::{fault, history_store, html, interrupt, settings};
+use crate::collect::CollectError;
 use crate::model::fleet::{Ending, Ledger, Overview};
+use crate::model::history::Run;
 use crate::model::snapshot::Snapshot;
 use crate::model::units;
 use crate::model::verdict::Verdict;
@@ -20,10 +22,11 @@ use crate::report::{
     write_overview_prometheus,
 };
 use crate::rules::matches_glob;
-use crate::store::{read_baseline, write_snapshot};
+use crate::store::read_baseline;
 use anyhow::{Result, bail};
 use futures_util::stream::{self, StreamExt};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io::{self, Write};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -83,9 +86,12 @@ impl Pace {
 }
 
 /// What came of reading a target.
+type Outcome = Result<Box<Snapshot>, (Ending, String)>;
+
+/// A target, read.
 struct Read {
     name: String,
-    outcome: Result<Box<Snapshot>, (Ending, String)>,
+    outcome: Outcome,
 }
 
 /// A run over many targets.
@@ -144,43 +150,34 @@ impl Fleet<'_> {
         Ok(())
     }
 
-    async fn read(&self, errand: &Errand, bar: &Bar) -> Result<Box<Snapshot>, (Ending, String)> {
-        let limit = self.pace.target_timeout;
+    async fn read(&self, errand: &Errand, bar: &Bar) -> Outcome {
         bar.started(&errand.name);
-        let read = tokio::time::timeout(limit, errand.read(&bar.of(&errand.name))).await;
-        if read.is_err() {
-            errand.cancel().await;
-        }
+        let voice = bar.of(&errand.name);
+        let (limit, place) = (self.pace.target_timeout, errand.target.place());
+        let outcome = outcome(errand.read(&voice), errand.cancel(), limit, &place).await;
         bar.finished(&errand.name);
-        match read {
-            Ok(Ok(snapshot)) => Ok(Box::new(snapshot)),
-            Ok(Err(error)) => Err((Ending::Failed, error.to_string())),
-            Err(_) => {
-                let place = errand.target.place();
-                let limit = units::millis(limit.as_secs_f64() * 1000.0);
-                let told = format!(
-                    "{place} was not read within {limit}\n  next: raise --target-timeout, or see with --verbose what takes long"
-                );
-                Err((Ending::TimedOut, told))
-            }
-        }
+        outcome
     }
 
     fn judge_all(&self, mut reads: mpsc::Receiver<Read>, bar: &Bar) -> Ledger {
         let mut ledger = Ledger::default();
         while let Some(Read { name, outcome }) = reads.blocking_recv() {
-            match outcome {
-                Ok(snapshot) => self.judge(&name, *snapshot, bar, &mut ledger),
+            let judged = outcome.and_then(|snapshot| {
+                let judged = fault::caught(|| self.judge(&name, *snapshot, bar));
+                judged.map_err(|fault| (Ending::Failed, fault))
+            });
+            match judged {
+                Ok((verdict, run, error)) => ledger.add(&verdict, run, error),
                 Err((ending, error)) => ledger.miss(&name, ending, &error),
             }
         }
         ledger
     }
 
-    /// Judges one target, writes its files and keeps the run. What of that cannot be done is told with its findings.
-    fn judge(&self, name: &str, mut snapshot: Snapshot, bar: &Bar, ledger: &mut Ledger) {
+    /// Judges one target, writes its files and keeps the run; and what of that could not be done.
+    fn judge(&self, name: &str, mut snapshot: Snapshot, bar: &Bar) -> (Verdict, Run, Option<String>) {
         let save = self.files.save.as_ref().map(|save| save.file(name));
-        let saved = save.map_or(Ok(()), |path| write_snapshot(&path, &snapshot).map_err(Into::into));
+        let saved = output::save(save.as_deref(), &snapshot);
         let mut verdict = self.bench.judge(self.config, &mut snapshot);
         let marked = self.mark(name, &mut verdict, bar);
         let history = self.args.history.as_ref().or(self.config.history.store.as_ref());
@@ -192,10 +189,9 @@ impl Fleet<'_> {
         let written = output::write_files(&verdict, &reports);
         let kept =
             history.map_or(Ok(()), |history| history_store::keep(self.config, history, &snapshot, Some(&verdict)));
-        let all = [saved, marked, written, kept];
-        let lost: Vec<String> = all.into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
+        let lost = output::all([saved, marked, written, kept]).err();
         let run = history_store::run_of(&snapshot, Some(&verdict));
-        ledger.add(&verdict, run, (!lost.is_empty()).then(|| lost.join("; ")));
+        (verdict, run, lost.map(|error| error.to_string()))
     }
 
     /// Marks what is new. Without a baseline that can be read, all that is found counts.
@@ -223,6 +219,27 @@ impl Fleet<'_> {
     }
 }
 
+/// Reads for so long at most. What is given up, and what panics, may leave a server at work: that is cancelled.
+async fn outcome(
+    read: impl Future<Output = Result<Snapshot, CollectError>>,
+    cancel: impl Future<Output = ()>,
+    limit: Duration,
+    place: &str,
+) -> Outcome {
+    let lost = match tokio::time::timeout(limit, fault::caught_in(read)).await {
+        Ok(Ok(Ok(snapshot))) => return Ok(Box::new(snapshot)),
+        Ok(Ok(Err(error))) => return Err((Ending::Failed, error.to_string())),
+        Ok(Err(fault)) => (Ending::Failed, fault),
+        Err(_) => {
+            let limit = units::millis(limit.as_secs_f64() * 1000.0);
+            let next = "raise --target-timeout, or see with --verbose what takes long";
+            (Ending::TimedOut, format!("{place} was not read within {limit}\n  next: {next}"))
+        }
+    };
+    cancel.await;
+    Err(lost)
+}
+
 fn render(overview: &Overview, format: FormatArg, style: Style, out: &mut dyn Write) -> io::Result<()> {
     match format {
         FormatArg::Json => write_overview_json(overview, out),
@@ -248,5 +265,32 @@ fn tell(overview: &Overview, interrupted: Option<&anyhow::Error>) {
     }
     if let Some(why) = interrupted {
         eprintln!("pgassay: {why}: {} of {all} targets were not reached", overview.summary.not_reached);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::Tool;
+    use chrono::DateTime;
+    use std::cell::Cell;
+    use std::future::{pending, poll_fn, ready};
+    use std::task::Poll;
+
+    #[tokio::test]
+    async fn a_target_that_panics_or_hangs_is_one_lost_and_cancelled() {
+        let none = || Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH);
+        let cancelled = Cell::new(0);
+        let cancel = || async { cancelled.set(cancelled.get() + 1) };
+        let (long, short) = (Duration::from_secs(600), Duration::from_millis(1));
+        assert!(outcome(ready(Ok(none())), cancel(), long, "db1").await.is_ok());
+        assert_eq!(cancelled.get(), 0);
+        let panics = poll_fn(|_| -> Poll<Result<Snapshot, CollectError>> { panic!("of one target") });
+        let (ending, told) = outcome(panics, cancel(), long, "db1").await.expect_err("lost");
+        assert!(ending == Ending::Failed && told.ends_with(": of one target"), "{told}");
+        assert_eq!(cancelled.get(), 1);
+        let (ending, told) = outcome(pending(), cancel(), short, "db1").await.expect_err("lost");
+        assert!(ending == Ending::TimedOut && told.starts_with("db1 was not read within 1 ms\n"), "{told}");
+        assert_eq!(cancelled.get(), 2);
     }
 }

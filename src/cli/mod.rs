@@ -2,6 +2,22 @@
 //! the standard streams.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the streams are")]
 
+/// Writes to standard error. The standard macro of this name panics where nobody reads, in the middle of a change too.
+macro_rules! eprint {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = write!(std::io::stderr(), $($text)*);
+    }};
+}
+
+/// As `eprint`, with the end of a line.
+macro_rules! eprintln {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    }};
+}
+
 mod advise;
 mod advise_args;
 mod apply;
@@ -16,6 +32,7 @@ mod convert;
 mod demo;
 mod diff;
 mod diff_args;
+mod fault;
 mod fleet;
 mod fleet_args;
 mod fleet_files;
@@ -70,11 +87,17 @@ pub mod exit {
     pub const REFUSED: u8 = 4;
     /// A change stopped half-way; the journal says what to do.
     pub const STOPPED: u8 = 5;
+    /// A fault of ours: `EX_SOFTWARE` of sysexits.h.
+    pub const FAULT: u8 = 70;
 }
 
 /// Runs the program and says how it ended.
 #[must_use]
 pub fn run() -> u8 {
+    fault::guard(run_command)
+}
+
+fn run_command() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(help) => {

@@ -1,9 +1,10 @@
 //! Where reports go: standard output in the terminal's own width and colours, or files.
 
 use super::args::{FormatArg, Shared, When};
+use crate::model::snapshot::Snapshot;
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
-use crate::store::{write_open, write_whole};
+use crate::store::{write_open, write_snapshot, write_whole};
 use anyhow::{Result, anyhow};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -52,14 +53,8 @@ fn format_of(arg: FormatArg) -> Format {
     }
 }
 
-/// Writes the report to standard output and to every file of `--output`.
-pub(super) fn write(
-    shared: &Shared,
-    verdict: &Verdict,
-    format: FormatArg,
-    files: &[(FormatArg, PathBuf)],
-) -> Result<()> {
-    write_files(verdict, files)?;
+/// Writes the report to standard output.
+pub(super) fn show(shared: &Shared, verdict: &Verdict, format: FormatArg) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     render(verdict, format_of(format), style(shared), &mut out)?;
     Ok(out.flush()?)
@@ -72,8 +67,19 @@ pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> 
         render(verdict, format_of(*format), PLAIN, &mut text)?;
         write_file(*format, path, &text)
     };
-    let failed: Vec<String> = files.iter().filter_map(|file| Some(format!("{:#}", write(file).err()?))).collect();
+    all(files.iter().map(write))
+}
+
+/// Of several things that were tried, all that failed, as one error.
+pub(super) fn all(tried: impl IntoIterator<Item = Result<()>>) -> Result<()> {
+    let failed: Vec<String> = tried.into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
     if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
+}
+
+/// Writes a snapshot, where it is to be kept in a file.
+pub(super) fn save(path: Option<&Path>, snapshot: &Snapshot) -> Result<()> {
+    let saved = path.map_or(Ok(()), |path| write_snapshot(path, snapshot));
+    saved.map_err(|error| anyhow!("cannot write {error}"))
 }
 
 /// Writes a file whole or not at all. Metrics are for a program of another user.

@@ -2,8 +2,7 @@
 
 use super::args::{Shared, SnapshotArgs};
 use super::config::Config;
-use super::{connection, exit, history_store, settings};
-use crate::store::write_snapshot;
+use super::{connection, exit, history_store, output, settings};
 use anyhow::Result;
 
 pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
@@ -11,12 +10,10 @@ pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let custom = settings::library(&config, &args.rules)?.custom;
     let snapshot =
         connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, Some(&args.databases), custom)?;
-    if let Some(path) = &args.output {
-        write_snapshot(path, &snapshot)?;
-    }
-    if let Some(history) = args.history.as_ref().or(config.history.store.as_ref()) {
-        history_store::keep(&config, history, &snapshot, None)?;
-    }
+    let saved = output::save(args.output.as_deref(), &snapshot);
+    let history = args.history.as_ref().or(config.history.store.as_ref());
+    let kept = history.map_or(Ok(()), |history| history_store::keep(&config, history, &snapshot, None));
+    output::all([saved, kept])?;
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
         eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);
     }

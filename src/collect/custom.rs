@@ -1,6 +1,7 @@
 //! Facets that rule packs bring along, in the database connected to.
 
 use super::Collector;
+use super::gap::CONFLICT;
 use crate::model::snapshot::{CustomFacet, CustomRows, Facet, Gap, Snapshot};
 use crate::postgres::{ReadError, Reader};
 use serde::Deserialize;
@@ -35,6 +36,7 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, facets: &[C
                 let remedy = match error.sqlstate.as_deref() {
                     Some("54000") => "let its SELECT return less",
                     Some("57014") => "make its SELECT cheaper, or raise --statement-timeout",
+                    Some("40001" | "40P01") => CONFLICT,
                     Some("42501") => "grant the role what the pack's SELECT reads",
                     _ => "mend the pack's SQL",
                 };

@@ -4,6 +4,9 @@ use crate::model::object::identifier;
 use crate::model::snapshot::{Facet, Gap, Snapshot, Statement, StatementKind};
 use crate::postgres::{ConnectError, ReadError};
 
+/// What helps where a standby cancelled a read twice.
+pub(super) const CONFLICT: &str = "try again; or let the standby wait longer (max_standby_streaming_delay), or tell its primary (hot_standby_feedback)";
+
 /// A facet that failed.
 pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
@@ -14,6 +17,7 @@ pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, ro
         Some("0A000") => "it comes with a later major".to_owned(),
         Some("57014") => "raise --statement-timeout, or try when the server is less busy".to_owned(),
         Some("55P03") => "another session locks what is read: try again, or raise --lock-timeout".to_owned(),
+        Some("40001" | "40P01") => CONFLICT.to_owned(),
         Some("57P01" | "57P02" | "57P03") => "the server is going down: try again when it is back".to_owned(),
         None => "see whether the server still answers, then try again".to_owned(),
         Some("42P01" | "42703" | "42883" | "42804") => {

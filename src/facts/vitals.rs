@@ -366,6 +366,13 @@ mod tests {
         assert_eq!(told, expected);
     }
 
+    /// Facts know no rules: what both count by is the same number all the same.
+    #[test]
+    fn an_archive_is_what_the_rule_takes_for_one() {
+        let rule = include_str!("../../rules/partition/partition_runway.yaml");
+        assert!(rule.contains(&format!("max_ended_days: {{default: {ARCHIVE_DAYS}, unit: days")));
+    }
+
     #[test]
     fn a_table_within_a_stretch_of_another_is_left_out() {
         let below = |parent: &str, strategy: &str, bound: &str| within("top", parent, strategy, bound);

@@ -126,6 +126,17 @@ pub struct StatementCounts {
     pub unparsed: i64,
 }
 
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing reached the gate.
+    Passed,
+    /// A finding reached the gate.
+    Failed,
+    /// A facet or a rule failed, and nothing reached the gate.
+    Incomplete,
+}
+
 /// When a run fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailOn {
@@ -267,14 +278,23 @@ impl Verdict {
         counts && is_bad_enough && finding.waived.is_none()
     }
 
-    /// The exit code: 1 when the gate is reached, 3 when incomplete, else 0.
+    /// How the run ended.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match (self.findings.iter().any(|finding| self.gates(finding)), self.is_incomplete()) {
+            (true, _) => Outcome::Failed,
+            (false, true) => Outcome::Incomplete,
+            (false, false) => Outcome::Passed,
+        }
+    }
+
+    /// The exit code, which some formats hold, too.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        let gated = self.findings.iter().any(|finding| self.gates(finding));
-        match (gated, self.is_incomplete()) {
-            (true, _) => 1,
-            (false, true) => 3,
-            (false, false) => 0,
+        match self.outcome() {
+            Outcome::Passed => 0,
+            Outcome::Failed => 1,
+            Outcome::Incomplete => 3,
         }
     }
 }

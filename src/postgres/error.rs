@@ -56,6 +56,12 @@ impl ReadError {
         }
     }
 
+    /// It was in the way of others, and can be tried again: on a standby, of what is replayed there.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.sqlstate.as_deref(), Some("40001" | "40P01"))
+    }
+
     /// The connection is gone: nothing more can be read over it.
     #[must_use]
     pub fn is_lost(&self) -> bool {

@@ -28,8 +28,8 @@ impl Surroundings {
     }
 }
 
-/// The password for a connection out of the password file; none when no line fits.
-/// A file that others may read is refused, as by libpq.
+/// The password for a connection out of the password file; none when no line fits. What is no plain file is ignored, as
+/// by libpq: `/dev/null` is how one says that there is none. A file that others may read is refused, where libpq ignores it.
 pub(super) fn password(
     path: &Path,
     host: &str,
@@ -38,10 +38,7 @@ pub(super) fn password(
     user: &str,
 ) -> Result<Option<String>, TargetError> {
     let shown = path.display();
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(_) => return Ok(None),
-    };
+    let Some(metadata) = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file) else { return Ok(None) };
     if metadata.permissions().mode() & 0o077 != 0 {
         return Err(TargetError(format!("password file {shown} can be read by others; run `chmod 600 {shown}`")));
     }
@@ -115,7 +112,9 @@ mod tests {
         assert_eq!(of("db1").as_deref(), Some("first"));
         assert_eq!(of("db2").as_deref(), Some("pa:ss\\word"));
         assert_eq!(password(&path, "db2", 5432, "shop", "other").expect("readable"), None);
-        assert_eq!(password(&folder.path().join("none"), "h", 1, "d", "u"), Ok(None));
+        for none in [&folder.path().join("none"), folder.path(), Path::new("/dev/null")] {
+            assert_eq!(password(none, "h", 1, "d", "u"), Ok(None), "{}", none.display());
+        }
     }
 
     #[test]

@@ -23,6 +23,10 @@ pub const MARKER: &str = "/* pgassay */";
 /// How far the marker moves what follows it, in characters.
 const SHIFT: u32 = MARKER.len() as u32 + 1;
 
+/// Serializable, as a role or a server may have it by default, a read would take part in others' conflicts on a primary,
+/// and be refused on a standby.
+const BEGIN: &str = "begin isolation level read committed, read only";
+
 /// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.
 #[must_use]
@@ -133,7 +137,7 @@ impl Reader {
 
     /// How a transaction of ours begins.
     fn begin(&self) -> String {
-        format!("begin read only; {}", settings(self.limits, self.is_hidden, true, Purpose::Read))
+        format!("{BEGIN}; {}", settings(self.limits, self.is_hidden, true, Purpose::Read))
     }
 
     /// Keeps our own queries out of `pg_stat_statements` from now on, where the role may ask for that.
@@ -148,8 +152,20 @@ impl Reader {
         self.is_hidden = rows.is_ok_and(|rows| rows.iter().any(|row| row.may_hide));
     }
 
-    /// Runs one query in a read-only transaction of its own and reads its rows.
+    /// Runs one query in a read-only transaction of its own and reads its rows. What a standby cancels, as it stands in
+    /// the way of what it has to replay, is tried once more.
     pub async fn read<T: DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: &[(&(dyn ToSql + Sync), Type)],
+    ) -> Result<Vec<T>, ReadError> {
+        match self.read_once(sql, params).await {
+            Err(error) if error.is_conflict() => self.read_once(sql, params).await,
+            answer => answer,
+        }
+    }
+
+    async fn read_once<T: DeserializeOwned>(
         &self,
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
@@ -220,9 +236,8 @@ impl Reader {
     pub async fn explain(&self, statements: &[String], search_path: &str) -> Result<serde_json::Value, ReadError> {
         let path = search_path.replace('\'', "''");
         let settings = settings(self.limits, self.is_hidden, true, Purpose::Plan);
-        let begin = format!(
-            "begin read only; {settings}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)"
-        );
+        let begin =
+            format!("{BEGIN}; {settings}; select {MARKER} pg_catalog.set_config('search_path', '{path}', true)");
         let session = self.opened(&begin).await?;
         let patience = self.limits.statement_timeout + Duration::from_secs(5);
         let answer = tokio::time::timeout(patience, self.run_script(&session, statements)).await;

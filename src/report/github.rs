@@ -4,11 +4,11 @@
 use super::escape;
 use super::words::{counts, ending, gap, lines, noun, object, rule_file};
 use crate::model::finding::{Finding, Severity};
-use crate::model::verdict::{RuleStatus, Verdict};
+use crate::model::verdict::{Outcome, RuleStatus, Verdict};
 use std::io::{self, Write};
 
 pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
-    let level = if verdict.exit_code() == 0 { "notice" } else { "error" };
+    let level = if verdict.outcome() == Outcome::Passed { "notice" } else { "error" };
     let skipped = match verdict.rules_that("skipped") {
         0 => String::new(),
         count => format!("; {count} {} skipped", noun(count, "rule")),

@@ -215,14 +215,24 @@ impl Page<'_> {
     fn statements(&mut self, statements: &StatementVitals) -> io::Result<()> {
         type Column = (&'static str, &'static str, fn(&StatementLoad) -> Option<f64>);
         const COLUMNS: [Column; 6] = [
-            ("pgassay_statement_exec_seconds_total", "Execution time of a statement", |row| {
-                Some(row.total_ms / MILLIS)
+            (
+                "pgassay_statement_exec_seconds_total",
+                "Execution time of a statement; falls when one of its entries is evicted",
+                |row| Some(row.total_ms / MILLIS),
+            ),
+            ("pgassay_statement_calls_total", "Executions of a statement; falls as its time does", |row| {
+                Some(row.calls as f64)
             }),
-            ("pgassay_statement_calls_total", "Executions of a statement", |row| Some(row.calls as f64)),
-            ("pgassay_statement_rows_total", "Rows that a statement returned or affected", |row| Some(row.rows as f64)),
-            ("pgassay_statement_blocks_total", "Shared blocks that a statement touched, found or read", |row| {
-                Some(row.shared_blocks as f64)
-            }),
+            (
+                "pgassay_statement_rows_total",
+                "Rows that a statement returned or affected; falls as its time does",
+                |row| Some(row.rows as f64),
+            ),
+            (
+                "pgassay_statement_blocks_total",
+                "Shared blocks that a statement touched, found or read; falls as its time does",
+                |row| Some(row.shared_blocks as f64),
+            ),
             ("pgassay_statement_mean_seconds", "Mean execution time of a call in the window", |row| {
                 Some(row.mean_ms / MILLIS)
             }),
@@ -230,6 +240,11 @@ impl Page<'_> {
                 row.time_ratio
             }),
         ];
+        if let Some(evictions) = statements.evictions {
+            let evictions = vec![(self.target.clone(), evictions as f64)];
+            let help = "Times that entries of statements were evicted for others; over one of them rates of a statement may be too high";
+            self.many("pgassay_statements_evictions_total", help, evictions)?;
+        }
         // Evicted entries leave the sums: a sum that falls would be taken for a reset, and all of it for new.
         if statements.evictions == Some(0) {
             let time = vec![(self.target.clone(), statements.total_ms / MILLIS)];

@@ -114,3 +114,32 @@ async fn nobody_reads_on() {
     let output = Command::new("sh").args(["-c", &script]).current_dir(yard.path()).output().expect("it ends");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "0\n", "a closed pipe is success");
 }
+
+/// As in a folder that is not there, and on a disk that is full half-way: a limit on files stands for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_that_cannot_be_written_costs_no_report() {
+    let yard = Yard::open();
+    let cluster = yard.start(&newest(), &with_statements());
+    drop(corner(&cluster).await);
+    let dsn = cluster.dsn(SUPERUSER, CORNER);
+    for (file, told) in [
+        (
+            "nowhere/shop.json.zst",
+            "pgassay: cannot write nowhere/shop.json.zst: No such file or directory (os error 2)\n",
+        ),
+        ("shop.json", "pgassay: cannot write shop.json: File too large (os error 27)\n"),
+    ] {
+        let output = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_pgassay")])
+            .args(["audit", &dsn, "--format", "json", "--save", file])
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(yard.path())
+            .output()
+            .expect("run");
+        let outcome = Outcome::of(&output).expect(2);
+        assert_eq!(outcome.stderr, told);
+        assert_eq!(outcome.report().status("no_primary_key"), "passed");
+        assert!(!yard.path().join(file).exists() && !yard.path().join("shop.json.partial").exists());
+    }
+}

@@ -88,7 +88,10 @@ async fn figures_rows_blocks_and_plan() {
         let all = ours(&entries(&counter.cluster));
         let runs = all.iter().filter(|entry| entry.text.contains("select /* pgassay */ id, note from")).count();
         assert_eq!(runs, 21 + 60 + 1, "{all:#?}");
-        let begun = all.iter().filter(|entry| entry.text.starts_with("statement: begin read only;")).count();
+        let begun = all
+            .iter()
+            .filter(|entry| entry.text.starts_with("statement: begin ") && entry.text.contains("read only;"))
+            .count();
         let ended = all.iter().filter(|entry| entry.text.ends_with("commit")).count();
         // Besides: what the server is, the plan, and which functions may do more than read.
         assert_eq!((begun, ended), (runs + 3, runs + 3));

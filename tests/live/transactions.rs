@@ -39,7 +39,8 @@ async fn each_query_has_a_read_only_transaction_of_its_own() {
 fn assert_transaction(statements: &[Entry]) {
     let texts: Vec<String> = statements.iter().map(|statement| statement.text.to_lowercase()).collect();
     let [begin, queries @ .., commit] = texts.as_slice() else { panic!("no whole transaction: {texts:#?}") };
-    let limits = begin.strip_prefix("statement: begin read only;").unwrap_or_else(|| panic!("no begin: {begin}"));
+    let limits = begin.strip_prefix("statement: begin isolation level read committed, read only;");
+    let limits = limits.unwrap_or_else(|| panic!("no begin: {begin}"));
     for limit in ["statement_timeout", "lock_timeout", "search_path"] {
         assert!(is_local(limits, limit), "{limit} should be set, for the transaction only: {begin}");
     }

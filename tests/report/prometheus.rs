@@ -87,6 +87,19 @@ fn counters_of_a_window_are_no_counters() {
     assert!(read.of("pgassay_statement_mean_seconds").count() > 0);
 }
 
+/// Sums that fall pass for resets: evictions are told, and what they make fall is not summed.
+#[test]
+fn evictions_are_told_and_leave_no_sums() {
+    let mut verdict = audited();
+    for (evictions, told, sums) in [(Some(0), Some(0.0), 2), (Some(3), Some(3.0), 0), (None, None, 0)] {
+        verdict.vitals.statements.as_mut().expect("statements").evictions = evictions;
+        let read = metrics(&verdict);
+        assert_eq!(read.of("pgassay_statements_evictions_total").map(|sample| sample.value).next(), told);
+        let summed = ["exec_seconds", "calls"].map(|of| read.of(&format!("pgassay_statements_{of}_total")).count());
+        assert_eq!(summed.iter().sum::<usize>(), sums, "{evictions:?}");
+    }
+}
+
 #[test]
 fn what_was_not_read_is_absent() {
     let mut verdict = audited();

@@ -14,7 +14,7 @@ use super::words::{
     comparison, counts, diff, ending, gap, not_run, notes, noun, rule_counts, server as server_words, target, window,
 };
 use crate::model::finding::Severity;
-use crate::model::verdict::{DESELECTED, Verdict};
+use crate::model::verdict::{DESELECTED, Outcome, Verdict};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use card::Card;
@@ -135,10 +135,10 @@ fn page(verdict: &Verdict) -> Page {
         server: escape(&server_words(verdict)),
         window: window(verdict),
         ending: ending(verdict),
-        outcome: match verdict.exit_code() {
-            0 => "passed",
-            3 => "incomplete",
-            _ => "failed",
+        outcome: match verdict.outcome() {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::Incomplete => "incomplete",
         },
         counts: counts(verdict),
         notes: notes.chain(hidden).map(|note| escape(&note)).collect(),
