@@ -63,7 +63,9 @@ pub(super) fn maintain(shared: &Shared, config: &Config, args: &MaintainArgs) ->
     let desk = Desk::open(shared, config, target, &args.default)?;
     let Made { plan, left_out } = desk.plan(&orders)?;
     for why in &left_out {
+        let (why, next) = why.split_once('\n').unwrap_or((why, ""));
         eprintln!("warning: {}: left out", escape(why));
+        next.lines().for_each(|line| eprintln!("{}", escape(line)));
     }
     let is_whole = |code: u8| if code == exit::OK && !left_out.is_empty() { exit::INCOMPLETE } else { code };
     if plan.steps.is_empty() && plan.left.is_empty() {
