@@ -140,10 +140,6 @@ fn bytes(row: &Relation) -> i64 {
     row.bytes + row.toast_bytes
 }
 
-fn rows(row: &Relation) -> i64 {
-    row.live_tuples.max(row.estimated_rows.unwrap_or(0))
-}
-
 /// What is known of the tables of a snapshot.
 struct Bench<'a> {
     snapshot: &'a Snapshot,
@@ -187,13 +183,13 @@ impl<'a> Bench<'a> {
         let index_bytes = indexes.map(|index| index.bytes).sum::<i64>();
         let whole = bytes(row) + index_bytes;
         let ages = column.map_or(&[][..], |column| column.age_deciles_hours.as_slice());
-        let growth = growth(ages, rows(row), whole);
+        let growth = growth(ages, row.row_count(), whole);
         let demands = self.demands.get(&own).map_or(&[][..], Vec::as_slice);
         let partitions = months(ages);
         Candidate {
             obstacles: foreseen(self.snapshot, &own, &key, demands),
             key_type: column.map(|column| column.type_name.clone()).unwrap_or_default(),
-            rows: rows(row),
+            rows: row.row_count(),
             table_bytes: bytes(row),
             index_bytes,
             measured_growth: earlier.and_then(|earlier| measured(self.snapshot, earlier, row, whole)),
@@ -305,8 +301,9 @@ fn retention(column: &str, demands: &[Demand<'_>]) -> Option<Retention> {
 /// The evidence is enough: rows leave by age, or most of the time goes into looking for rows by it.
 #[allow(clippy::cast_precision_loss, reason = "shares")]
 fn is_enough(timely: &Timely, row: &Relation) -> bool {
-    let is_job =
-        |found: &Retention| found.calls >= LEAST_DELETES || found.rows as f64 >= LARGE_DELETE * rows(row).max(1) as f64;
+    let is_job = |found: &Retention| {
+        found.calls >= LEAST_DELETES || found.rows as f64 >= LARGE_DELETE * row.row_count().max(1) as f64
+    };
     let Share { calls, calls_share, time_share, .. } = timely.workload;
     let calls_by_key = calls_share * calls as f64;
     timely.retention.as_ref().is_some_and(is_job) || (time_share >= LEAST_SHARE && calls_by_key >= LEAST_CALLS as f64)
@@ -363,7 +360,7 @@ fn measured(snapshot: &Snapshot, earlier: &Snapshot, row: &Relation, whole: i64)
     let days = (snapshot.captured_at - earlier.captured_at).num_minutes() as f64 / 1440.0;
     let per_month = |now: i64, then: i64| ((now - then) as f64 * MONTH_DAYS / days).round() as i64;
     (days >= 1.0).then(|| Growth {
-        rows_per_month: per_month(rows(row), rows(before)),
+        rows_per_month: per_month(row.row_count(), before.row_count()),
         bytes_per_month: per_month(whole, whole_before),
         days,
     })
