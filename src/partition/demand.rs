@@ -26,22 +26,28 @@ pub(super) struct Demand<'a> {
 }
 
 impl<'a> Demand<'a> {
-    fn behind_view(statement: &'a Statement, (equal, range): &(BTreeSet<String>, BTreeSet<String>)) -> Self {
+    fn behind_view(statement: &'a Statement, compared: &Compared) -> Self {
         let (aged, sets) = (BTreeSet::new(), BTreeSet::new());
-        let (filtered, ranged) = (equal | range, range.clone());
+        let (filtered, ranged) = (&compared.equal | &compared.range, compared.range.clone());
         Self { statement, filtered, ranged, aged, conflict: None, sets, is_target: false }
     }
+}
+
+/// Columns that a plan compares with values.
+struct Compared {
+    equal: BTreeSet<String>,
+    range: BTreeSet<String>,
 }
 
 /// What the statements of a snapshot do with each table.
 pub(super) fn demands(snapshot: &Snapshot) -> HashMap<Name, Vec<Demand<'_>>> {
     let names = Names::of(snapshot);
-    let planned: HashMap<String, BTreeMap<Name, (BTreeSet<String>, BTreeSet<String>)>> = workload(snapshot)
+    let planned: HashMap<String, BTreeMap<Name, Compared>> = workload(snapshot)
         .queries
         .into_iter()
         .map(|query| {
             let tables = query.tables.into_iter();
-            let tables = tables.map(|(name, uses)| (name, (uses.equal, uses.range)));
+            let tables = tables.map(|(name, uses)| (name, Compared { equal: uses.equal, range: uses.range }));
             (query.fingerprint, tables.collect())
         })
         .collect();
