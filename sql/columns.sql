@@ -20,19 +20,30 @@ select
   pg_catalog.cardinality(s.most_common_freqs)::bigint as common_values,
   case
     when s.histogram_bounds is null
-      or a.atttypid not in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype) then '{}'
+      or (t.unit is null and a.atttypid not in ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)) then '{}'
     else (
       select case when pg_catalog.bool_and(pg_catalog.isfinite(v.at)) then pg_catalog.array_agg(
         -- far from any year that a row has
         greatest(-2e9, least(2e9, (extract(epoch from pg_catalog.now()) - extract(epoch from v.at)) / 3600))::integer
         order by v.tenth) else '{}' end
       from (
-        select t.tenth, b.bounds[1 + t.tenth * (pg_catalog.cardinality(b.bounds) - 1) / 10]::timestamptz as at
-        from (select s.histogram_bounds::text::text[] as bounds) b
-        cross join pg_catalog.generate_series(0, 10) t (tenth)
+        select b.tenth,
+          case
+            when t.unit is null then b.bound::timestamptz
+            when t.unit = 'uuid_v7' then pg_catalog.to_timestamp(
+              -- its first 48 bits
+              ('x0000' || pg_catalog.left(b.bound, 8) || pg_catalog.substr(b.bound, 10, 4))::bit(64)::bigint / t.per_second)
+            else pg_catalog.to_timestamp((b.bound::numeric / t.per_second)::double precision)
+          end as at
+        from (
+          select d.tenth, b.bounds[1 + d.tenth * (pg_catalog.cardinality(b.bounds) - 1) / 10] as bound
+          from (select s.histogram_bounds::text::text[] as bounds) b
+          cross join pg_catalog.generate_series(0, 10) d (tenth)
+        ) b
       ) v
     )
-  end as age_deciles_hours
+  end as age_deciles_hours,
+  t.unit as time_unit
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -42,6 +53,20 @@ left join pg_catalog.pg_stats s
   and s.attname = a.attname
   -- a partitioned table has statistics of the whole tree only; an old-style parent is judged by its own rows
   and s.inherited = (c.relkind = 'p')
+cross join lateral (
+  select case when a.atttypid in ('integer'::regtype, 'bigint'::regtype, 'numeric'::regtype, 'uuid'::regtype)
+    then s.histogram_bounds::text end as bounds
+) h
+left join lateral (
+  -- numbers of 1980 to 2100; a histogram is sorted, so its ends tell
+  select u.unit, u.per_second
+  from (values ('s', 1::bigint), ('ms', 1000), ('us', 1000000), ('ns', 1000000000)) u (unit, per_second)
+  where pg_catalog.substring(h.bounds, '^[{]([0-9]{9,19}),')::numeric >= 315532800::numeric * u.per_second
+    and pg_catalog.substring(h.bounds, ',([0-9]{9,19})[}]$')::numeric < 4102444800::numeric * u.per_second
+  union all
+  select 'uuid_v7', 1000
+  where h.bounds ~ '^[{]([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}[,}])+$'
+) t on true
 where c.relkind in ('r', 'p', 'm')
   and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')

@@ -1,6 +1,9 @@
-//! Twelve months made and twelve retired under a constant load, with and without somebody who reads the table for three
+//! Twelve months made and twelve retired under a paced load, with and without somebody who reads the table for three
 //! seconds: by pgassay, and by pg_partman's own functions where a server has it. A plain table of as many rows converted and
 //! its past split, and a look at 2,000 months of which none is missing. Printed, never a test.
+//!
+//! Two write and two read, each a statement and then a pause: processors are left over, so that the longest statement tells
+//! of locks. `PGASSAY_BENCH_PAUSE_MS=0` is a load without pauses, `PGASSAY_BENCH_MAJOR=14` takes one server only.
 //!
 //! Each contestant has a database of its own on one throwaway server, with a table of 25 months and 300,000 rows.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a table for people")]
@@ -36,6 +39,12 @@ const PLAIN: &str = "create schema load;
         (date '1900-01-01' + nr * interval '1 month')::date, (date '1900-01-01' + (nr + 1) * interval '1 month')::date);
     end loop; end $$";
 
+/// Milliseconds for which a session of the load pauses after a statement.
+const PAUSE_MS: u64 = 10;
+
+/// For so long the load is alone before a job.
+const ALONE: Duration = Duration::from_secs(2);
+
 /// Somebody who reads for a while.
 const READER: &str = "begin; select count(*) from load.calls; select pg_sleep(3); commit";
 
@@ -62,12 +71,25 @@ fn main() -> ExitCode {
 async fn all() -> Fallible<()> {
     let folder = tempfile::Builder::new().prefix("assay-bench-").tempdir()?;
     std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755))?;
-    println!("{:<14} {:<10} {:<40} {:>8} {:>9}  locks on the table", "server", "by", "what", "wall ms", "worst ms");
+    println!("the load: two write, two read, each with a pause of {} ms after a statement", pause().as_millis());
+    println!(
+        "{:<14} {:<10} {:<40} {:>11} {:>8} {:>8} {:>9}  locks on the table",
+        "server", "by", "what", "statements/s", "alone ms", "wall ms", "worst ms"
+    );
     let all = find_binaries(&[], &[], Path::new(env!("CARGO_MANIFEST_DIR")));
-    for binaries in all.iter().filter(|one| one.major >= 14) {
+    let only: Option<i32> = number("PGASSAY_BENCH_MAJOR").and_then(|number| number.try_into().ok());
+    for binaries in all.iter().filter(|one| only.map_or(one.major >= 14, |only| one.major == only)) {
         server(binaries, folder.path()).await?;
     }
     Ok(())
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+fn pause() -> Duration {
+    Duration::from_millis(number("PGASSAY_BENCH_PAUSE_MS").unwrap_or(PAUSE_MS))
 }
 
 async fn server(binaries: &Binaries, folder: &Path) -> Fallible<()> {
@@ -106,11 +128,10 @@ impl Bench<'_> {
                 select partman.create_parent('load.calls', 'at', 'native', 'monthly', p_premake := 1)";
             session.execute(adopt).await?;
         }
-        self.row(&session, "load alone", None, false).await?;
         for (what, reads) in [("", false), (", beside a reader of 3 s", true)] {
             let (ahead, keep) = if reads { (24, 6) } else { (12, 12) };
-            self.row(&session, &format!("12 months made{what}"), Some(Job::Create(ahead)), reads).await?;
-            self.row(&session, &format!("months retired{what}"), Some(Job::Retire(keep)), reads).await?;
+            self.row(&session, &format!("12 months made{what}"), Job::Create(ahead), reads).await?;
+            self.row(&session, &format!("months retired{what}"), Job::Retire(keep), reads).await?;
         }
         Ok(())
     }
@@ -120,10 +141,11 @@ impl Bench<'_> {
         session.execute(PLAIN).await?;
         session.execute("vacuum analyze load.calls").await?;
         for (what, job) in [
-            ("load alone, a plain table", None),
-            ("the table converted", Some(Job::Convert)),
-            ("its past split", Some(Job::Split)),
-            ("2,000 months, none missing", Some(Job::Maintain)),
+            ("the table converted", Job::Convert),
+            ("that taken back", Job::Undo),
+            ("the table converted again", Job::Convert),
+            ("its past split", Job::Split),
+            ("2,000 months, none missing", Job::Maintain),
         ] {
             self.row(&session, what, job, false).await?;
         }
@@ -131,11 +153,15 @@ impl Bench<'_> {
     }
 
     /// One job under load.
-    async fn row(&self, session: &Scratch, what: &str, job: Option<Job>, reads: bool) -> Fallible<()> {
-        let load = Load::start(self.cluster, self.by, 2).await;
-        let watch = self.cluster.session(self.by, SUPERUSER, "watch").await?;
+    async fn row(&self, session: &Scratch, what: &str, job: Job, reads: bool) -> Fallible<()> {
+        let load = Load::paced(self.cluster, self.database, 2, pause()).await;
+        let watch = self.cluster.session(self.database, SUPERUSER, "watch").await?;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let reader = self.cluster.session(self.by, SUPERUSER, "reader").await?;
+        load.worst_ms();
+        let before = load.statements();
+        tokio::time::sleep(ALONE).await;
+        let (rate, alone) = ((load.statements() - before) / ALONE.as_secs(), load.worst_ms());
+        let reader = self.cluster.session(self.database, SUPERUSER, "reader").await?;
         let reading = tokio::spawn(async move {
             if reads {
                 let _ = reader.execute(READER).await;
@@ -165,7 +191,7 @@ impl Bench<'_> {
         seen.remove("");
         let locks: Vec<String> = seen.into_iter().collect();
         println!(
-            "{:<14} {:<10} {what:<40} {wall:>8.0} {worst:>9.1}  {}{told}",
+            "{:<14} {:<10} {what:<40} {rate:>11} {alone:>8.1} {wall:>8.0} {worst:>9.1}  {}{told}",
             format!("PostgreSQL {}", self.major),
             self.by,
             if locks.is_empty() { "none seen".to_owned() } else { locks.join(" ") }
@@ -174,11 +200,7 @@ impl Bench<'_> {
     }
 
     /// With what was said of the lock.
-    async fn work(&self, session: &Scratch, job: Option<Job>) -> Fallible<String> {
-        let Some(job) = job else {
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            return Ok(String::new());
-        };
+    async fn work(&self, session: &Scratch, job: Job) -> Fallible<String> {
         if self.by == "pg_partman" {
             let set = match job {
                 Job::Create(ahead) => format!("premake = {ahead}, infinite_time_partitions = true"),
@@ -191,7 +213,7 @@ impl Bench<'_> {
             return Ok(String::new());
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgassay"));
-        command.env_clear().arg("partition").args(job.words()).arg(self.cluster.dsn(SUPERUSER, self.database));
+        command.env_clear().args(job.words()).arg(self.cluster.dsn(SUPERUSER, self.database));
         command.args(["--yes", "--state"]).arg(self.folder.join("state"));
         let output = tokio::task::spawn_blocking(move || command.output()).await??;
         if !output.status.success() {
@@ -213,6 +235,8 @@ enum Job {
     Retire(u32),
     /// A plain table is adopted.
     Convert,
+    /// And is itself again.
+    Undo,
     /// Its past becomes months.
     Split,
     /// Of a table that has all its months.
@@ -220,14 +244,15 @@ enum Job {
 }
 
 impl Job {
-    /// `pgassay partition …`
+    /// `pgassay …`, but for the target
     fn words(self) -> Vec<String> {
         let words = match self {
-            Self::Create(ahead) => format!("create load.calls --months {ahead}"),
-            Self::Retire(keep) => format!("retire load.calls --keep {keep}months"),
-            Self::Convert => "convert load.calls --by at --allow primary_key".to_owned(),
-            Self::Split => "split load.calls".to_owned(),
-            Self::Maintain => "maintain --table load.months".to_owned(),
+            Self::Create(ahead) => format!("partition create load.calls --months {ahead}"),
+            Self::Retire(keep) => format!("partition retire load.calls --keep {keep}months"),
+            Self::Convert => "partition convert load.calls --by at --allow primary_key".to_owned(),
+            Self::Undo => "apply undo".to_owned(),
+            Self::Split => "partition split load.calls".to_owned(),
+            Self::Maintain => "partition maintain --table load.months".to_owned(),
         };
         words.split(' ').map(str::to_owned).collect()
     }

@@ -4,7 +4,7 @@ use super::args::Shared;
 use super::change::{self, Job};
 use super::change_args::{ChangeArgs, FileArgs};
 use super::config::Config;
-use super::partition::{is_read, keeper, named};
+use super::partition::{is_read, keeper, named, warn_of_keeper};
 use super::partition_args::{CreateArgs, DefaultArgs, MaintainArgs};
 use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
@@ -63,7 +63,9 @@ pub(super) fn maintain(shared: &Shared, config: &Config, args: &MaintainArgs) ->
     let desk = Desk::open(shared, config, target, &args.default)?;
     let Made { plan, left_out } = desk.plan(&orders)?;
     for why in &left_out {
+        let (why, next) = why.split_once('\n').unwrap_or((why, ""));
         eprintln!("warning: {}: left out", escape(why));
+        next.lines().for_each(|line| eprintln!("{}", escape(line)));
     }
     let is_whole = |code: u8| if code == exit::OK && !left_out.is_empty() { exit::INCOMPLETE } else { code };
     if plan.steps.is_empty() && plan.left.is_empty() {
@@ -169,12 +171,10 @@ impl Desk {
     }
 
     fn site<'a>(&self, order: &Order, table: &Name, rows: &[&'a Partition]) -> Result<(Site<'a>, Vec<Missing>)> {
-        if keeper(&self.snapshot.managers, table).is_some() {
-            if !order.is_told {
-                bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
-            }
-            eprintln!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
+        if keeper(&self.snapshot.managers, table).is_some() && !order.is_told {
+            bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
         }
+        warn_of_keeper(&self.snapshot.managers, table);
         let now = self.snapshot.captured_at;
         let of = Site::of(table, rows, order.zone, session_zone(&self.snapshot), now);
         let site = of.map_err(|why| anyhow!("{why}"))?;

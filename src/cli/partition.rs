@@ -71,6 +71,13 @@ pub(super) fn keeper<'a>(managers: &'a [Manager], table: &Name) -> Option<&'a Ma
     managers.iter().find(|manager| manager.table == format!("{}.{}", table.schema, table.name))
 }
 
+/// Says so where another program keeps a table too, which may undo what we do to it, or do it again.
+pub(super) fn warn_of_keeper(managers: &[Manager], table: &Name) {
+    if keeper(managers, table).is_some() {
+        eprintln!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
+    }
+}
+
 /// The table that a text names: with its schema, or without where only one has that name.
 pub(super) fn named(tables: &[Name], text: &str, database: &str) -> Result<Name> {
     let says = |name: &&Name| {

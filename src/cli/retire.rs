@@ -3,13 +3,13 @@
 use super::args::Shared;
 use super::change::{self, Job};
 use super::config::Config;
-use super::partition::{is_read, named};
+use super::partition::{is_read, named, warn_of_keeper};
 use super::partition_args::RetireArgs;
 use super::{connection, exit, interrupt, settings};
 use crate::apply::{Run, Scout, StepEnd};
 use crate::model::partition::DetachedForm;
 use crate::model::plan::{Change, Name, Plan};
-use crate::model::snapshot::Snapshot;
+use crate::model::snapshot::{Relation, Snapshot};
 use crate::partition::{Keep, Leaving, Quarantined, by_table, overdue, retirement, session_zone, survey};
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,6 +24,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &RetireArgs) -> Result
     let tables = by_table(&snapshot);
     let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
     let table = named(&names, &args.table, &snapshot.target.database)?;
+    warn_of_keeper(&snapshot.managers, &table);
     let keep = keep(config, args, &table)?;
     let quarantine = settings::long_duration("quarantine", args.quarantine.as_deref().unwrap_or(QUARANTINE))?;
     let before = snapshot.captured_at - TimeDelta::from_std(quarantine)?;
@@ -140,5 +141,5 @@ fn weight(snapshot: &Snapshot, name: &Name) -> (i64, i64) {
     let own = snapshot.relations.iter().find(|row| row.schema == name.schema && row.name == name.name);
     let indexes = snapshot.indexes.iter().filter(|row| row.schema == name.schema && row.table == name.name);
     let bytes = own.map_or(0, |row| row.bytes + row.toast_bytes) + indexes.map(|row| row.bytes).sum::<i64>();
-    (own.map_or(0, |row| row.live_tuples.max(row.estimated_rows.unwrap_or(0))), bytes)
+    (own.map_or(0, Relation::row_count), bytes)
 }

@@ -60,7 +60,7 @@ pub fn statements(change: &Change) -> Vec<Statement> {
         Change::ReleaseTable(form) => adoption::release(form),
         Change::BeginSplit(form) => vec![split::begin(form)],
         Change::AbandonSplit(form) => vec![split::abandon(form)],
-        Change::CopyRows(form) => vec![split::copy(form)],
+        Change::CopyRows(form) => vec![split::copy(form), split::counted(form)],
         Change::FinishSplit(form) => split::finish(form),
     }
 }

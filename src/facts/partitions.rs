@@ -94,13 +94,11 @@ fn ended(slices: &[Slice], now: DateTime<Utc>) -> Option<f64> {
     Some(seconds / 86_400.0)
 }
 
-/// Live rows as counted or estimated, whichever is more.
+/// Live rows of a partition with all below it.
 fn rows(lookup: &Lookup<'_>, row: &Partition) -> i64 {
     let place = (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default());
     let own = lookup.exact(place.0, place.1).into_iter().filter(|_| row.is_leaf);
-    own.chain(lookup.leaves(place).iter().copied())
-        .map(|leaf| leaf.live_tuples.max(leaf.estimated_rows.unwrap_or(0)))
-        .sum()
+    own.chain(lookup.leaves(place).iter().copied()).map(Relation::row_count).sum()
 }
 
 /// What is older than is to be kept, in bytes; a partition with all below it.

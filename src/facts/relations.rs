@@ -68,14 +68,6 @@ impl RelationRow<'_> {
     }
 }
 
-/// Live rows as counted; where the counters were reset and nothing has counted anew since, the last
-/// estimate when that is more.
-fn row_count(relation: &Relation) -> i64 {
-    let counted = [relation.last_vacuum, relation.last_autovacuum, relation.last_analyze, relation.last_autoanalyze];
-    let estimated = relation.estimated_rows.unwrap_or(0);
-    if counted.iter().any(Option::is_some) { relation.live_tuples } else { relation.live_tuples.max(estimated) }
-}
-
 /// A partitioned table holds nothing itself: what it does is what its leaves do.
 fn with_leaves(relation: &Relation, leaves: &[&Relation]) -> Relation {
     let mut sum = relation.clone();
@@ -153,7 +145,7 @@ fn row<'a>(
     let leaves = if own.kind == RelationKind::PartitionedTable { lookup.leaves(key) } else { &[] };
     let relation = if leaves.is_empty() { Cow::Borrowed(own) } else { Cow::Owned(with_leaves(own, leaves)) };
     let workers: &[&Relation] = if leaves.is_empty() { &[own] } else { leaves };
-    let row_count = workers.iter().map(|leaf| row_count(leaf)).sum::<i64>();
+    let row_count = workers.iter().map(|leaf| leaf.row_count()).sum::<i64>();
     let tuples = row_count + relation.dead_tuples;
     let seq_scans = relation.seq_scans;
     let (estimated_bloat_bytes, estimated_bloat_pct) = bloat(lookup, workers);

@@ -58,18 +58,6 @@ impl<'a> Site<'a> {
         let first = rows.first().ok_or_else(|| format!("{table} is no partitioned table"))?;
         let layout = Layout::of(rows)
             .ok_or_else(|| format!("{table} is cut by {}, of which its bounds say no time", first.key_definition))?;
-        if let Some(row) = rows.iter().find(|row| row.name.is_some() && !row.is_leaf) {
-            return Err(format!(
-                "{} is partitioned again, and so would be each new month: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) PARTITION BY …, its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes",
-                path(row)
-            ));
-        }
-        if let Some(part) = layout.newest().filter(|part| part.partition.is_foreign) {
-            return Err(format!(
-                "{}, its newest partition, is a foreign table, and each new month would be one too: make those by hand, there and here",
-                path(part.partition)
-            ));
-        }
         if let Some(part) = layout.parts.iter().find(|part| part.slice.is_some_and(|slice| slice.is_endless())) {
             return Err(format!(
                 "{} has no end: detach it, and attach it with one, before months can follow",
@@ -96,6 +84,24 @@ impl<'a> Site<'a> {
         self.layout.default_part().map(name)
     }
 
+    /// Why a new month is not made like the newest partition.
+    fn unlike(&self) -> Option<String> {
+        let newest = self.layout.newest().map(|part| part.partition);
+        if let Some(row) = newest.into_iter().chain(self.layout.default_part()).find(|row| !row.is_leaf) {
+            return Some(format!(
+                "{} is partitioned again, and so would be each new month: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) PARTITION BY …, its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes",
+                path(row),
+                table = self.table
+            ));
+        }
+        newest.filter(|row| row.is_foreign).map(|row| {
+            format!(
+                "{}, its newest partition, is a foreign table, and each new month would be one too: make those by hand, there and here",
+                path(row)
+            )
+        })
+    }
+
     /// The months from one to another that no partition holds, the first first.
     pub fn missing(&self, first: Month, last: Month) -> Result<Vec<Missing>, String> {
         let naming = self.layout.naming(self.zone).unwrap_or_else(|| Naming::standard(&self.table.name));
@@ -106,7 +112,10 @@ impl<'a> Site<'a> {
                 missing.push(Missing { month, name: Name::new(&schema, &naming.name(month)?), range });
             }
         }
-        Ok(missing)
+        match self.unlike().filter(|_| !missing.is_empty()) {
+            Some(why) => Err(why),
+            None => Ok(missing),
+        }
     }
 
     /// The range of a month; none where it is held.

@@ -13,6 +13,8 @@ pub(super) struct Demand<'a> {
     pub(super) statement: &'a Statement,
     /// Columns that are compared with values.
     pub(super) filtered: BTreeSet<String>,
+    /// Those of them that are compared by a range.
+    pub(super) ranged: BTreeSet<String>,
     /// Columns that a DELETE of its rows bounds from above.
     pub(super) aged: BTreeSet<String>,
     /// ON CONFLICT of an INSERT into it names these columns, or a constraint.
@@ -24,21 +26,28 @@ pub(super) struct Demand<'a> {
 }
 
 impl<'a> Demand<'a> {
-    fn behind_view(statement: &'a Statement, columns: &BTreeSet<String>) -> Self {
+    fn behind_view(statement: &'a Statement, compared: &Compared) -> Self {
         let (aged, sets) = (BTreeSet::new(), BTreeSet::new());
-        Self { statement, filtered: columns.clone(), aged, conflict: None, sets, is_target: false }
+        let (filtered, ranged) = (&compared.equal | &compared.range, compared.range.clone());
+        Self { statement, filtered, ranged, aged, conflict: None, sets, is_target: false }
     }
+}
+
+/// Columns that a plan compares with values.
+struct Compared {
+    equal: BTreeSet<String>,
+    range: BTreeSet<String>,
 }
 
 /// What the statements of a snapshot do with each table.
 pub(super) fn demands(snapshot: &Snapshot) -> HashMap<Name, Vec<Demand<'_>>> {
     let names = Names::of(snapshot);
-    let planned: HashMap<String, BTreeMap<Name, BTreeSet<String>>> = workload(snapshot)
+    let planned: HashMap<String, BTreeMap<Name, Compared>> = workload(snapshot)
         .queries
         .into_iter()
         .map(|query| {
             let tables = query.tables.into_iter();
-            let tables = tables.map(|(name, uses)| (name, uses.equal.into_iter().chain(uses.range).collect()));
+            let tables = tables.map(|(name, uses)| (name, Compared { equal: uses.equal, range: uses.range }));
             (query.fingerprint, tables.collect())
         })
         .collect();
@@ -104,6 +113,7 @@ impl<'a> Names<'a> {
             statement,
             aged: below.map(|one| one.column.clone()).collect(),
             filtered: own().map(|one| one.column.clone()).collect(),
+            ranged: own().filter(|one| one.by != Bound::Equal).map(|one| one.column.clone()).collect(),
             sets: statement.set_columns.iter().chain(&access.updates).filter(|_| is_target).cloned().collect(),
             conflict: access.conflict.clone().filter(|_| is_target),
             is_target,

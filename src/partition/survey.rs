@@ -166,7 +166,7 @@ impl<'a> House<'a> {
             if let Some(relation) = self.relations.get(&place) {
                 // What ANALYZE knows of one that is partitioned again are the rows of its own partitions.
                 if row.is_leaf {
-                    sum.rows += relation.live_tuples.max(relation.estimated_rows.unwrap_or(0));
+                    sum.rows += relation.row_count();
                 }
                 sum.table_bytes += relation.bytes + relation.toast_bytes;
             }

@@ -75,6 +75,16 @@ fn evidence(table: &Candidate) -> Vec<String> {
     let histogram = format!("the histogram of {}", table.key);
     told.extend(table.growth.iter().map(|growth| grown(growth, &histogram)));
     told.extend(table.measured_growth.iter().map(|growth| grown(growth, "the earlier snapshot")));
+    told.extend(table.key_unit.as_deref().map(|unit| {
+        let what = match unit {
+            "uuid_v7" => "UUIDs of version 7, which begin with a time".to_owned(),
+            unit => format!("a time in {unit} since 1970"),
+        };
+        format!(
+            "that {} holds {what}, is a guess by its histogram, until partition convert has looked at the rows",
+            table.key
+        )
+    }));
     let found = &table.workload;
     told.push(format!(
         "{} of {} {} that read, change or delete rows {} by {}: {} of their time, {} of {} calls",
@@ -132,12 +142,14 @@ fn next(table: &Candidate) -> Vec<String> {
     let allowed = table.obstacles.iter().filter(|obstacle| obstacle.may_be_allowed).map(|one| one.code.as_str());
     let allowed: Vec<&str> = allowed.collect();
     let allowed = if allowed.is_empty() { String::new() } else { format!(" --allow {}", allowed.join(",")) };
+    let unit = table.key_unit.as_deref().filter(|unit| *unit != "uuid_v7");
+    let epoch = unit.map(|unit| format!(" --epoch {unit}")).unwrap_or_default();
     vec![
         format!(
-            "pgassay partition convert {} --by {}{allowed}, which keeps the table as the first partition",
+            "pgassay partition convert {} --by {}{epoch}{allowed}, which keeps the table as the first partition",
             table.table, table.key
         ),
-        format!("pgassay partition new --table {} --by {}, which prints a fresh one", table.table, table.key),
+        format!("pgassay partition new --table {} --by {}{epoch}, which prints a fresh one", table.table, table.key),
     ]
 }
 

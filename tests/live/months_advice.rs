@@ -13,10 +13,20 @@ const TABLES: &str = "
     insert into shop.events (at, note) select now() - nr * interval '1 hour', repeat('x', 100) from generate_series(1, 9600) nr;
     insert into shop.letters select nr, now() - nr * interval '1 hour', repeat('x', 100) from generate_series(1, 9600) nr;
     insert into shop.visits select nr, now(), now() - nr * interval '1 hour' from generate_series(1, 9600) nr;
-    analyze shop.events, shop.letters, shop.visits;
+    create table shop.ticks (ms bigint not null); create table shop.phones (nr bigint not null);
+    create table shop.keys (id uuid primary key); create table shop.chances (id uuid primary key);
+    insert into shop.ticks select (extract(epoch from now() - nr * interval '1 hour') * 1000)::bigint from generate_series(1, 9600) nr;
+    insert into shop.phones select 491700000000 + nr * 98765 from generate_series(1, 9600) nr;
+    insert into shop.keys select (lpad(to_hex(ms), 12, '0') || '7' || substr(md5(ms::text), 1, 3) || '9' || substr(md5(ms::text), 5, 15))::uuid from shop.ticks;
+    insert into shop.chances select gen_random_uuid() from generate_series(1, 9600) nr;
+    analyze shop.events, shop.letters, shop.visits, shop.ticks, shop.phones, shop.keys, shop.chances;
     select pg_stat_statements_reset();";
 
-const WORK: [(&str, usize); 8] = [
+const WORK: [(&str, usize); 12] = [
+    ("select count(*) from shop.ticks where ms >= 1700000000000", 12),
+    ("select count(*) from shop.phones where nr >= 491700000000", 12),
+    ("select count(*) from shop.keys where id >= '01900000-0000-7000-8000-000000000000'", 12),
+    ("select count(*) from shop.chances where id >= '80000000-0000-4000-8000-000000000000'", 12),
     ("select count(*) from shop.events where at >= now() - interval '30 days'", 12),
     ("select note from shop.events where id = 7", 40),
     ("delete from shop.events where at < now() - interval '390 days'", 3),
@@ -57,7 +67,13 @@ async fn what_goes_by_time_is_told_and_the_rule_agrees() {
         let dsn = cluster.dsn(SUPERUSER, CORNER);
         let ask = ["partition", "advise", &dsn, "--min-size", "100kB", "--format", "json"];
         let advice = json(&yard.pgassay(&ask).run().expect(0).stdout);
-        let [events] = advice["tables"].as_array().expect("tables").as_slice() else { panic!("{advice:#}") };
+        let tables = advice["tables"].as_array().expect("tables");
+        let mut told: Vec<_> =
+            tables.iter().map(|one| (one["table"]["name"].as_str(), one["key_unit"].as_str())).collect();
+        told.sort_unstable();
+        let guesses = [(Some("keys"), Some("uuid_v7")), (Some("ticks"), Some("ms"))];
+        assert_eq!(told, [&[(Some("events"), None)], &guesses[..]].concat(), "{advice:#}");
+        let events = &tables[0];
         assert_eq!(
             (events["table"]["name"].as_str(), events["key"].as_str()),
             (Some("events"), Some("at")),

@@ -292,6 +292,9 @@ async fn what_pg_partman_keeps_is_left_to_it() {
     assert!(audit.stdout.contains("1 partition") && audit.stdout.contains("that pg_partman keeps"), "{audit:#?}");
     let listed = site.yard.pgassay(&["partition", "list", "--from", "kept.json"]).run().expect(0).stdout;
     assert!(listed.contains("makes 2 ahead, keeps \"1 mon\""), "{listed}");
+    let retire = ["partition", "retire", "shop.events", &dsn, "--keep", "1 month", "--dry-run"];
+    let told = site.yard.pgassay(&retire).run().expect(0);
+    assert!(told.stderr.contains("shop.events is kept by pg_partman too"), "{told:#?}");
     site.admin.execute("create role guest login").await.expect("a role");
     let guest = site.cluster.dsn("guest", CORNER);
     let listed = site.yard.pgassay(&["partition", "list", &guest]).run().expect(0);

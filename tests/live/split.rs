@@ -21,7 +21,11 @@ const CALLS: &str = "
     analyze load.calls";
 
 async fn open(major: i32) -> Option<Site> {
-    let site = Site::with(&server(major)?, CALLS).await;
+    converted(major, CALLS).await
+}
+
+async fn converted(major: i32, sql: &str) -> Option<Site> {
+    let site = Site::with(&server(major)?, sql).await;
     let (dsn, state) = (site.dsn(), site.state().display().to_string());
     let all = [
         "partition",
@@ -94,6 +98,21 @@ async fn the_past_becomes_months_under_load() {
     }
 }
 
+/// What a session copied within a second it tells the server's statistics of after ANALYZE, unless made to before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_were_just_copied_are_listed_once() {
+    for major in [14, newest().major] {
+        let Some(site) = converted(major, &CALLS.replace("30000", "2000")).await else { continue };
+        split(&site, &[]).expect(0);
+        let told = "select sum(n_tup_ins) >= 2000 from pg_stat_user_tables where relid in (select inhrelid from pg_inherits where inhparent = 'load.calls'::regclass)";
+        site.until(told).await;
+        let listed = site.yard.pgassay(&["partition", "list", &site.dsn(), "--format", "json"]).run().expect(0).stdout;
+        let listed: serde_json::Value = serde_json::from_str(&listed).expect("json");
+        let rows = listed["tables"][0]["partitions"].as_array().expect("months").iter();
+        assert_eq!(rows.filter_map(|one| one["rows"].as_i64()).sum::<i64>(), 2_000, "{major}: {listed:#}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_split_that_breaks_off_goes_on_or_is_taken_back() {
     for next in ["resume", "undo"] {
@@ -125,7 +144,8 @@ async fn a_split_that_breaks_off_goes_on_or_is_taken_back() {
         let truncated = site.admin.execute("truncate load.calls").await;
         assert!(truncated.is_err_and(|error| error.to_string().contains("is being split")));
         if next == "undo" {
-            site.admin.execute("drop trigger zz_pgassay_split on load.calls_legacy").await.expect("somebody drops it");
+            // With the function its triggers go.
+            site.admin.execute("drop function load.calls_split() cascade").await.expect("somebody drops it");
         }
         site.run(&[next]).expect(0);
         assert_eq!(site.text(all).await, now, "{next}");
@@ -205,6 +225,21 @@ async fn whoever_looks_on_from_before_the_copy_is_waited_for() {
     reader.execute("commit").await.expect("ended");
     assert!(child.wait().expect("it ends").success());
     assert_eq!(site.text("select count(*) from load.calls").await, "30000");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_vacuum_of_another_table_is_not_waited_for() {
+    let Some(site) = open(newest().major).await else { return };
+    let slow = "create table shop.wide as select repeat('x', 1000) as note from generate_series(1, 20000)";
+    site.admin.execute(slow).await.expect("a table");
+    let vacuum = site.session("set vacuum_cost_delay = '100ms'; set vacuum_cost_limit = 1").await;
+    let vacuum = tokio::spawn(async move { vacuum.execute("vacuum (freeze) shop.wide").await });
+    let at_work = "select exists (select from pg_stat_progress_vacuum where relid = 'shop.wide'::regclass)";
+    site.until(at_work).await;
+    split(&site, &["--max-wait", "5s"]).expect(0);
+    assert_eq!(site.text(&format!("select ({at_work})::text")).await, "true", "it is still at work");
+    site.admin.execute("select pg_cancel_backend(pid) from pg_stat_progress_vacuum").await.expect("ended");
+    assert!(vacuum.await.expect("a session").is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

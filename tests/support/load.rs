@@ -3,9 +3,9 @@
 
 use pgassay::demo::{Cluster, SUPERUSER};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 /// The table: `calls` in schema `load`, cut by months in UTC from `months` back to the current one, `rows` rows each.
@@ -28,6 +28,9 @@ pub(crate) fn table(months: u32, rows: u32) -> String {
          analyze load.calls"
     )
 }
+
+/// Loads that were started: each writes rows of its own.
+static STARTED: AtomicI64 = AtomicI64::new(0);
 
 #[derive(Debug, Default)]
 struct Shared {
@@ -56,11 +59,17 @@ pub(crate) struct Account {
 }
 
 impl Load {
-    /// Starts `pairs` of one who writes and one who reads.
+    /// Starts `pairs` of one who writes and one who reads, without a pause.
     pub(crate) async fn start(cluster: &Cluster, database: &str, pairs: i64) -> Self {
+        Self::paced(cluster, database, pairs, Duration::ZERO).await
+    }
+
+    /// Each pauses so long after a statement: where processors are left over, what a statement waits for is not they.
+    pub(crate) async fn paced(cluster: &Cluster, database: &str, pairs: i64, pause: Duration) -> Self {
         let shared = Arc::new(Shared::default());
         let mut workers = Vec::new();
-        for nr in 1..=pairs {
+        let first = STARTED.fetch_add(pairs, Ordering::Relaxed) + 1;
+        for nr in first..first + pairs {
             for writes in [true, false] {
                 let session = cluster.session(database, SUPERUSER, "load").await.expect("a session");
                 let shared = Arc::clone(&shared);
@@ -80,6 +89,9 @@ impl Load {
                                 shared.failures.lock().expect("a list").push(format!("{error}: {}", sql.text))
                             }
                         }
+                        if !pause.is_zero() {
+                            tokio::time::sleep(pause).await;
+                        }
                     }
                 }));
             }
@@ -89,7 +101,7 @@ impl Load {
 
     /// The longest statement since the last look, in milliseconds.
     pub(crate) fn worst_ms(&self) -> f64 {
-        std::time::Duration::from_micros(self.shared.worst.swap(0, Ordering::Relaxed)).as_secs_f64() * 1000.0
+        Duration::from_micros(self.shared.worst.swap(0, Ordering::Relaxed)).as_secs_f64() * 1000.0
     }
 
     /// Statements that came to their end.

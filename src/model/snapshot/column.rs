@@ -41,8 +41,12 @@ pub struct Column {
     pub least_common_fraction: Option<f64>,
     /// Values in that list. {values | pg_stats.most_common_freqs}
     pub common_values: Option<i64>,
-    /// Of a date or a timestamp: how old the values are at each tenth of the histogram, the oldest first, those to
-    /// come negative; empty without one. {hours | pg_stats.histogram_bounds}
+    /// Of a date, a timestamp, or what `time_unit` names: how old the values are at each tenth of the histogram, the oldest
+    /// first, those to come negative; empty without one. {hours | pg_stats.histogram_bounds}
     #[serde(default)]
     pub age_deciles_hours: Vec<i32>,
+    /// Of a number: what it may count since 1970, `s`, `ms`, `us` or `ns`, as the whole histogram is then of 1980 to 2100. Of
+    /// a UUID: `uuid_v7`, as all of the histogram are of version 7. {text | pg_stats.histogram_bounds}
+    #[serde(default)]
+    pub time_unit: Option<String>,
 }

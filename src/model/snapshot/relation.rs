@@ -122,6 +122,15 @@ pub struct Relation {
 }
 
 impl Relation {
+    /// Live rows as counted; where the counters were reset and nothing has counted anew since, the last estimate when that
+    /// is more.
+    #[must_use]
+    pub fn row_count(&self) -> i64 {
+        let counted = [self.last_vacuum, self.last_autovacuum, self.last_analyze, self.last_autoanalyze];
+        let estimated = self.estimated_rows.unwrap_or(0);
+        if counted.iter().any(Option::is_some) { self.live_tuples } else { self.live_tuples.max(estimated) }
+    }
+
     /// The table at the top that a partition belongs to, as far as `find` knows them by schema and name.
     #[must_use]
     pub fn root<'a>(&'a self, find: impl Fn(&'a str, &'a str) -> Option<&'a Self>) -> &'a Self {
@@ -132,5 +141,19 @@ impl Relation {
             name.and_then(|(schema, name)| find(schema, name))
         };
         std::iter::successors(Some(self), parent).take(DEEPEST).last().unwrap_or(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_left_since_it_was_estimated_is_counted_no_more() {
+        let drained =
+            Relation { estimated_rows: Some(50), last_autoanalyze: Some(DateTime::UNIX_EPOCH), ..Relation::default() };
+        assert_eq!(drained.row_count(), 0);
+        let reset = Relation { last_autoanalyze: None, ..drained };
+        assert_eq!(reset.row_count(), 50);
     }
 }

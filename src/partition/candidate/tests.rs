@@ -122,6 +122,45 @@ fn what_is_known_to_be_set_may_be_a_key() {
 }
 
 #[test]
+fn a_number_or_a_uuid_may_tell_the_time() {
+    let pruned: Work<'_> = ("delete from events where id < $1", 30, 900.0, 40_000);
+    let by_range: Work<'_> = ("select count(*) from events where id >= $1 and id < $2", 100, 5_000.0, 100);
+    let days = |oldest: i32, newest: i32| vec![oldest * 24, (oldest + newest) * 12, newest * 24];
+    for (unit, ages, is_unique, work, expected) in [
+        ("ms", days(900, 0), false, pruned, Some("id")),
+        ("s", days(900, 50), false, by_range, Some("id")),
+        ("uuid_v7", days(900, 0), true, by_range, Some("id")),
+        // By itself that a row is looked up tells nothing of times.
+        ("uuid_v7", days(900, 0), true, BY_ID, None),
+        // Phone numbers are some of 1985, ids that count up are unique, and what is to come is no time of a row.
+        ("ms", days(15_000, 14_900), false, by_range, None),
+        ("s", days(900, 0), true, by_range, None),
+        ("s", days(900, -400), false, by_range, None),
+        ("s", days(3, 0), false, by_range, None),
+        ("", Vec::new(), false, by_range, None),
+    ] {
+        let mut snapshot = events(&[work]);
+        snapshot.indexes = vec![Index {
+            schema: "public".to_owned(),
+            table: "events".to_owned(),
+            is_unique,
+            key_columns: vec!["id".to_owned()],
+            ..Index::default()
+        }];
+        snapshot.columns[0].age_deciles_hours = ages;
+        snapshot.columns[0].time_unit = Some(unit.to_owned()).filter(|unit| !unit.is_empty());
+        let advice = advice(&snapshot);
+        let found = advice.tables.first();
+        assert_eq!(found.map(|one| one.key.as_str()), expected, "{unit} {is_unique} {work:?}");
+        assert_eq!(found.and_then(|one| one.key_unit.as_deref()), expected.map(|_| unit));
+        assert!(timely(&snapshot).is_empty(), "the rule does not guess");
+        // What is a time by its type goes first.
+        snapshot.statements.push(statement(BY_TIME));
+        assert_eq!(self::advice(&snapshot).tables[0].key, "at", "{unit} {work:?}");
+    }
+}
+
+#[test]
 fn a_plan_says_what_is_behind_a_view() {
     let mut snapshot = events(&[("select * from recent where day = $1", 500, 900.0, 500)]);
     snapshot.statements[0].relations = vec![RelationName { schema: None, name: "recent".to_owned() }];

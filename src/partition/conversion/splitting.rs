@@ -68,6 +68,10 @@ pub fn wide(site: &Site<'_>) -> Result<Wide, String> {
         .find(|part| part.range.as_ref().is_some_and(|range| matches!(range.from.as_slice(), [Edge::Minvalue])));
     let none = || format!("no partition of {} holds all before a month: there is nothing to split", site.table);
     let part = first.ok_or_else(none)?;
+    if !part.partition.is_leaf || part.partition.is_foreign {
+        let name = part.partition.name.as_deref().unwrap_or_default();
+        return Err(format!("{name} is a foreign table or partitioned again: months cannot take its place"));
+    }
     let until = part.slice.and_then(|slice| site.zone.begins(slice.to)).ok_or_else(none)?;
     let range = part.range.clone().ok_or_else(none)?;
     let (schema, name) = (part.partition.schema.as_deref(), part.partition.name.as_deref());
@@ -283,5 +287,10 @@ mod tests {
         assert!(begin(&Oldest::NoRows, None).is_err());
         assert!(begin(&since("-infinity"), None).is_err_and(|why| why.contains("in no month: say with --months")));
         assert_eq!(begin(&since("-infinity"), Some(7)), said("2026-06"));
+        let mut deep = rows.clone();
+        deep[0].is_leaf = false;
+        let all: Vec<_> = deep.iter().collect();
+        let site = Site::of(&table, &all, None, None, DateTime::UNIX_EPOCH).expect("a table by months");
+        assert!(super::wide(&site).is_err_and(|why| why.contains("t_legacy is a foreign table or partitioned again")));
     }
 }

@@ -87,6 +87,22 @@ fn a_month_that_is_held_in_part_is_nobodys_guess() {
 }
 
 #[test]
+fn what_new_months_would_have_to_be_is_asked_only_where_some_are_missing() {
+    let mut rows =
+        rows("date", &[("t_2026_06", "'2026-06-01'", "'2026-07-01'"), ("t_2026_07", "'2026-07-01'", "'2026-08-01'")]);
+    let august = || Ok(vec!["2026-08 t_2026_08".to_owned()]);
+    rows[0].is_leaf = false;
+    assert_eq!(missing(&rows, "2026-06", "2026-08"), august(), "the newest is a plain table");
+    for (is_leaf, is_foreign, said) in
+        [(false, false, "public.t_2026_07 is partitioned again"), (true, true, "foreign table")]
+    {
+        (rows[1].is_leaf, rows[1].is_foreign) = (is_leaf, is_foreign);
+        assert_eq!(missing(&rows, "2026-06", "2026-07"), Ok(vec![]), "all are there");
+        assert!(missing(&rows, "2026-06", "2026-08").is_err_and(|why| why.contains(said)), "{said}");
+    }
+}
+
+#[test]
 fn the_zone_is_asked_for_where_the_bounds_leave_it_open() {
     let summer = rows(KEY, &[("t_2026_07", "'2026-06-30 22:00:00+00'", "'2026-07-31 22:00:00+00'")]);
     let told = site(&summer, None, None).expect_err("open");
