@@ -289,6 +289,12 @@ impl Scan {
     }
 }
 
+/// The key is the one that is wanted. The classes that compare by bytes are one by several names.
+fn serves(key: &Key, wanted: &Key) -> bool {
+    let is_by_bytes = |key: &Key| key.class.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
+    wanted.is_on(key) || (is_by_bytes(wanted) && is_by_bytes(key) && wanted.column == key.column)
+}
+
 /// How many values of a key a condition wants; 0: a stretch of them; none where the index does not answer it.
 fn answered(index: &Known, key: &Key, one: &Restriction) -> Option<f64> {
     match (&one.by, index.method) {
@@ -296,7 +302,7 @@ fn answered(index: &Known, key: &Key, one: &Restriction) -> Option<f64> {
         // Other orders than that of the type, such as by bytes, answer `=` alone.
         (By::Range(operand), Method::Btree) if is_on(operand, key) && key.class.is_none() => Some(0.0),
         (By::Point(operand, _) | By::Range(operand), Method::Brin) if is_on(operand, key) => Some(0.0),
-        (By::Special(method, served), own) if *method == own && served.is_on(key) => Some(0.0),
+        (By::Special(ways), own) if ways.iter().any(|(method, way)| *method == own && serves(key, way)) => Some(0.0),
         _ => None,
     }
 }
