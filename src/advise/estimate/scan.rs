@@ -255,20 +255,20 @@ impl Scan {
     }
 
     /// Bitmaps for conditions that OR joins, where each part has an index (`generate_bitmap_or_paths`).
-    fn alternatives(&self, ask: &Question<'_>) -> Vec<Bitmap> {
+    fn alternatives<'i>(&'i self, ask: &'i Question<'_>) -> Vec<Bitmap<'i>> {
         let any = self.restrictions.own.iter().filter_map(|one| match &one.by {
             By::Any(arms) => Some(arms),
             _ => None,
         });
         any.filter_map(|arms| {
-            let parts: Option<Vec<Bitmap>> = arms.iter().map(|arm| self.arm(ask, arm)).collect();
+            let parts: Option<Vec<Bitmap<'_>>> = arms.iter().map(|arm| self.arm(ask, arm)).collect();
             Some(Bitmap::any(parts?, ask.costs.operator))
         })
         .collect()
     }
 
     /// The cheapest bitmap for one part.
-    fn arm(&self, ask: &Question<'_>, arm: &[Restriction]) -> Option<Bitmap> {
+    fn arm<'i>(&'i self, ask: &'i Question<'_>, arm: &[Restriction]) -> Option<Bitmap<'i>> {
         // What else restricts the rows helps each part as well.
         let others = self.restrictions.own.iter().filter(|one| !matches!(one.by, By::Any(_) | By::Other));
         let part = Scan {
