@@ -8,6 +8,10 @@ select
   a.attnum::integer as position,
   pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
   a.attnotnull as is_not_null,
+  case
+    when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
+      or (k.collprovider = 'd' and d.sorts_by_bytes)
+  end as sorts_by_bytes,
   a.attlen = -1 and a.attstorage in ('x', 'e', 'm') as is_toastable,
   s.attname is not null as has_statistics,
   s.null_frac::double precision as null_fraction,
@@ -47,6 +51,13 @@ select
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+left join pg_catalog.pg_collation k on k.oid = a.attcollation
+cross join (
+  -- the provider is known from 15 on
+  select coalesce(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'b'
+    or (coalesce(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'c' and b.datcollate in ('C', 'POSIX')) as sorts_by_bytes
+  from pg_catalog.pg_database b where b.datname = pg_catalog.current_database()
+) d
 left join pg_catalog.pg_stats s
   on s.schemaname = n.nspname
   and s.tablename = c.relname

@@ -7,11 +7,11 @@ use super::key::Key;
 use super::oracle::Spread;
 use super::removals::removals;
 use super::search::{Found, Point};
-use super::workload::{Query, Weigh, Workload};
+use super::workload::{Query, Uses, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, create_parent, target};
 use crate::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Proposal, ProposalKind, Removal, Served,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Method, Proposal, ProposalKind, Removal, Served,
     StatementsAccount, ValuesCost, WorkloadCost,
 };
 use crate::model::plan::{IndexForm, Name};
@@ -310,6 +310,10 @@ impl Drafting<'_> {
             let text = "the values that are asked for differ much in frequency: statements were planned with one typical value of each parameter, or with none";
             say("typical_values", text.to_owned());
         }
+        if self.users(id).any(|effect| guesses_prefix(effect.query, self.evidence.pool.get(id))) {
+            let text = "patterns begin with a wildcard, which the workload does not tell: LIKE is served by this index only for those that begin with text (pg_trgm serves all)";
+            say("prefix_patterns", text.to_owned());
+        }
         if let Some(text) = stale(self.snapshot, table) {
             say("stale_statistics", text);
         }
@@ -335,6 +339,16 @@ impl Drafting<'_> {
         }
         caveats
     }
+}
+
+/// It serves the statement by a pattern that is taken to begin with text.
+fn guesses_prefix(query: &Query, candidate: &Candidate) -> bool {
+    let is_guess = |uses: &Uses, key: &Key| {
+        let is_told = uses.equal.contains(&key.column) || uses.range.contains(&key.column);
+        !key.is_expression && uses.patterns.contains(&key.column) && !is_told
+    };
+    candidate.method == Method::Btree
+        && query.tables.get(&candidate.table).is_some_and(|uses| candidate.keys.iter().any(|key| is_guess(uses, key)))
 }
 
 /// What is shown of a partitioned one is not all.

@@ -43,7 +43,8 @@ impl Candidate {
     /// The same with one more key behind; none when it has it already, or is too wide.
     #[must_use]
     pub fn widened(&self, key: &Key) -> Option<Self> {
-        let has = self.keys.iter().any(|own| own.is_on(key));
+        let is_same = |own: &Key| (&own.column, own.is_expression) == (&key.column, key.is_expression);
+        let has = self.keys.iter().any(is_same);
         let fits = self.method == Method::Btree && self.keys.len() < MAX_WIDTH && self.columns() < MAX_COLUMNS;
         (!has && fits).then(|| {
             let mut wide = self.clone();

@@ -3,7 +3,7 @@
 
 use super::key::Key;
 use crate::model::advice::Method;
-use crate::model::snapshot::{Extension, Snapshot};
+use crate::model::snapshot::{Column, Extension, Snapshot};
 
 /// A kind of column, by what `format_type()` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,23 @@ fn kind(type_name: &str) -> Option<Kind> {
         name if name.ends_with("range") => Kind::Range,
         _ => return None,
     })
+}
+
+/// The class of a B-tree that compares texts of this type by their bytes, whatever their collation
+/// (PostgreSQL documentation, "Operator Classes and Operator Families").
+fn by_bytes(type_name: &str) -> Option<&'static str> {
+    match type_name.split('(').next().unwrap_or_default() {
+        "text" => Some("text_pattern_ops"),
+        "character varying" => Some("varchar_pattern_ops"),
+        "character" => Some("bpchar_pattern_ops"),
+        _ => None,
+    }
+}
+
+/// The key of a B-tree that finds texts by how they begin; a plain one does where the collation compares bytes.
+pub(super) fn by_prefix(column: &Column) -> Option<Key> {
+    let (class, is_plain) = (by_bytes(&column.type_name)?, column.sorts_by_bytes?);
+    Some(Key { class: (!is_plain).then(|| class.to_owned()), ..Key::ascending(&column.name) })
 }
 
 /// Dimensions that an index of this kind of column takes at most; a column that does not tell its own takes none

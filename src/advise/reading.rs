@@ -4,6 +4,7 @@
 use super::catalog::Catalog;
 use super::existing::candidate;
 use super::key::Key;
+use super::operators::by_prefix;
 use super::workload::Uses;
 use crate::model::advice::Method;
 use crate::model::plan::Name;
@@ -242,7 +243,7 @@ impl<'a> Reading<'a> {
 
     /// Operators that B-trees on columns do not serve.
     fn operated(&mut self, part: Operated) {
-        let Operated { operand, operator } = part;
+        let Operated { operand, operator, has_prefix } = part;
         let Some(table) = self.aliases.get(&operand.alias).cloned() else { return };
         let is_comparison = matches!(operator.as_str(), "=" | "<" | "<=" | ">" | ">=");
         let is_in_order = is_comparison && !operand.is_expression && self.catalog.is_in_order(&table, &operand.text);
@@ -255,7 +256,14 @@ impl<'a> Reading<'a> {
         } else if is_in_order && operator != "=" {
             uses.special.insert((Method::Brin, Key::ascending(&operand.text)));
         } else if !is_comparison {
-            uses.special.extend(served);
+            // Trigrams serve all patterns, so that nobody need guess.
+            let is_guess = operator == "~~" && has_prefix.is_none() && served.is_none();
+            if is_guess || has_prefix == Some(true) {
+                uses.prefixes.extend(column.and_then(by_prefix));
+            }
+            uses.patterns.extend(column.filter(|_| is_guess).map(|column| column.name.clone()));
+            // A B-tree finds a beginning with less, and the planner can be asked about it.
+            uses.special.extend(served.filter(|_| has_prefix != Some(true)));
         }
     }
 

@@ -34,6 +34,10 @@ pub struct Uses {
     pub orders: BTreeSet<Vec<Key>>,
     /// What other indexes than plain B-trees serve.
     pub special: BTreeSet<(Method, Key)>,
+    /// What finds texts by how they begin, by a B-tree.
+    pub prefixes: BTreeSet<Key>,
+    /// Columns compared with patterns that may begin with a wildcard: the workload does not tell.
+    pub patterns: BTreeSet<String>,
     /// What holds of every row that is read, without parameters: `deleted_at IS NULL`.
     pub constants: BTreeSet<String>,
     /// Columns that are read at all; where it takes the rows themselves, as for writing, those in conditions. None
@@ -52,7 +56,8 @@ impl Uses {
         let expressions = self.expressions.iter().map(|text| Key::expression(text));
         let all = columns(&self.equal).into_iter().chain(expressions).chain(columns(&self.range));
         let mut seen = BTreeSet::new();
-        all.chain(ordered).chain(columns(&self.other)).filter(|key| seen.insert(key.clone())).collect()
+        let prefixes = self.prefixes.iter().cloned();
+        all.chain(ordered).chain(columns(&self.other)).chain(prefixes).filter(|key| seen.insert(key.clone())).collect()
     }
 
     /// What a partial index could be of: each of the constants, and all of them.

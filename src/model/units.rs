@@ -128,6 +128,21 @@ pub fn short(value: f64) -> String {
     }
 }
 
+/// A number with three significant digits however small it is, so that small ones can be told apart: `0.0421`, `3.14`.
+#[must_use]
+pub fn significant(value: f64) -> String {
+    if value == 0.0 || value.abs() >= 100.0 || !value.is_finite() {
+        return short(value);
+    }
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "of any number that is not 0 between 0 and 326"
+    )]
+    let decimals = (2.0 - value.abs().log10().floor()).max(0.0) as usize;
+    trimmed(format!("{value:.decimals$}"))
+}
+
 fn trimmed(text: String) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
@@ -178,5 +193,9 @@ mod tests {
         assert_eq!(count(12_345_678.0), "12,345,678");
         assert_eq!(count(-1000.4), "-1,000");
         assert_eq!(short(0.000_01), "<0.001");
+        for (value, expected) in [(0.196_4, "0.196"), (0.001_234_5, "0.00123"), (60.0, "60"), (9.996, "10"), (0.0, "0")]
+        {
+            assert_eq!(significant(value), expected);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Advice for pull requests and chats.
 
-use super::advice::{account, caveats, head, outcome, point, removal, replaces, saves, share, spread, takes};
+use super::advice::{account, caveats, curve, head, outcome, removal, replaces, saves, share, spread, takes};
 use super::markdown::{code, fenced, folded, prose};
 use crate::model::advice::{Advice, Proposal, Served};
 use crate::model::units;
@@ -20,7 +20,7 @@ pub fn write_advice_markdown(advice: &Advice, out: &mut dyn Write) -> io::Result
     }
     text.extend(advice.proposals.iter().map(details));
     let items = |lines: Vec<String>| lines.into_iter().map(|line| format!("- {}\n", prose(&line))).collect::<Vec<_>>();
-    text.push_str(&folded("Curve", &items(advice.curve.iter().map(point).collect())));
+    text.push_str(&folded("Curve", &items(curve(advice))));
     text.push_str(&folded("Could go", &items(advice.removals.iter().map(removal).collect())));
     let doubts = caveats(advice).into_iter().map(|(text, whose)| format!("{text}{whose}"));
     text.push_str(&folded("Not if", &items(doubts.collect())));

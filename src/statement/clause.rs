@@ -37,6 +37,8 @@ pub struct Test {
     pub by: TestedBy,
     /// The column or expression of another relation that it is compared with.
     pub with: Option<Operand>,
+    /// Of LIKE: the pattern begins with text.
+    pub has_prefix: bool,
     /// Aliases of all columns in it.
     pub aliases: BTreeSet<String>,
 }
@@ -118,7 +120,7 @@ fn joined(all: &BoolExpr) -> Clause {
 
 fn alone(node: &Node, own: Option<&Node>, by: TestedBy) -> Clause {
     let operand = own.and_then(operand);
-    Clause::Test(Test { operand, by, with: None, aliases: aliases(Some(node)) })
+    Clause::Test(Test { operand, by, aliases: aliases(Some(node)), ..Test::default() })
 }
 
 fn compared(node: &Node, expression: &AExpr) -> Clause {
@@ -139,7 +141,8 @@ fn compared(node: &Node, expression: &AExpr) -> Clause {
     let with = if is_plain { sides.next().map(|side| side.operand) } else { None };
     let with = with.or_else(|| right.and_then(operand)).filter(|with| with.alias != first.operand.alias);
     let with = with.or_else(|| left.and_then(operand).filter(|with| with.alias != first.operand.alias));
-    Clause::Test(Test { operand: Some(first.operand), by, with, aliases: aliases(Some(node)) })
+    let has_prefix = first.has_prefix == Some(true);
+    Clause::Test(Test { operand: Some(first.operand), by, with, has_prefix, aliases: aliases(Some(node)) })
 }
 
 /// A comparison of rows as one of their first fields: an index could be searched by that.

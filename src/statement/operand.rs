@@ -2,6 +2,7 @@
 //! what holds of every row that is read.
 
 use super::condition::{SUB_PLAN, aliases, bare, operator, without_sub_plans};
+use pg_query::protobuf::a_const::Val;
 use pg_query::protobuf::{AExpr, AExprKind, BoolExprType, Node, ParamRef, ResTarget, SelectStmt, Token};
 use pg_query::{DeparseOptions, NodeEnum, NodeRef, ParserOptions};
 use std::collections::BTreeSet;
@@ -24,6 +25,8 @@ pub struct Operated {
     pub operand: Operand,
     /// The operator; `= ANY` and `IN` are `=`.
     pub operator: String,
+    /// Of LIKE: the pattern begins with text, or with a wildcard; none: nobody can tell.
+    pub has_prefix: Option<bool>,
 }
 
 impl Operated {
@@ -156,11 +159,42 @@ pub(super) fn sides(compared: &AExpr) -> Vec<Operated> {
         let operand = operand(own)?;
         let others = aliases(Some(other));
         let is_apart = !others.contains(&operand.alias) && !others.contains(SUB_PLAN);
-        is_apart.then(|| Operated { operand, operator: operator.to_owned() })
+        let has_prefix = if operator == "~~" { prefixed(other) } else { None };
+        is_apart.then(|| Operated { operand, operator: operator.to_owned(), has_prefix })
     };
     let flipped = COMMUTATORS.iter().find(|(own, _)| *own == operator).filter(|_| is_plain);
     let turned = flipped.and_then(|(_, operator)| one_way(right, left, operator));
     one_way(left, right, operator).into_iter().chain(turned).collect()
+}
+
+/// The pattern begins with text. `$1 || '%'` is `$1 || $2` in a workload, and `'%' || $1` is `$2 || $1`: constants are
+/// numbered behind the parameters that were there.
+fn prefixed(pattern: &Node) -> Option<bool> {
+    match pattern.node.as_ref()? {
+        NodeEnum::TypeCast(cast) => prefixed(cast.arg.as_deref()?),
+        NodeEnum::AConst(constant) => match constant.val.as_ref()? {
+            Val::Sval(text) => Some(!text.sval.is_empty() && !text.sval.starts_with(['%', '_'])),
+            _ => None,
+        },
+        NodeEnum::AExpr(joined) if operator(joined) == Some("||") => {
+            let (first, last) = (joined.lexpr.as_deref()?, joined.rexpr.as_deref()?);
+            match (parameter(first), parameter(last)) {
+                (Some(first), Some(last)) => Some(first < last),
+                (Some(_), None) => Some(true),
+                // `$1 || $2 || $3` may be `'%' || $1 || '%'` with its value as a constant too.
+                _ => prefixed(first).filter(|begins| !begins || !matches!(first.node, Some(NodeEnum::AExpr(_)))),
+            }
+        }
+        _ => None,
+    }
+}
+
+fn parameter(node: &Node) -> Option<i32> {
+    match node.node.as_ref()? {
+        NodeEnum::TypeCast(cast) => parameter(cast.arg.as_deref()?),
+        NodeEnum::ParamRef(parameter) => Some(parameter.number),
+        _ => None,
+    }
 }
 
 /// A column, or an expression over columns of one relation without parameters and sub-plans.
@@ -259,6 +293,31 @@ mod tests {
             ("(o.n = (SubPlan 1))", vec![]),
         ] {
             assert_eq!(told(condition), expected, "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_tells_how_it_begins() {
+        for (condition, expected) in [
+            ("(o.a ~~ 'abc%'::text)", Some(true)),
+            ("((o.a)::text ~~ 'abc%'::text)", Some(true)),
+            ("(o.a ~~ '%abc'::text)", Some(false)),
+            ("(o.a ~~ '_bc'::text)", Some(false)),
+            ("(o.a ~~ ''::text)", Some(false)),
+            ("(o.a ~~ $1)", None),
+            ("(o.a ~~ ($1 || $2))", Some(true)),
+            ("(o.a ~~ (($1)::text || '%'::text))", Some(true)),
+            ("(o.a ~~ ($2 || $1))", Some(false)),
+            ("(o.a ~~ (($2 || $1) || $3))", Some(false)),
+            ("(o.a ~~ (('%'::text || $1) || '%'::text))", Some(false)),
+            ("(o.a ~~ (('abc'::text || $1) || '%'::text))", None),
+            ("(o.a ~~ ('abc'::text || $1))", Some(true)),
+            ("(o.a ~~ (($1 || $2) || $3))", None),
+            ("(o.a ~~ replace($1, $2, $3))", None),
+            ("(o.a ~~* 'abc%'::text)", None),
+        ] {
+            let told: Vec<Option<bool>> = operations(condition).iter().map(|part| part.has_prefix).collect();
+            assert_eq!(told, [expected], "{condition}");
         }
     }
 

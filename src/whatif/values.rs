@@ -191,6 +191,10 @@ fn limit(number: i32, sql: &str, rows: f64) -> Option<String> {
 /// A value for a parameter that is compared with no known column.
 fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
     let is_summand = parameter.meetings.iter().any(|one| one.role == ParameterRole::Summand);
+    if parameter.meetings.iter().any(|one| one.comparison == Comparison::Like) {
+        // The value stands in another part of the pattern.
+        return Some("%".to_owned());
+    }
     let value = match parameter.type_name.as_deref()? {
         "int2" | "int4" | "int8" => "1",
         "float4" | "float8" | "numeric" if is_summand => "0",
@@ -214,6 +218,7 @@ fn unit(number: i32, sql: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement::{ColumnType, parameters};
 
     fn known(common: &[(&str, f64)], bounds: &[&str]) -> Known {
         let texts = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
@@ -233,6 +238,18 @@ mod tests {
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval year)").as_deref(), Some("1 year"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval day to second)").as_deref(), Some("1 day"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval)").as_deref(), Some("1 month"));
+    }
+
+    #[test]
+    fn the_rest_of_a_pattern_is_a_wildcard() {
+        let column_type: &ColumnType<'_> = &|_, _| Some("text".to_owned());
+        let parameters = parameters("select * from t where name like $2 || $1", column_type).expect("parameters");
+        let mut values = Values::default();
+        let column = (Name::new("s", "t"), "name".to_owned());
+        values.0.insert(column, known(&[("abcdef", 0.9)], &[]));
+        let repaired = Repaired { sql: String::new(), params: 2, ..Repaired::default() };
+        let typical = values.typical(&repaired, &parameters, &[Name::new("s", "t")], MANNERS[0], 1.0);
+        assert_eq!(typical, Some(vec![Some("abc%".to_owned()), Some("%".to_owned())]));
     }
 
     #[test]

@@ -59,6 +59,8 @@ impl Stage {
         let (tables, vacuum) = (file("schema.sql"), "vacuum analyze;");
         admin.execute(tables.strip_suffix(&format!("{vacuum}\n")).expect("vacuum comes last")).await.expect("tables");
         admin.execute(vacuum).await.expect("statistics");
+        // Advised indexes are dropped by their names alone.
+        admin.execute(r#"set search_path = public, "Stock""#).await.expect("set");
         let target = Target::resolve(&cluster.dsn(SUPERUSER, CORNER), &Surroundings::default()).expect("a target");
         let reader = Reader::connect(&target, Limits::default(), "test").await.expect("a reader");
         Some(Self { cluster, admin, reader, target })

@@ -204,6 +204,32 @@ async fn every_kind_of_index_is_made_and_not_advised_again() {
     }
 }
 
+/// As large as a table must be for block ranges, a row a page, in the order of its times.
+const READINGS: &str = "
+    create unlogged table readings (at timestamptz not null, sensor int not null, pad text not null);
+    alter table readings alter pad set storage plain;
+    insert into readings select '2024-01-01'::timestamptz + i * interval '1 minute', i % 50, repeat('r', 7500) from generate_series(1, 132000) i";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn block_ranges_are_advised_where_there_is_room_for_no_more() {
+    let Some(binaries) = server(15) else { return };
+    let yard = Yard::open();
+    let (cluster, admin) = laid_out(&yard, &binaries, READINGS).await;
+    admin.execute("vacuum analyze").await.expect("statistics");
+    for _ in 0..3 {
+        let day = "select max(sensor) from readings where at >= '2024-02-01' and at < '2024-02-02'";
+        admin.execute(day).await.expect("run");
+    }
+    let dsn = cluster.dsn(SUPERUSER, CORNER);
+    let ask = ["advise", &dsn, "--weigh-by", "calls", "--budget", "1MB", "--format", "json", "-o", "plan.json"];
+    let first = json(&yard.pgassay(&ask).run().expect(0).stdout);
+    let index = "CREATE INDEX CONCURRENTLY readings_at_idx ON public.readings USING brin (at)";
+    assert_eq!(definitions(&first), [index], "{first:#}");
+    yard.pgassay(&["apply", "plan.json", &dsn, "--state", "state", "--yes"]).run().expect(0);
+    let second = json(&yard.pgassay(&ask[..8]).run().expect(0).stdout);
+    assert_eq!(definitions(&second), Vec::<&str>::new(), "{second:#}");
+}
+
 const NAMES: &str = r#"
     create schema "Other Side"; create role auditor login; grant pg_monitor, pg_read_all_data to auditor;
     create table "Other Side"."Big Orders" as select i as id, i % 2000 as "Customer ""Id""", repeat('p', 200) as pad from generate_series(1, 20000) i;

@@ -101,7 +101,8 @@ fn advice() -> Advice {
         ],
         curve: vec![
             CurvePoint { indexes: 1, bytes: 31_142_000, saved_share: 0.4 },
-            CurvePoint { indexes: 2, bytes: 62_284_000, saved_share: 0.6 },
+            CurvePoint { indexes: 2, bytes: 62_284_000, saved_share: 0.998_04 },
+            CurvePoint { indexes: 4, bytes: 262_284_000, saved_share: 0.999_876 },
         ],
         removals: vec![Removal {
             name: Name::new("shop", "events_visitor_id"),

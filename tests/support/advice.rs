@@ -2,6 +2,7 @@
 
 use pgassay::advise::Candidate;
 use pgassay::advise::Consulted;
+use pgassay::ddl::{qualified, quoted};
 
 /// A case.
 #[derive(Debug)]
@@ -53,7 +54,9 @@ fn words(candidate: &Candidate) -> String {
         using.strip_prefix("using btree ").unwrap_or(&using).replace(" NULLS", " nulls").replace(" LAST", " last");
     let using = using.replace(" FIRST", " first").replace(" DESC", " desc").replace("INCLUDE", "include");
     let rows = candidate.predicate.as_ref().map(|predicate| format!(" where {predicate}")).unwrap_or_default();
-    format!("{} {using}{rows}", candidate.table.name)
+    let table = &candidate.table;
+    let table = if table.schema == "public" { quoted(&table.name) } else { qualified(table) };
+    format!("{table} {using}{rows}")
 }
 
 /// One of the sets is the advice, each wish being met by one index.

@@ -240,3 +240,19 @@ fn by_calls_a_copy_without_times_can_be_advised_on() {
     assert_eq!((advice.workload.before, advice.workload.after), (1000.0, 200.0));
     assert_eq!((advice.proposals[0].saved_share, advice.proposals[0].saved_ms_per_hour), (0.8, 0.0));
 }
+
+#[test]
+fn a_pattern_that_may_begin_with_a_wildcard_is_a_doubt() {
+    let asked = |patterns: &[&str], equal: &[&str]| {
+        let texts = |columns: &[&str]| columns.iter().map(|column| (*column).to_owned()).collect();
+        let uses = Uses { patterns: texts(patterns), equal: texts(equal), ..Uses::default() };
+        let query = Query { tables: BTreeMap::from([(Name::new("s", "orders"), uses)]), ..query("q", 1.0) };
+        let workload = Workload { queries: vec![query], unplanned: BTreeMap::new() };
+        let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], ..none() };
+        let advice = made(&found, &workload, &snapshot(), &[]);
+        advice.proposals[0].caveats.iter().any(|caveat| caveat.code == "prefix_patterns")
+    };
+    assert!(asked(&["a"], &[]));
+    assert!(!asked(&["a"], &["a"]), "it serves equality as well");
+    assert!(!asked(&["z"], &[]), "of another column");
+}

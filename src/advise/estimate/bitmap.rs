@@ -7,7 +7,6 @@ use super::scan::Scan;
 use crate::advise::candidate::Id;
 use crate::advise::key::Key;
 use crate::model::advice::Method;
-use std::collections::BTreeSet;
 
 /// Cost of a row in a bitmap, in operators (`cost_bitmap_tree_node`).
 const ROW: f64 = 0.1;
@@ -26,7 +25,7 @@ const ELEMENTS: f64 = 3.0;
 
 /// Rows of a bitmap.
 #[derive(Debug, Clone)]
-pub(super) struct Bitmap {
+pub(super) struct Bitmap<'i> {
     /// Cost of making it.
     pub(super) cost: f64,
     /// Share of the table's rows.
@@ -34,12 +33,13 @@ pub(super) struct Bitmap {
     /// Its indexes, for the cache.
     tree: Tree,
     used: Vec<Id>,
-    keys: BTreeSet<Key>,
+    /// What one index searches by.
+    keys: &'i [Key],
 }
 
-impl Bitmap {
+impl<'i> Bitmap<'i> {
     /// Of one index.
-    pub(super) fn of(ask: &Question<'_>, scan: &Scan, index: &Known, search: Search) -> Self {
+    pub(super) fn of(ask: &Question<'_>, scan: &Scan, index: &'i Known, search: Search) -> Self {
         let table = &scan.table;
         let (cost, found) = match index.method {
             Method::Gin => (gin(ask, index.tree, search), search.found),
@@ -53,14 +53,14 @@ impl Bitmap {
             found,
             tree: index.tree,
             used: index.id.into_iter().collect(),
-            keys: index.keys.iter().cloned().collect(),
+            keys: &index.keys,
         }
     }
 
     /// Of several, one for each part of a condition.
     pub(super) fn any(parts: Vec<Self>, operator: f64) -> Self {
         let found = 1.0 - parts.iter().map(|part| 1.0 - part.found).product::<f64>();
-        let mut all = Self { cost: 0.0, found, tree: Tree::default(), used: Vec::new(), keys: BTreeSet::new() };
+        let mut all = Self { cost: 0.0, found, tree: Tree::default(), used: Vec::new(), keys: &[] };
         for part in parts {
             all.cost += part.cost + JOINED * operator;
             all.tree.pages += part.tree.pages;
@@ -76,7 +76,7 @@ impl Bitmap {
             found: one.found * other.found,
             tree: one.tree,
             used: united(&one.used, &other.used),
-            keys: one.keys.union(&other.keys).cloned().collect(),
+            keys: &[],
         }
     }
 
@@ -110,11 +110,12 @@ fn brin(ask: &Question<'_>, table: &Table, index: &Known, search: Search) -> (f6
 }
 
 /// Each bitmap, and the best of them two by two where they search by other keys (`choose_bitmap_and`).
-pub(super) fn combined(mut bitmaps: Vec<Bitmap>, operator: f64) -> Vec<Bitmap> {
+pub(super) fn combined(mut bitmaps: Vec<Bitmap<'_>>, operator: f64) -> Vec<Bitmap<'_>> {
     bitmaps.sort_by(|a, b| a.found.total_cmp(&b.found).then(a.cost.total_cmp(&b.cost)));
-    let best: Vec<Bitmap> = bitmaps.iter().take(TOGETHER).cloned().collect();
+    let best: Vec<Bitmap<'_>> = bitmaps.iter().take(TOGETHER).cloned().collect();
+    let is_apart = |one: &[Key], other: &[Key]| !one.iter().any(|key| other.contains(key));
     for (at, one) in best.iter().enumerate() {
-        for other in best.iter().skip(at + 1).filter(|other| one.keys.is_disjoint(&other.keys)) {
+        for other in best.iter().skip(at + 1).filter(|other| is_apart(one.keys, other.keys)) {
             bitmaps.push(Bitmap::both(one, other, operator));
         }
     }

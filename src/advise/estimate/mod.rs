@@ -47,7 +47,7 @@ pub struct Estimate {
     /// Share of its table's rows that a predicate lets through, by table and text.
     shares: HashMap<(Name, String), f64>,
     /// Candidates as indexes of a table, by the table's number.
-    known: HashMap<(usize, Id), Known>,
+    known: HashMap<(usize, Id), Arc<Known>>,
 }
 
 /// A statement.
@@ -110,7 +110,7 @@ impl Estimate {
                     continue;
                 }
                 let share = self.share(candidate);
-                let make = || table.hypothetical(*id, candidate, share, &self.costs);
+                let make = || Arc::new(table.hypothetical(*id, candidate, share, &self.costs));
                 let known = self.known.entry((table.number, *id)).or_insert_with(make);
                 alive.entry(table.number).or_default().push(known.clone());
             }

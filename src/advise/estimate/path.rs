@@ -6,6 +6,7 @@ use crate::advise::candidate::Id;
 use crate::advise::key::Key;
 use crate::statement::Operand;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Ways whose costs differ by less than this share are alike (`STD_FUZZ_FACTOR`, pathnode.c).
 const ALIKE: f64 = 1.01;
@@ -51,7 +52,7 @@ impl Wish<'_> {
 }
 
 /// Candidates that are there, by the number of the table that they would be on.
-pub(super) type Alive = HashMap<usize, Vec<Known>>;
+pub(super) type Alive = HashMap<usize, Vec<Arc<Known>>>;
 
 /// What all parts of a question share.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +74,8 @@ impl Question<'_> {
     }
 
     pub(super) fn indexes<'i>(&'i self, table: &'i Table) -> impl Iterator<Item = &'i Known> {
-        table.indexes.iter().chain(self.alive.get(&table.number).into_iter().flatten())
+        let alive = self.alive.get(&table.number).into_iter().flatten();
+        table.indexes.iter().chain(alive.map(Arc::as_ref))
     }
 
     pub(super) fn divisor(&self) -> f64 {
@@ -103,6 +105,10 @@ pub(super) fn cheapest(paths: &[Path], share: f64, order: usize) -> Option<&Path
 
 /// Both sets, sorted.
 pub(super) fn united(one: &[Id], other: &[Id]) -> Vec<Id> {
+    // Mostly one is empty, and this is done for each way to join.
+    if one.is_empty() || other.is_empty() {
+        return if one.is_empty() { other.to_vec() } else { one.to_vec() };
+    }
     let mut all = [one, other].concat();
     all.sort_unstable();
     all.dedup();

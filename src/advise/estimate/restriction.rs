@@ -4,6 +4,7 @@
 use super::catalog::Table;
 use crate::advise::catalog::Catalog as Types;
 use crate::advise::key::Key;
+use crate::advise::operators::by_prefix;
 use crate::model::advice::{Method, ParameterValues};
 use crate::model::plan::Name;
 use crate::statement::{Clause, Condition, Operand, Test, TestedBy};
@@ -57,8 +58,8 @@ pub(super) enum By {
     Point(Operand, f64),
     /// A stretch of its values.
     Range(Operand),
-    /// An operator that indexes of this method and operator class serve.
-    Special(Method, Key),
+    /// An operator that indexes of these methods and operator classes serve.
+    Special(Vec<(Method, Key)>),
     /// Any of these.
     Any(Vec<Vec<Restriction>>),
     /// Nothing.
@@ -222,7 +223,9 @@ fn tested(test: Test, subject: Subject<'_>) -> Restriction {
         (Some(operand), TestedBy::Operator(name)) => {
             let column = subject.types.column(subject.name, &operand.text).filter(|_| !operand.is_expression);
             let served = column.and_then(|row| subject.types.operators.serving(&row.name, &row.type_name, &name));
-            let by = served.map_or(By::Other, |(method, key)| By::Special(method, key));
+            let beginning = column.filter(|_| test.has_prefix).and_then(by_prefix).map(|key| (Method::Btree, key));
+            let ways: Vec<(Method, Key)> = served.into_iter().chain(beginning).collect();
+            let by = if ways.is_empty() { By::Other } else { By::Special(ways) };
             Restriction { by, ..other(MATCHED) }
         }
         (Some(operand), by) => compared(operand, &by, subject.table),

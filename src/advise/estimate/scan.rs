@@ -255,20 +255,20 @@ impl Scan {
     }
 
     /// Bitmaps for conditions that OR joins, where each part has an index (`generate_bitmap_or_paths`).
-    fn alternatives(&self, ask: &Question<'_>) -> Vec<Bitmap> {
+    fn alternatives<'i>(&'i self, ask: &'i Question<'_>) -> Vec<Bitmap<'i>> {
         let any = self.restrictions.own.iter().filter_map(|one| match &one.by {
             By::Any(arms) => Some(arms),
             _ => None,
         });
         any.filter_map(|arms| {
-            let parts: Option<Vec<Bitmap>> = arms.iter().map(|arm| self.arm(ask, arm)).collect();
+            let parts: Option<Vec<Bitmap<'_>>> = arms.iter().map(|arm| self.arm(ask, arm)).collect();
             Some(Bitmap::any(parts?, ask.costs.operator))
         })
         .collect()
     }
 
     /// The cheapest bitmap for one part.
-    fn arm(&self, ask: &Question<'_>, arm: &[Restriction]) -> Option<Bitmap> {
+    fn arm<'i>(&'i self, ask: &'i Question<'_>, arm: &[Restriction]) -> Option<Bitmap<'i>> {
         // What else restricts the rows helps each part as well.
         let others = self.restrictions.own.iter().filter(|one| !matches!(one.by, By::Any(_) | By::Other));
         let part = Scan {
@@ -289,6 +289,12 @@ impl Scan {
     }
 }
 
+/// The key is the one that is wanted. The classes that compare by bytes are one by several names.
+fn serves(key: &Key, wanted: &Key) -> bool {
+    let is_by_bytes = |key: &Key| key.class.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
+    wanted.is_on(key) || (is_by_bytes(wanted) && is_by_bytes(key) && wanted.column == key.column)
+}
+
 /// How many values of a key a condition wants; 0: a stretch of them; none where the index does not answer it.
 fn answered(index: &Known, key: &Key, one: &Restriction) -> Option<f64> {
     match (&one.by, index.method) {
@@ -296,7 +302,7 @@ fn answered(index: &Known, key: &Key, one: &Restriction) -> Option<f64> {
         // Other orders than that of the type, such as by bytes, answer `=` alone.
         (By::Range(operand), Method::Btree) if is_on(operand, key) && key.class.is_none() => Some(0.0),
         (By::Point(operand, _) | By::Range(operand), Method::Brin) if is_on(operand, key) => Some(0.0),
-        (By::Special(method, served), own) if *method == own && served.is_on(key) => Some(0.0),
+        (By::Special(ways), own) if ways.iter().any(|(method, way)| *method == own && serves(key, way)) => Some(0.0),
         _ => None,
     }
 }

@@ -21,6 +21,9 @@ pub struct Column {
     pub type_name: String,
     /// NULL is refused. {bool | pg_attribute.attnotnull}
     pub is_not_null: bool,
+    /// Its texts are sorted by their bytes, as by the collation C; null: it has no collation, or one whose equal values differ. {bool | pg_collation, pg_database.datcollate}
+    #[serde(default)]
+    pub sorts_by_bytes: Option<bool>,
     /// Values of this type may be moved to TOAST. {bool | pg_attribute.attstorage}
     pub is_toastable: bool,
     /// The role could read its statistics, and ANALYZE has made some. {bool | pg_stats}
