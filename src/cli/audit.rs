@@ -41,7 +41,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         write_snapshot(path, &snapshot)?;
     }
     for glob in unmatched(&bench.settings.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
-        eprintln!("--schema {glob}: no schema of that name has a table");
+        tell!("--schema {glob}: no schema of that name has a table");
     }
     let mut verdict = match earlier {
         None => bench.judge(&config, &mut snapshot),
@@ -51,11 +51,11 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         && let Some(note) = bench.mark(path, baseline, &mut verdict)?
         && !shared.quiet
     {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     if html::is_wanted(format, &files) {
         let note = html::complete(&mut verdict, &config, history.map(String::as_str), &snapshot);
-        note.iter().for_each(|note| eprintln!("warning: {note}"));
+        note.iter().for_each(|note| tell!("warning: {note}"));
     }
     output::write(shared, &verdict, format, &files)?;
     if let Some(history) = history {

@@ -63,7 +63,7 @@ pub(super) fn maintain(shared: &Shared, config: &Config, args: &MaintainArgs) ->
     let desk = Desk::open(shared, config, target, &args.default)?;
     let Made { plan, left_out } = desk.plan(&orders)?;
     for why in &left_out {
-        eprintln!("warning: {}: left out", escape(why));
+        tell!("warning: {}: left out", escape(why));
     }
     let is_whole = |code: u8| if code == exit::OK && !left_out.is_empty() { exit::INCOMPLETE } else { code };
     if plan.steps.is_empty() && plan.left.is_empty() {
@@ -137,7 +137,7 @@ impl Desk {
         is_read(&snapshot)?;
         // Whose tables they are is told by pg_partman, where the role may ask it.
         for gap in snapshot.gaps.iter().filter(|gap| gap.facet == Facet::Partitions) {
-            eprintln!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
+            tell!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
         }
         Ok(Self { target, snapshot, terms })
     }
@@ -173,7 +173,7 @@ impl Desk {
             if !order.is_told {
                 bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
             }
-            eprintln!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
+            tell!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
         }
         let now = self.snapshot.captured_at;
         let of = Site::of(table, rows, order.zone, session_zone(&self.snapshot), now);
