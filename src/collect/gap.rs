@@ -7,7 +7,7 @@ use crate::postgres::{ConnectError, ReadError};
 /// A facet that failed.
 pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
-        Some("42501") => privilege(&error.message, role),
+        Some("42501") => grant(role),
         Some("42703" | "42883") if facet == Facet::Statements => {
             "alter extension pg_stat_statements update;".to_owned()
         }
@@ -30,14 +30,6 @@ pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, ro
         sqlstate: error.sqlstate.clone(),
         remedy,
         is_failure: !matches!(error.sqlstate.as_deref(), Some("42501" | "0A000")),
-    }
-}
-
-/// What to grant when something was refused. The message names a schema where that is what is closed.
-fn privilege(message: &str, role: &str) -> String {
-    match message.strip_prefix("permission denied for schema ") {
-        Some(schema) => format!("grant usage on schema {} to {};", identifier(schema), identifier(role)),
-        None => grant(role),
     }
 }
 
@@ -150,7 +142,9 @@ fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
     let relations = snapshot.relations.iter().filter(|row| row.database == database && row.bytes_are_estimated);
     let locked = relations.count();
     if locked > 0 {
-        let reason = format!("{locked} relations are locked by other sessions: their sizes are as of the last VACUUM");
+        let (are, their_sizes) =
+            if locked == 1 { ("relation is", "its size is") } else { ("relations are", "their sizes are") };
+        let reason = format!("{locked} {are} locked by other sessions: {their_sizes} as of the last VACUUM");
         let remedy = "try again when the locks are gone".to_owned();
         gaps.push(hidden(Facet::Relations, own, &Hidden::Part, reason, remedy));
     }
