@@ -38,15 +38,21 @@ pub(super) fn grant(role: &str) -> String {
 }
 
 /// An audited database that cannot be connected to.
-pub(super) fn unreachable(database: &str, error: &ConnectError) -> Gap {
+pub(super) fn unreachable(database: &str, error: &ConnectError, role: &str) -> Gap {
+    let is_closed = error.sqlstate.as_deref() == Some("42501");
+    let remedy = if is_closed {
+        format!("grant connect on database {} to {};", identifier(database), identifier(role))
+    } else {
+        error.next.clone()
+    };
     Gap {
         facet: Facet::Databases,
         database: Some(database.to_owned()),
         partial: true,
         reason: format!("database {} was not audited: {}", identifier(database), error.cause),
         sqlstate: error.sqlstate.clone(),
-        remedy: error.next.clone(),
-        is_failure: error.sqlstate.as_deref() != Some("42501"),
+        remedy,
+        is_failure: !is_closed,
     }
 }
 
