@@ -80,6 +80,7 @@ const ALONE: &[(&str, &[&str])] = &[
     ("stdout()", &["cli"]),
     ("stderr()", &["cli"]),
     ("println!", &[]),
+    ("print!", &[]),
     ("Utc::now", &[]),
     ("SystemTime", &[]),
     ("Scratch", &["postgres", "demo"]),

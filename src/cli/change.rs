@@ -329,8 +329,7 @@ fn somebody_is_there(args: &ChangeArgs) -> Result<()> {
 
 fn confirm(steps: &[&Step], target: &Target) -> Result<()> {
     let plural = if steps.len() == 1 { "" } else { "s" };
-    eprint!("Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place());
-    io::stderr().flush()?;
+    write!(io::stderr(), "Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place())?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     if !matches!(answer.trim(), "y" | "Y" | "yes") {
