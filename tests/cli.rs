@@ -99,6 +99,22 @@ fn several_formats_come_from_one_run_and_files_are_whole() {
 }
 
 #[test]
+fn what_nobody_reads_any_more_is_no_panic() {
+    let desk = Desk::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let code = |args: &[&str]| {
+        let mut command = std::process::Command::new(desk.command().get_program());
+        command.args(args).current_dir(desk.folder.path()).stderr(writer.try_clone().expect("a writer"));
+        command.stdout(Stdio::null()).status().expect("run").code()
+    };
+    let shop = fixture("snapshots/shop.json.zst");
+    let shop = shop.to_str().unwrap();
+    assert_eq!(code(&["audit", "--from", "nowhere.json"]), Some(2), "an error");
+    assert_eq!(code(&["audit", "--from", shop, "--schema", "nowhere"]), Some(0), "a note");
+}
+
+#[test]
 fn a_baseline_gates_only_what_is_new() {
     let desk = Desk::new();
     let first = ["--format", "json", "--output", "json=all.json"];

@@ -158,6 +158,7 @@ fn mistakes_are_told_with_line_column_and_the_nearest_name() {
             "a_rule.yaml:9:7: when: facet `indexes` has no field `scanns` — did you mean `scans`?",
         ),
         ("over: indexes", "over: indexs", "a_rule.yaml:6:1: no facet `indexs` — did you mean `indexes`?"),
+        ("over: indexes", "over: {query: select 1}", "a_rule.yaml:1:1: should be the name of a facet, or {sql: FILE}"),
         ("scans == 0 and", "scans == and", "a_rule.yaml:9:1: when: syntax error"),
         (
             "evidence: [scans]",

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -256,11 +256,15 @@ impl Run {
     /// All runs of a folder, the oldest first. Files that are no journals are named in the error; one that a
     /// crash cut in its first line began nothing.
     pub fn all(folder: &Path) -> Result<Vec<Self>, JournalError> {
-        let Ok(listed) = std::fs::read_dir(folder) else { return Ok(Vec::new()) };
+        let listed = match std::fs::read_dir(folder) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            listed => listed.map_err(|error| fail(folder, error))?,
+        };
         let mut paths: Vec<PathBuf> = listed.filter_map(|entry| Some(entry.ok()?.path())).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
         paths.sort();
-        let has_begun = |path: &&PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes.contains(&b'\n'));
+        // What cannot be read may have begun: `read` says so.
+        let has_begun = |path: &&PathBuf| std::fs::read(path).map_or(true, |bytes| bytes.contains(&b'\n'));
         let mut runs = paths.iter().filter(has_begun).map(|path| Self::read(path)).collect::<Result<Vec<_>, _>>()?;
         runs.sort_by(|a, b| (a.header.at, &a.header.run).cmp(&(b.header.at, &b.header.run)));
         Ok(runs)
@@ -360,6 +364,18 @@ mod tests {
         assert!(is_begun(vec![begun(None), resumed(), ended(StepEnd::Failed)]), "not begun again");
         assert!(is_begun(vec![begun(None), ended(StepEnd::Half), ended(StepEnd::Failed)]), "not begun again");
         assert!(!is_begun(vec![begun(None), ended(StepEnd::Half), begun(None), ended(StepEnd::Failed)]));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_not_called_empty() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(Run::all(&folder.path().join("none")).expect("no folder, no runs").len(), 0);
+        let unreadable = folder.path().join("r1.jsonl");
+        std::fs::create_dir(&unreadable).expect("made");
+        assert!(Run::all(folder.path()).expect_err("a journal").file.ends_with("r1.jsonl"));
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        assert_eq!(Run::all(&file).expect_err("no folder").file, file.display().to_string());
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     };
     let saved = output::save(args.save.as_deref(), &snapshot);
     for glob in unmatched(&bench.settings.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
-        eprintln!("--schema {glob}: no schema of that name has a table");
+        tell!("--schema {glob}: no schema of that name has a table");
     }
     let mut verdict = match earlier {
         None => bench.judge(&config, &mut snapshot),
@@ -49,11 +49,11 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         && let Some(note) = bench.mark(path, baseline, &mut verdict)?
         && !shared.quiet
     {
-        eprintln!("{note}");
+        tell!("{note}");
     }
     if html::is_wanted(format, &files) {
         let note = html::complete(&mut verdict, &config, history.map(String::as_str), &snapshot);
-        note.iter().for_each(|note| eprintln!("warning: {note}"));
+        note.iter().for_each(|note| tell!("warning: {note}"));
     }
     let written = output::write_files(&verdict, &files);
     let shown = output::show(shared, &verdict, format);

@@ -150,7 +150,7 @@ pub(super) fn try_out(shared: &Shared, config: &Config, job: &Job<'_>, step: &St
         match tried {
             Ok(()) => super::print("rehearsed and rolled back: it would be done\n").map(|()| exit::OK),
             Err(why) => {
-                eprintln!("rehearsed and rolled back: {}", escape(&why));
+                tell!("rehearsed and rolled back: {}", escape(&why));
                 Ok(exit::REFUSED)
             }
         }
@@ -191,7 +191,7 @@ async fn keep_before(shared: &Shared, target: &Target, path: &Path) {
         Err(error) => Err(error),
     };
     if let Err(error) = kept {
-        eprintln!("warning: no snapshot of before is kept, so `pgassay verify` cannot compare: {error:#}");
+        tell!("warning: no snapshot of before is kept, so `pgassay verify` cannot compare: {error:#}");
     }
 }
 
@@ -211,7 +211,7 @@ async fn work(
         Ok(outcome) => outcome,
         Err(error) => {
             // Steps may be done that it does not tell of; the catalog does.
-            eprintln!("stopped: {error}\n  next: make room for the journal, then `pgassay apply resume`");
+            tell!("stopped: {error}\n  next: make room for the journal, then `pgassay apply resume`");
             return Ok(exit::STOPPED);
         }
     };
@@ -228,7 +228,7 @@ async fn work(
     }
     let has_left = outcome.steps.iter().any(|(_, end, _)| matches!(end, StepEnd::Half | StepEnd::Done));
     let next = if has_left { "; `pgassay apply undo` takes back what was done" } else { "" };
-    eprintln!("stopped: `pgassay apply resume` goes on{next}\njournal: {}", journal.path().display());
+    tell!("stopped: `pgassay apply resume` goes on{next}\njournal: {}", journal.path().display());
     Ok(exit::STOPPED)
 }
 
@@ -273,7 +273,7 @@ async fn admitted(
         return Ok(None);
     }
     if let Err(who) = crew.lock().await? {
-        eprintln!("refused: {who}");
+        tell!("refused: {who}");
         return Ok(None);
     }
     Ok(Some(site))
@@ -282,10 +282,10 @@ async fn admitted(
 /// Prints what pre-flight found; true when nothing stands against the change.
 fn tell(found: &Preflight) -> bool {
     for warning in &found.warnings {
-        eprintln!("warning: {}", escape(warning));
+        tell!("warning: {}", escape(warning));
     }
     for refusal in &found.refusals {
-        eprintln!("refused: {}", escape(refusal));
+        tell!("refused: {}", escape(refusal));
     }
     found.refusals.is_empty()
 }
@@ -329,8 +329,7 @@ fn somebody_is_there(args: &ChangeArgs) -> Result<()> {
 
 fn confirm(steps: &[&Step], target: &Target) -> Result<()> {
     let plural = if steps.len() == 1 { "" } else { "s" };
-    eprint!("Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place());
-    io::stderr().flush()?;
+    write!(io::stderr(), "Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place())?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     if !matches!(answer.trim(), "y" | "Y" | "yes") {

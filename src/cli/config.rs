@@ -415,6 +415,10 @@ waivers:
         assert!(
             refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n").contains("pgassay.yaml:2:")
         );
+        assert!(
+            refused("rules:\n  params:\n    slow_query: {min_mean_ms: 5}\n")
+                .contains("should be a number, or one with a unit")
+        );
         assert!(refused("targets:\n  a: {url: \"postgres://u:S3cret@h/d\"}\n").starts_with("pgassay.yaml:2:"));
         assert!(!refused("targets:\n  a: {url: \"postgres://u:S3cret@h/d\"}\n").contains("S3cret"));
         assert!(

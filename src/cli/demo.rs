@@ -32,7 +32,7 @@ pub(super) fn run(shared: &Shared, args: &DemoArgs) -> Result<u8> {
     if args.format == FormatArg::Table {
         super::print(&next_steps(kept.as_ref()))?;
     } else if kept.is_some() {
-        eprint!("{}", next_steps(kept.as_ref()));
+        tell!("{}", next_steps(kept.as_ref()).trim_end());
     }
     // What it found was planted: a demo that shows it has succeeded.
     Ok(exit::OK)

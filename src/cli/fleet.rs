@@ -261,10 +261,10 @@ fn tell(overview: &Overview, interrupted: Option<&anyhow::Error>) {
         let more = lost.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let names: Vec<&str> = lost.iter().take(NAMED).copied().collect();
-        eprintln!("pgassay: {} of {all} targets failed: {}{more}", lost.len(), escape(&names.join(", ")));
+        tell!("pgassay: {} of {all} targets failed: {}{more}", lost.len(), escape(&names.join(", ")));
     }
     if let Some(why) = interrupted {
-        eprintln!("pgassay: {why}: {} of {all} targets were not reached", overview.summary.not_reached);
+        tell!("pgassay: {why}: {} of {all} targets were not reached", overview.summary.not_reached);
     }
 }
 

@@ -157,7 +157,7 @@ fn init(shared: &Shared, config: &Config, args: &InitArgs) -> Result<u8> {
     if !args.yes {
         super::print(&script(&args.writer, &args.reader, &tool))?;
         if !shared.quiet {
-            eprintln!(
+            tell!(
                 "nothing was done: --yes does it, and makes the months; after doing it by hand: pgassay partition create {TABLE} TARGET --yes"
             );
         }

@@ -64,7 +64,7 @@ fn add_trends(verdict: &mut Verdict, config: &Config, history: &str, snapshot: &
     let mut chronicle = Chronicle::new(terms.min_calls);
     store.read(&earlier, |kept, read| match read {
         Ok(read) => chronicle.add(read, kept.run.findings),
-        Err(error) => eprintln!("warning: {}: left out", escape(&error.to_string())),
+        Err(error) => tell!("warning: {}: left out", escape(&error.to_string())),
     })?;
     chronicle.add(snapshot.clone(), Some(Tally::of(verdict)));
     verdict.trends = Some(trends(&chronicle, &place, &terms, &|_, _, _| true, connection::tool()));

@@ -55,10 +55,10 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 pub(super) fn block_on_safely(flag: &AtomicBool, task: impl Future<Output = Result<u8>>) -> Result<u8> {
     block_on_signals(task, || {
         if flag.swap(true, Ordering::Relaxed) {
-            eprintln!("left as it is: the server may still be at work; `pgassay apply resume` looks and goes on");
+            tell!("left as it is: the server may still be at work; `pgassay apply resume` looks and goes on");
             return Some(Ok(exit::STOPPED));
         }
-        eprintln!("stopping at the next safe point; once more to leave it as it is");
+        tell!("stopping at the next safe point; once more to leave it as it is");
         None
     })
 }

@@ -1,6 +1,13 @@
 //! The command line: arguments, config, terminal. Sees everything; alone uses the environment and
 //! the standard streams.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the streams are")]
+
+/// A line on standard error. Where nobody reads it any more `eprintln!` would panic, in the middle of a change too.
+macro_rules! tell {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($words)*);
+    }};
+}
 
 /// Writes to standard error. The standard macro of this name panics where nobody reads, in the middle of a change too.
 macro_rules! eprint {
@@ -111,7 +118,7 @@ fn run_command() -> u8 {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => exit::OK,
         Err(error) => {
-            eprintln!("pgassay: {error:#}");
+            tell!("pgassay: {error:#}");
             exit::UNABLE
         }
     }

@@ -64,8 +64,8 @@ pub(super) fn maintain(shared: &Shared, config: &Config, args: &MaintainArgs) ->
     let Made { plan, left_out } = desk.plan(&orders)?;
     for why in &left_out {
         let (why, next) = why.split_once('\n').unwrap_or((why, ""));
-        eprintln!("warning: {}: left out", escape(why));
-        next.lines().for_each(|line| eprintln!("{}", escape(line)));
+        tell!("warning: {}: left out", escape(why));
+        next.lines().for_each(|line| tell!("{}", escape(line)));
     }
     let is_whole = |code: u8| if code == exit::OK && !left_out.is_empty() { exit::INCOMPLETE } else { code };
     if plan.steps.is_empty() && plan.left.is_empty() {
@@ -139,7 +139,7 @@ impl Desk {
         is_read(&snapshot)?;
         // Whose tables they are is told by pg_partman, where the role may ask it.
         for gap in snapshot.gaps.iter().filter(|gap| gap.facet == Facet::Partitions) {
-            eprintln!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
+            tell!("warning: {}\n  next: {}", escape(&gap.reason), escape(&gap.remedy));
         }
         Ok(Self { target, snapshot, terms })
     }

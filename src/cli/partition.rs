@@ -43,7 +43,7 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
         table.manager = keeper(&snapshot.managers, &table.table).cloned();
     }
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
-        eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
+        tell!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {

@@ -24,7 +24,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &PartitionAdviseArgs) 
     }
     let advice = partition_advice(&snapshot, earlier.as_ref(), min_bytes, connection::tool());
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
-        eprintln!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
+        tell!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
     match args.format {

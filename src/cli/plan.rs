@@ -18,7 +18,7 @@ pub(super) fn run(shared: &Shared, args: &PlanArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     let Made { plan, failed } = plan(shared, &config, args)?;
     for what in &failed {
-        eprintln!("warning: {}: what it would have shown is not in this plan", escape(what));
+        tell!("warning: {}: what it would have shown is not in this plan", escape(what));
     }
     change::write(&plan, &args.files, shared, args.change.yes)?;
     if !change::goes_on(&args.change, &args.files, args.from.is_none()) || plan.steps.is_empty() {

@@ -82,13 +82,13 @@ impl Progress for Bar {
 
     fn warn(&self, text: &str) {
         if !self.is_quiet {
-            self.bar.suspend(|| eprintln!("{}", escape(text)));
+            self.bar.suspend(|| tell!("{}", escape(text)));
         }
     }
 
     fn note(&self, text: &str) {
         if self.is_verbose {
-            eprintln!("{}", escape(text));
+            tell!("{}", escape(text));
         }
     }
 }

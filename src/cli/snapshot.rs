@@ -15,7 +15,7 @@ pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let kept = history.map_or(Ok(()), |history| history_store::keep(&config, history, &snapshot, None));
     output::all([saved, kept])?;
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
-        eprintln!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);
+        tell!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);
     }
     Ok(if snapshot.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK })
 }

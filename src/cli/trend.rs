@@ -29,7 +29,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &TrendArgs) -> Result<
     let mut chronicle = Chronicle::new(args.min_calls);
     store.read(&chosen(&holdings, args)?, |kept, snapshot| match snapshot {
         Ok(snapshot) => chronicle.add(snapshot, kept.run.findings),
-        Err(error) => eprintln!("warning: {}: left out", escape(&error.to_string())),
+        Err(error) => tell!("warning: {}: left out", escape(&error.to_string())),
     })?;
     let terms = Terms {
         change_pct: args.change,

@@ -10,7 +10,7 @@ pub(super) const CONFLICT: &str = "try again; or let the standby wait longer (ma
 /// A facet that failed.
 pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, role: &str) -> Gap {
     let remedy = match error.sqlstate.as_deref() {
-        Some("42501") => privilege(&error.message, role),
+        Some("42501") => grant(role),
         Some("42703" | "42883") if facet == Facet::Statements => {
             "alter extension pg_stat_statements update;".to_owned()
         }
@@ -37,28 +37,26 @@ pub(super) fn gap_of(facet: Facet, database: Option<&str>, error: &ReadError, ro
     }
 }
 
-/// What to grant when something was refused. The message names a schema where that is what is closed.
-fn privilege(message: &str, role: &str) -> String {
-    match message.strip_prefix("permission denied for schema ") {
-        Some(schema) => format!("grant usage on schema {} to {};", identifier(schema), identifier(role)),
-        None => grant(role),
-    }
-}
-
 pub(super) fn grant(role: &str) -> String {
     format!("grant pg_monitor to {};", identifier(role))
 }
 
 /// An audited database that cannot be connected to.
-pub(super) fn unreachable(database: &str, error: &ConnectError) -> Gap {
+pub(super) fn unreachable(database: &str, error: &ConnectError, role: &str) -> Gap {
+    let is_closed = error.sqlstate.as_deref() == Some("42501");
+    let remedy = if is_closed {
+        format!("grant connect on database {} to {};", identifier(database), identifier(role))
+    } else {
+        error.next.clone()
+    };
     Gap {
         facet: Facet::Databases,
         database: Some(database.to_owned()),
         partial: true,
         reason: format!("database {} was not audited: {}", identifier(database), error.cause),
         sqlstate: error.sqlstate.clone(),
-        remedy: error.next.clone(),
-        is_failure: error.sqlstate.as_deref() != Some("42501"),
+        remedy,
+        is_failure: !is_closed,
     }
 }
 
@@ -154,7 +152,9 @@ fn database_gaps(snapshot: &Snapshot, database: &str) -> Vec<Gap> {
     let relations = snapshot.relations.iter().filter(|row| row.database == database && row.bytes_are_estimated);
     let locked = relations.count();
     if locked > 0 {
-        let reason = format!("{locked} relations are locked by other sessions: their sizes are as of the last VACUUM");
+        let (are, their_sizes) =
+            if locked == 1 { ("relation is", "its size is") } else { ("relations are", "their sizes are") };
+        let reason = format!("{locked} {are} locked by other sessions: {their_sizes} as of the last VACUUM");
         let remedy = "try again when the locks are gone".to_owned();
         gaps.push(hidden(Facet::Relations, own, &Hidden::Part, reason, remedy));
     }

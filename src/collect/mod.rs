@@ -262,7 +262,7 @@ impl Collector<'_> {
                     database::read(self, &reader, name).await.fill(snapshot);
                     snapshot.audited.push(name.clone());
                 }
-                Err(error) => self.gap(unreachable(name, &error)).await,
+                Err(error) => self.gap(unreachable(name, &error, &self.server.role)).await,
             }
             first.rest().await;
         }

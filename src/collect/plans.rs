@@ -41,6 +41,9 @@ pub(super) async fn fill(
     if !closed.is_empty() {
         collector.gap(not_readable(closed.len(), plans.len(), &collector.server.role)).await;
     }
+    if let Some(gap) = late(&plans) {
+        collector.gap(gap).await;
+    }
     snapshot.plans = plans;
     collector.progress.finished("plans");
 }
@@ -95,6 +98,21 @@ fn not_readable(closed: usize, explained: usize, role: &str) -> Gap {
         ),
         ..not_asked()
     }
+}
+
+/// Statements that could be planned at another time.
+fn late(plans: &[Plan]) -> Option<Gap> {
+    let late = plans.iter().filter(|plan| plan.unplannable.as_deref() == Some("timeout")).count();
+    let are = if late == 1 { "statement was" } else { "statements were" };
+    (late > 0).then(|| Gap {
+        partial: late < plans.len(),
+        reason: format!(
+            "{late} of {} {are} not explained within --lock-timeout or --statement-timeout: their tables are locked, or planning is slow",
+            plans.len()
+        ),
+        remedy: "try again when the locks are gone, or raise them".to_owned(),
+        ..not_asked()
+    })
 }
 
 fn not_asked() -> Gap {
@@ -189,6 +207,15 @@ fn search_path(statement: &Statement, roles: &[Role], relations: &[Relation]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plans_that_came_too_late_are_a_gap() {
+        let plan = |why: Option<&str>| Plan { unplannable: why.map(str::to_owned), ..Plan::default() };
+        assert_eq!(late(&[plan(None), plan(Some("no_relation"))]), None);
+        let gap = late(&[plan(None), plan(Some("timeout"))]).expect("a gap");
+        assert!(gap.partial && !gap.is_failure && gap.reason.starts_with("1 of 2 statement was not"), "{gap:?}");
+        assert!(!late(&[plan(Some("timeout"))]).expect("a gap").partial);
+    }
 
     #[test]
     fn names_are_resolved_as_the_application_would() {

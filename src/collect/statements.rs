@@ -2,6 +2,7 @@
 //! then entries with the same fingerprint become one statement.
 
 use super::Collector;
+use crate::model::object::identifier;
 use crate::model::snapshot::{Extension, Facet, Gap, Snapshot, Statement, StatementCounters, StatementsInfo};
 use crate::postgres::{MARKER, ReadError, Reader, ToSql, Type, pick};
 use crate::statement::analyse;
@@ -54,14 +55,16 @@ pub(super) struct Entries {
 /// Reads the numbers of all entries, or says why there are none.
 pub(super) async fn entries(collector: &Collector<'_>, reader: &Reader) -> Result<Entries, Gap> {
     collector.progress.started("statements");
-    let extensions: Vec<Extension> =
-        super::rows(reader, "extensions", collector.server.major()).await.map_err(|error| failed(&error, collector))?;
+    let role = &collector.server.role;
+    let extensions: Vec<Extension> = super::rows(reader, "extensions", collector.server.major())
+        .await
+        .map_err(|error| super::gap_of(Facet::Statements, None, &error, role))?;
     let extension = extensions.iter().find(|extension| extension.name == "pg_stat_statements");
     let extension = extension.ok_or_else(|| absent(collector))?;
     if minor_version(extension) < OLDEST {
         return Err(too_old(extension));
     }
-    read(collector, reader, extension).await.map_err(|error| failed(&error, collector))
+    read(collector, reader, extension).await.map_err(|error| failed(&error, &extension.schema, role))
 }
 
 /// Chooses by their numbers the statements of each audited database, reads their texts, and merges them.
@@ -81,7 +84,10 @@ pub(super) async fn fill(
                         snapshot.statements_info.push(info);
                         snapshot.statements.extend(statements);
                     }
-                    Err(error) => collector.gap(Gap { database: Some(database), ..failed(&error, collector) }).await,
+                    Err(error) => {
+                        let gap = failed(&error, &entries.info.schema, &collector.server.role);
+                        collector.gap(Gap { database: Some(database), ..gap }).await;
+                    }
                 }
             }
         }
@@ -124,9 +130,13 @@ fn absent(collector: &Collector<'_>) -> Gap {
     }
 }
 
-fn failed(error: &ReadError, collector: &Collector<'_>) -> Gap {
+/// Who may not read the extension lacks its schema: all may read its view. The message is in the server's language.
+fn failed(error: &ReadError, schema: &str, role: &str) -> Gap {
     let is_unloaded = error.sqlstate.as_deref() == Some("55000");
-    let mut gap = super::gap_of(Facet::Statements, None, error, &collector.server.role);
+    let mut gap = super::gap_of(Facet::Statements, None, error, role);
+    if error.sqlstate.as_deref() == Some("42501") {
+        gap.remedy = format!("grant usage on schema {} to {};", identifier(schema), identifier(role));
+    }
     if matches!(error.sqlstate.as_deref(), Some("22021" | "22P05")) {
         gap.reason =
             "pg_stat_statements holds texts of a database in another encoding, which the server cannot show here"
@@ -350,6 +360,14 @@ mod tests {
             evictions: None,
             stats_reset: None,
         }
+    }
+
+    #[test]
+    fn the_remedy_of_a_closed_schema_does_not_depend_on_the_server_s_language() {
+        let message = "keine Berechtigung für Schema Ext".to_owned();
+        let error = ReadError { message, sqlstate: Some("42501".to_owned()), position: None };
+        let gap = failed(&error, "Ext", "auditor");
+        assert_eq!((gap.remedy.as_str(), gap.is_failure), ("grant usage on schema \"Ext\" to auditor;", false));
     }
 
     #[test]

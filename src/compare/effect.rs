@@ -131,6 +131,10 @@ impl Bench<'_> {
         facts.extend(hot_updates(self.before, self.after, step.change.table()));
         let effect = match seen {
             Some(Effect::Missing) => Effect::Missing,
+            // That autovacuum came, no calls need to tell.
+            Some(Effect::Helped) if calls < self.min_calls && matches!(step.change, Change::SetReloption { .. }) => {
+                Effect::Helped
+            }
             _ if calls < self.min_calls => {
                 facts.push(format!("{calls} calls on {} since, {} are wanted", step.change.table(), self.min_calls));
                 Effect::TooEarly
@@ -217,7 +221,8 @@ impl Bench<'_> {
         let runs = |snapshot| relation(snapshot, table).map_or(0, |row: &Relation| row.autovacuums + row.autoanalyzes);
         let since = runs(self.after) - runs(self.before);
         let effect = if since > 0 { Effect::Helped } else { Effect::NoEffect };
-        (Some(effect), vec![format!("autovacuum vacuumed or analyzed it {since} times since")])
+        let times = if since == 1 { "once".to_owned() } else { format!("{since} times") };
+        (Some(effect), vec![format!("autovacuum vacuumed or analyzed it {times} since")])
     }
 
     /// Those that changed first, then the busiest.
@@ -413,6 +418,29 @@ mod tests {
         assert_eq!(effect(drop(), &before, &snapshot(2_000, 8_000, 200_000, false)), Effect::Helped);
         assert_eq!(effect(drop(), &before, &snapshot(2_000, 1_004_000, 200_000, false)), Effect::Harmful);
         assert_eq!(effect(drop(), &before, &snapshot(2_000, 8_000, 200_000, true)), Effect::Missing);
+    }
+
+    #[test]
+    fn autovacuum_that_came_needs_no_calls() {
+        let allow = || Change::SetReloption {
+            table: Name::new("public", "t"),
+            option: "autovacuum_enabled".to_owned(),
+            from: Some("false".to_owned()),
+            to: None,
+        };
+        let at = |calls, autovacuums| {
+            let mut snapshot = snapshot(calls, 0, 0, false);
+            let (schema, name) = ("public".to_owned(), "t".to_owned());
+            snapshot.relations.push(Relation { schema, name, autovacuums, ..Relation::default() });
+            snapshot
+        };
+        for (calls, autovacuums, expected) in
+            [(0, 1, Effect::Helped), (0, 0, Effect::TooEarly), (1_000, 1, Effect::Helped), (1_000, 0, Effect::NoEffect)]
+        {
+            assert_eq!(effect(allow(), &at(0, 0), &at(calls, autovacuums)), expected, "{calls} {autovacuums}");
+        }
+        let once = &measure(&[&step(allow())], &at(0, 0), &at(0, 1), 100)[0].facts;
+        assert_eq!(once[0], "autovacuum vacuumed or analyzed it once since");
     }
 
     #[test]

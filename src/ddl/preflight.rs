@@ -66,16 +66,18 @@ pub fn preflight(plan: &Plan, steps: &[&Step], site: &Site, limits: &Limits, our
     }
     found.refusals.extend(room(steps, limits));
     found.refusals.extend(behind(&site.behind, limits));
+    let has = |class| steps.iter().flat_map(|step| &step.statements).any(|sql| sql.class == class);
     let is_lasting = |holder: &&Holder| holder.prepared.is_some() || holder.seconds.is_none_or(|age| age >= LASTING);
-    let lasting = site.holders.iter().filter(is_lasting);
-    found.warnings.extend(lasting.map(|holder| format!("concurrent builds will wait for {}", holder_text(holder))));
+    let lasting = site.holders.iter().filter(|holder| has(LockClass::Waiting) && is_lasting(holder));
+    found
+        .warnings
+        .extend(lasting.map(|holder| format!("what is done CONCURRENTLY will wait for {}", holder_text(holder))));
     let mentioned = |name: &Name| steps.iter().any(|step| step.change.object() == name);
     let strangers = site.leftovers.iter().filter(|left| !mentioned(&Name::new(&left.schema, &left.name)));
     found.warnings.extend(strangers.map(|left| {
         format!("{} is {}, and no step of this plan mends it", Name::new(&left.schema, &left.name), left.state)
     }));
-    let blocking = steps.iter().flat_map(|step| &step.statements).any(|sql| sql.class == LockClass::Blocking);
-    if blocking && site.server.standbys > 0 {
+    if has(LockClass::Blocking) && site.server.standbys > 0 {
         found.warnings.push("exclusive locks are replayed on standbys, where they cancel or delay queries".to_owned());
     }
     found.warnings.extend(hidden(site));

@@ -155,6 +155,9 @@ impl<'a> Desk<'a> {
             ("set_setting", _) => {
                 Err("settings of the server are changed by whoever keeps its configuration".to_owned())
             }
+            ("create_index", ObjectKind::Index) => {
+                Err("`pgassay advise` plans it, with the others that the workload lacks".to_owned())
+            }
             (action, _) => Err(undecided(action).to_owned()),
         }
     }

@@ -61,7 +61,7 @@ pub struct Requires {
 
 /// The facet of a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "should be the name of a facet, or {sql: FILE} for a SELECT in a file beside the rule")]
 pub enum Over {
     /// One that every snapshot has.
     Facet(String),

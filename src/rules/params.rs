@@ -25,7 +25,7 @@ pub struct ParamForm {
 
 /// A number as people write it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "should be a number, or one with a unit, as in `slow_query.min_mean_ms: 500` or `10s`")]
 pub enum Quantity {
     /// Already in the parameter's unit.
     Number(f64),

@@ -196,6 +196,10 @@ fn what_may_not_be_done_is_left_with_a_reason() {
             wish("x", "set_setting", ObjectKind::Setting, "y"),
             "settings of the server are changed by whoever keeps its configuration",
         ),
+        (
+            wish("missing_index", "create_index", ObjectKind::Index, "orders_x_idx"),
+            "`pgassay advise` plans it, with the others that the workload lacks",
+        ),
         (wish("x", "none", ObjectKind::Table, "orders"), "a person must decide what to change"),
         (
             wish("low_hot_updates", "set_reloption", ObjectKind::Table, "orders"),
