@@ -20,7 +20,7 @@ const ASKS: &str = concat!(
 pub(super) fn guard(program: impl FnOnce() -> u8) -> u8 {
     set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
-        eprintln!("pgassay: {}{place}", told(panic.payload()));
+        tell!("pgassay: {}{place}", told(panic.payload()));
     }));
     catch_unwind(AssertUnwindSafe(program)).unwrap_or(exit::FAULT)
 }

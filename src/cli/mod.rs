@@ -9,22 +9,6 @@ macro_rules! tell {
     }};
 }
 
-/// Writes to standard error. The standard macro of this name panics where nobody reads, in the middle of a change too.
-macro_rules! eprint {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = write!(std::io::stderr(), $($text)*);
-    }};
-}
-
-/// As `eprint`, with the end of a line.
-macro_rules! eprintln {
-    ($($text:tt)*) => {{
-        use std::io::Write as _;
-        let _ = writeln!(std::io::stderr(), $($text)*);
-    }};
-}
-
 mod advise;
 mod advise_args;
 mod apply;

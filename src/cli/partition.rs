@@ -74,7 +74,7 @@ pub(super) fn keeper<'a>(managers: &'a [Manager], table: &Name) -> Option<&'a Ma
 /// Says so where another program keeps a table too, which may undo what we do to it, or do it again.
 pub(super) fn warn_of_keeper(managers: &[Manager], table: &Name) {
     if keeper(managers, table).is_some() {
-        eprintln!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
+        tell!("warning: {} is kept by pg_partman too", escape(&table.to_string()));
     }
 }
 
