@@ -8,10 +8,8 @@ select
   a.attnum::integer as position,
   pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
   a.attnotnull as is_not_null,
-  case
-    when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
-      or (k.collprovider = 'd' and d.sorts_by_bytes)
-  end as sorts_by_bytes,
+  case when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
+    or (k.collprovider = 'd' and d.sorts_by_bytes) end as sorts_by_bytes,
   a.attlen = -1 and a.attstorage in ('x', 'e', 'm') as is_toastable,
   s.attname is not null as has_statistics,
   s.null_frac::double precision as null_fraction,
@@ -59,9 +57,7 @@ cross join (
   from pg_catalog.pg_database b where b.datname = pg_catalog.current_database()
 ) d
 left join pg_catalog.pg_stats s
-  on s.schemaname = n.nspname
-  and s.tablename = c.relname
-  and s.attname = a.attname
+  on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname
   -- a partitioned table has statistics of the whole tree only; an old-style parent is judged by its own rows
   and s.inherited = (c.relkind = 'p')
 cross join lateral (
