@@ -67,3 +67,52 @@ fn hopes(known: &[Configuration], records: &[Record], used: &BTreeSet<Id>, pool:
     }
     hopes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::oracle::{Answer, Question, WhatIf};
+    use crate::advise::{Candidate, Key};
+    use crate::model::plan::Name;
+
+    /// The first statement costs 10 with an index on (a) and no less with others, the second 20 with any.
+    struct Planner;
+
+    impl WhatIf for Planner {
+        fn ask(&mut self, pool: &Pool, questions: &[Question]) -> Vec<Option<Answer>> {
+            let serves = |query: usize, id: &Id| query == 1 || pool.get(*id).keys.len() == 1;
+            let answer = |question: &Question| {
+                let used: Vec<Id> = question.alive.iter().copied().filter(|id| serves(question.query, id)).collect();
+                let cost = if used.is_empty() { 1000.0 } else { [10.0, 20.0][question.query] };
+                Some(Answer { cost, used })
+            };
+            questions.iter().map(answer).collect()
+        }
+
+        fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
+            vec![1; candidates.len()]
+        }
+    }
+
+    #[test]
+    fn a_wide_index_of_one_statement_is_hoped_to_serve_another_until_the_planner_is_asked() {
+        let mut pool = Pool::default();
+        let index = |columns: &[&str]| {
+            Candidate::btree(&Name::new("s", "t"), columns.iter().map(|column| Key::ascending(column)).collect())
+        };
+        let [a, wide, other] = [&["a"][..], &["a", "b"], &["b"]].map(|columns| pool.add(index(columns)).unwrap());
+        let mut planner = Planner;
+        let mut memory = Memory::new(&mut planner, 2);
+        let ask = |memory: &mut Memory<'_>, pool: &mut Pool, query, alive| {
+            memory.ask(pool, &[Question { query, alive: vec![alive] }]);
+        };
+        ask(&mut memory, &mut pool, 0, a);
+        ask(&mut memory, &mut pool, 1, wide);
+        ask(&mut memory, &mut pool, 1, other);
+        let bases = [1000.0, 1000.0];
+        assert_eq!(known(&bases, &memory)[0], [(vec![a], 10.0)]);
+        assert_eq!(hopeful(&bases, &pool, &memory)[0], [(vec![a], 10.0), (vec![wide], 10.0)]);
+        ask(&mut memory, &mut pool, 0, wide);
+        assert_eq!(hopeful(&bases, &pool, &memory)[0], [(vec![a], 10.0), (vec![wide], 1000.0)], "as good as none");
+    }
+}

@@ -92,7 +92,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let task = Task { weights: &weights, max_calls, ..task };
     let plain = Way { bounds: task.bounds, with_hopes: false, start: None };
     let chosen = refined(&task, &costs, plain, pool, &mut memory);
-    let chosen = detoured(&task, &costs, chosen, pool, &mut memory);
+    let chosen = if max_calls > 0 { detoured(&task, &costs, chosen, pool, &mut memory) } else { chosen };
     let chosen = replacing(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
@@ -128,8 +128,8 @@ struct Way<'a> {
     start: Option<&'a BTreeSet<Id>>,
 }
 
-/// The choice, or a better one that is found in hope, and by steps that are too small to be felt: those of them that do
-/// not pay for themselves are taken back.
+/// The choice, or a better one that is found in hope, and by steps too small to be felt: those of them that do not pay
+/// for themselves are taken back.
 fn detoured(
     task: &Task<'_>,
     bases: &[f64],
@@ -417,6 +417,3 @@ fn profits(query: usize, id: Id, pool: &Pool, memory: &Memory<'_>) -> bool {
     let is_alike = |other: &Id| pool.get(*other).leads_with(own);
     memory.records(query).iter().any(|record| record.used.iter().any(is_alike))
 }
-
-#[cfg(test)]
-mod tests;
