@@ -62,7 +62,7 @@ left join pg_catalog.pg_stats s
   and s.inherited = (c.relkind = 'p')
 cross join lateral (
   select case when a.atttypid in ('integer'::regtype, 'bigint'::regtype, 'numeric'::regtype, 'uuid'::regtype)
-    then s.histogram_bounds::text end as bounds
+    then s.histogram_bounds::text end as bounds offset 0 -- printed once, not at each use
 ) h
 left join lateral (
   -- numbers of 1980 to 2100; a histogram is sorted, so its ends tell

@@ -345,7 +345,7 @@ impl Drafting<'_> {
 fn guesses_prefix(query: &Query, candidate: &Candidate) -> bool {
     let is_guess = |uses: &Uses, key: &Key| {
         let is_told = uses.equal.contains(&key.column) || uses.range.contains(&key.column);
-        !key.is_expression && uses.patterns.contains(&key.column) && !is_told
+        uses.prefixes.iter().any(|wanted| wanted.is_on(key)) && uses.patterns.contains(&key.column) && !is_told
     };
     candidate.method == Method::Btree
         && query.tables.get(&candidate.table).is_some_and(|uses| candidate.keys.iter().any(|key| is_guess(uses, key)))

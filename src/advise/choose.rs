@@ -24,7 +24,7 @@ const SWAPPED: usize = 60;
 
 /// Times that a choice is shaken, and in vain one after another, at most.
 const SHAKES: u64 = 40;
-const IN_VAIN: u64 = 12;
+const SHAKES_IN_VAIN: u64 = 12;
 
 /// This share of what the workload cost at first is much.
 const AMPLE: f64 = 0.03;
@@ -388,10 +388,10 @@ impl Chooser {
         if self.bounds.budget_bytes.is_none() {
             return best;
         }
-        let mut last_gain = 0;
+        let mut gained = 0;
         for shake in 0..SHAKES {
             let there: Vec<usize> = self.there(&best).collect();
-            if there.len() < 3 || shake - last_gain > IN_VAIN {
+            if there.len() < 3 || shake - gained >= SHAKES_IN_VAIN {
                 break;
             }
             let mut next = best.clone();
@@ -404,7 +404,7 @@ impl Chooser {
             }
             let next = self.improve(next, 0.0, self.bounds.budget_bytes);
             if next.total < best.total * (1.0 - 1e-9) {
-                (best, last_gain) = (next, shake);
+                (best, gained) = (next, shake + 1);
             }
         }
         best

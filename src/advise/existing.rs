@@ -33,7 +33,11 @@ pub(super) fn candidate(index: &Index) -> Option<Candidate> {
     let parts = index_parts(&index.definition)?;
     let keys = parts.keys.into_iter().enumerate().map(|(at, key)| {
         let class = index.operator_classes.get(at).filter(|_| key.has_class);
-        let class = class.map(|class| class.strip_prefix("pg_catalog.").unwrap_or(class).to_owned());
+        let class = class.map(|class| class.strip_prefix("pg_catalog.").unwrap_or(class));
+        let collation = index.collations.get(at).filter(|_| key.has_collation);
+        // Of a collation of its own that compares bytes it serves what the class that does so serves.
+        let is_by_bytes = collation.is_some_and(|name| matches!(name.as_str(), "pg_catalog.C" | "pg_catalog.POSIX"));
+        let class = class.or(is_by_bytes.then_some("text_pattern_ops")).map(str::to_owned);
         let order = index.orders.get(at).copied().unwrap_or_default();
         Key { class, column: key.text, is_expression: key.is_expression, ..Key::default() }.in_order(order)
     });
@@ -71,19 +75,21 @@ mod tests {
             table: "t".into(),
             method: "btree".into(),
             definition:
-                "CREATE INDEX i ON s.t USING btree (lower(a), b DESC, c text_pattern_ops) INCLUDE (d) WHERE (e IS NULL)"
+                "CREATE INDEX i ON s.t USING btree (lower(a), b DESC, c text_pattern_ops, f COLLATE \"C\") INCLUDE (d) WHERE (e IS NULL)"
                     .into(),
             operator_classes: vec![
                 "pg_catalog.text_ops".into(),
                 "pg_catalog.int4_ops".into(),
                 "pg_catalog.text_pattern_ops".into(),
+                "pg_catalog.text_ops".into(),
             ],
+            collations: ["pg_catalog.default", "", "pg_catalog.default", "pg_catalog.C"].map(String::from).into(),
             included_columns: vec!["d".into()],
-            orders: vec![0, 3, 0],
+            orders: vec![0, 3, 0, 0],
             ..Index::default()
         };
         let told = candidate(&index).expect("a candidate");
-        assert_eq!(told.using(), "btree (lower(a), b DESC, c text_pattern_ops) INCLUDE (d)");
+        assert_eq!(told.using(), "btree (lower(a), b DESC, c text_pattern_ops, f text_pattern_ops) INCLUDE (d)");
         assert_eq!(told.predicate.as_deref(), Some("e IS NULL"));
         assert_eq!(candidate(&Index { method: "hash".into(), ..index }), None);
     }

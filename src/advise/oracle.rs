@@ -54,13 +54,8 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The index was there.
-    pub(super) fn was_asked_with(&self, id: Id) -> bool {
-        self.alive.binary_search(&id).is_ok()
-    }
-
     /// All of these were there.
-    pub(super) fn was_asked_with_all(&self, set: &[Id]) -> bool {
+    pub(super) fn was_asked_with(&self, set: &[Id]) -> bool {
         is_subset(set, &self.alive)
     }
 }

@@ -258,12 +258,12 @@ impl<'a> Reading<'a> {
         } else if !is_comparison {
             // Trigrams serve all patterns, so that nobody need guess.
             let is_guess = operator == "~~" && has_prefix.is_none() && served.is_none();
-            if is_guess || has_prefix == Some(true) {
-                uses.prefixes.extend(column.and_then(by_prefix));
-            }
+            let is_prefix = is_guess || has_prefix == Some(true);
+            let beginning = column.filter(|_| is_prefix).and_then(by_prefix);
             uses.patterns.extend(column.filter(|_| is_guess).map(|column| column.name.clone()));
             // A B-tree finds a beginning with less, and the planner can be asked about it.
-            uses.special.extend(served.filter(|_| has_prefix != Some(true)));
+            uses.special.extend(served.filter(|_| beginning.is_none()));
+            uses.prefixes.extend(beginning);
         }
     }
 

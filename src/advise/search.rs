@@ -92,7 +92,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let task = Task { weights: &weights, max_calls, ..task };
     let plain = Way { bounds: task.bounds, with_hopes: false, start: None };
     let chosen = refined(&task, &costs, plain, pool, &mut memory);
-    let chosen = if max_calls > 0 { detoured(&task, &costs, chosen, pool, &mut memory) } else { chosen };
+    let chosen = if memory.questions < max_calls { detoured(&task, &costs, chosen, pool, &mut memory) } else { chosen };
     let chosen = replacing(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);

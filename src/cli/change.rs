@@ -28,7 +28,7 @@ pub(super) struct Job<'a> {
 }
 
 /// Writes a plan to the files that were asked for, and shows it, unless who wants quiet has files or a run that tells
-/// what was done.
+/// what was done. What is to be carried out is, though nobody reads what is shown.
 pub(super) fn write(plan: &Plan, files: &FileArgs, shared: &Shared, is_carried_out: bool) -> Result<()> {
     if let Some(path) = &files.output {
         store::write_plan(path, plan)?;
@@ -38,8 +38,10 @@ pub(super) fn write(plan: &Plan, files: &FileArgs, shared: &Shared, is_carried_o
     }
     if !(shared.quiet && (files.is_any() || is_carried_out)) {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        write_plan(plan, output::style(shared), &mut out)?;
-        out.flush()?;
+        let shown = write_plan(plan, output::style(shared), &mut out).and_then(|()| out.flush());
+        if !is_carried_out {
+            shown?;
+        }
     }
     Ok(())
 }
@@ -222,7 +224,8 @@ async fn work(
         text.push_str(&escape(&format!("{id}  {what}  {}: {said}", end.name())));
         text.push('\n');
     }
-    super::print(&text)?;
+    // Nobody may read it any more: how the change ended is told none the less.
+    let _ = super::print(&text);
     if outcome.is_complete {
         return Ok(exit::OK);
     }
@@ -269,7 +272,7 @@ async fn admitted(
     let ours = earlier.map(apply::application);
     let site = crew.site(plan).await?;
     let found = preflight(plan, steps, &site, &settings.limits, ours.as_deref());
-    if !tell(&found) {
+    if !tell_found(&found) {
         return Ok(None);
     }
     if let Err(who) = crew.lock().await? {
@@ -280,7 +283,7 @@ async fn admitted(
 }
 
 /// Prints what pre-flight found; true when nothing stands against the change.
-fn tell(found: &Preflight) -> bool {
+fn tell_found(found: &Preflight) -> bool {
     for warning in &found.warnings {
         tell!("warning: {}", escape(warning));
     }
@@ -294,7 +297,7 @@ fn tell(found: &Preflight) -> bool {
 async fn rehearse(job: &Job<'_>, steps: &[&Step], limits: &Limits) -> Result<u8> {
     let scout = Scout::connect(job.target, connection::run_name()).await?;
     let site = scout.site(job.plan).await?;
-    let is_free = tell(&preflight(job.plan, steps, &site, limits, None));
+    let is_free = tell_found(&preflight(job.plan, steps, &site, limits, None));
     let mut text = String::new();
     for step in steps {
         let name = format!("{}  {}  {}", step.id, step.change.kind(), step.change.object());
@@ -329,7 +332,10 @@ fn somebody_is_there(args: &ChangeArgs) -> Result<()> {
 
 fn confirm(steps: &[&Step], target: &Target) -> Result<()> {
     let plural = if steps.len() == 1 { "" } else { "s" };
-    write!(io::stderr(), "Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place())?;
+    let asked = write!(io::stderr(), "Carry out {} step{plural} in {}? [y/N] ", steps.len(), target.place());
+    if asked.is_err() {
+        bail!("nobody can be asked: carry it out with --yes");
+    }
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     if !matches!(answer.trim(), "y" | "Y" | "yes") {

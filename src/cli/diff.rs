@@ -41,8 +41,9 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
         );
     }
     let written = output::write_files(&verdict, &files);
-    output::show(shared, &verdict, format)?;
+    let shown = output::show(shared, &verdict, format);
     written?;
+    shown?;
     Ok(verdict.exit_code())
 }
 

@@ -53,7 +53,7 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &AuditArgs, bench: &Be
     bar.clear();
     let overview = ledger.close(connection::tool(), args.fleet.shard, named.len());
     fleet.write(shared, &overview)?;
-    tell(&overview, interrupted.as_ref());
+    tell_lost(&overview, interrupted.as_ref());
     Ok(overview.summary.exit_code)
 }
 
@@ -86,12 +86,12 @@ impl Pace {
 }
 
 /// What came of reading a target.
-type Outcome = Result<Box<Snapshot>, (Ending, String)>;
+type Reading = Result<Box<Snapshot>, (Ending, String)>;
 
 /// A target, read.
 struct Read {
     name: String,
-    outcome: Outcome,
+    reading: Reading,
 }
 
 /// A run over many targets.
@@ -132,9 +132,9 @@ impl Fleet<'_> {
                     servers.entry(server).or_default().push(errand);
                 }
                 Err(error) => {
-                    let outcome = Err((Ending::Failed, format!("{error:#}")));
+                    let reading = Err((Ending::Failed, format!("{error:#}")));
                     bar.finished(name);
-                    let _ = out.send(Read { name: (*name).to_owned(), outcome }).await;
+                    let _ = out.send(Read { name: (*name).to_owned(), reading }).await;
                 }
             }
         }
@@ -142,27 +142,27 @@ impl Fleet<'_> {
         stream::iter(servers.into_values())
             .for_each_concurrent(self.pace.servers_at_once, |targets| async move {
                 for errand in targets {
-                    let outcome = self.read(&errand, bar).await;
-                    let _ = out.send(Read { name: errand.name, outcome }).await;
+                    let reading = self.read(&errand, bar).await;
+                    let _ = out.send(Read { name: errand.name, reading }).await;
                 }
             })
             .await;
         Ok(())
     }
 
-    async fn read(&self, errand: &Errand, bar: &Bar) -> Outcome {
+    async fn read(&self, errand: &Errand, bar: &Bar) -> Reading {
         bar.started(&errand.name);
         let voice = bar.of(&errand.name);
         let (limit, place) = (self.pace.target_timeout, errand.target.place());
-        let outcome = outcome(errand.read(&voice), errand.cancel(), limit, &place).await;
+        let reading = read_within(errand.read(&voice), errand.cancel(), limit, &place).await;
         bar.finished(&errand.name);
-        outcome
+        reading
     }
 
     fn judge_all(&self, mut reads: mpsc::Receiver<Read>, bar: &Bar) -> Ledger {
         let mut ledger = Ledger::default();
-        while let Some(Read { name, outcome }) = reads.blocking_recv() {
-            let judged = outcome.and_then(|snapshot| {
+        while let Some(Read { name, reading }) = reads.blocking_recv() {
+            let judged = reading.and_then(|snapshot| {
                 let judged = fault::caught(|| self.judge(&name, *snapshot, bar));
                 judged.map_err(|fault| (Ending::Failed, fault))
             });
@@ -220,12 +220,12 @@ impl Fleet<'_> {
 }
 
 /// Reads for so long at most. What is given up, and what panics, may leave a server at work: that is cancelled.
-async fn outcome(
+async fn read_within(
     read: impl Future<Output = Result<Snapshot, CollectError>>,
     cancel: impl Future<Output = ()>,
     limit: Duration,
     place: &str,
-) -> Outcome {
+) -> Reading {
     let lost = match tokio::time::timeout(limit, fault::caught_in(read)).await {
         Ok(Ok(Ok(snapshot))) => return Ok(Box::new(snapshot)),
         Ok(Ok(Err(error))) => return Err((Ending::Failed, error.to_string())),
@@ -252,7 +252,7 @@ fn render(overview: &Overview, format: FormatArg, style: Style, out: &mut dyn Wr
 }
 
 /// What went wrong, beside a report that may be in a file.
-fn tell(overview: &Overview, interrupted: Option<&anyhow::Error>) {
+fn tell_lost(overview: &Overview, interrupted: Option<&anyhow::Error>) {
     let all = overview.targets.len();
     let is_lost = |ending| matches!(ending, Ending::Failed | Ending::TimedOut);
     let lost: Vec<&str> =
@@ -283,13 +283,13 @@ mod tests {
         let cancelled = Cell::new(0);
         let cancel = || async { cancelled.set(cancelled.get() + 1) };
         let (long, short) = (Duration::from_secs(600), Duration::from_millis(1));
-        assert!(outcome(ready(Ok(none())), cancel(), long, "db1").await.is_ok());
+        assert!(read_within(ready(Ok(none())), cancel(), long, "db1").await.is_ok());
         assert_eq!(cancelled.get(), 0);
         let panics = poll_fn(|_| -> Poll<Result<Snapshot, CollectError>> { panic!("of one target") });
-        let (ending, told) = outcome(panics, cancel(), long, "db1").await.expect_err("lost");
+        let (ending, told) = read_within(panics, cancel(), long, "db1").await.expect_err("lost");
         assert!(ending == Ending::Failed && told.ends_with(": of one target"), "{told}");
         assert_eq!(cancelled.get(), 1);
-        let (ending, told) = outcome(pending(), cancel(), short, "db1").await.expect_err("lost");
+        let (ending, told) = read_within(pending(), cancel(), short, "db1").await.expect_err("lost");
         assert!(ending == Ending::TimedOut && told.starts_with("db1 was not read within 1 ms\n"), "{told}");
         assert_eq!(cancelled.get(), 2);
     }

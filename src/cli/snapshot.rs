@@ -3,6 +3,7 @@
 use super::args::{Shared, SnapshotArgs};
 use super::config::Config;
 use super::{connection, exit, history_store, output, settings};
+use crate::report::escape;
 use anyhow::Result;
 
 pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
@@ -13,9 +14,9 @@ pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let saved = output::save(args.output.as_deref(), &snapshot);
     let history = args.history.as_ref().or(config.history.store.as_ref());
     let kept = history.map_or(Ok(()), |history| history_store::keep(&config, history, &snapshot, None));
-    output::all([saved, kept])?;
     for gap in snapshot.gaps.iter().filter(|_| !shared.quiet) {
-        tell!("not read: {} ({}); {}", gap.facet.name(), gap.reason, gap.remedy);
+        tell!("not read: {}", escape(&format!("{} ({}); {}", gap.facet.name(), gap.reason, gap.remedy)));
     }
+    output::all([saved, kept])?;
     Ok(if snapshot.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK })
 }

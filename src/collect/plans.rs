@@ -103,11 +103,12 @@ fn not_readable(closed: usize, explained: usize, role: &str) -> Gap {
 /// Statements that could be planned at another time.
 fn late(plans: &[Plan]) -> Option<Gap> {
     let late = plans.iter().filter(|plan| plan.unplannable.as_deref() == Some("timeout")).count();
-    let are = if late == 1 { "statement was" } else { "statements were" };
+    let statements = if plans.len() == 1 { "statement" } else { "statements" };
+    let were = if late == 1 { "was" } else { "were" };
     (late > 0).then(|| Gap {
         partial: late < plans.len(),
         reason: format!(
-            "{late} of {} {are} not explained within --lock-timeout or --statement-timeout: their tables are locked, or planning is slow",
+            "{late} of {} {statements} {were} not explained within --lock-timeout or --statement-timeout: their tables are locked, planning is slow, or a standby cancelled it",
             plans.len()
         ),
         remedy: "try again when the locks are gone, or raise them".to_owned(),
@@ -213,7 +214,7 @@ mod tests {
         let plan = |why: Option<&str>| Plan { unplannable: why.map(str::to_owned), ..Plan::default() };
         assert_eq!(late(&[plan(None), plan(Some("no_relation"))]), None);
         let gap = late(&[plan(None), plan(Some("timeout"))]).expect("a gap");
-        assert!(gap.partial && !gap.is_failure && gap.reason.starts_with("1 of 2 statement was not"), "{gap:?}");
+        assert!(gap.partial && !gap.is_failure && gap.reason.starts_with("1 of 2 statements was not"), "{gap:?}");
         assert!(!late(&[plan(Some("timeout"))]).expect("a gap").partial);
     }
 

@@ -68,7 +68,8 @@ pub fn preflight(plan: &Plan, steps: &[&Step], site: &Site, limits: &Limits, our
     found.refusals.extend(behind(&site.behind, limits));
     let has = |class| steps.iter().flat_map(|step| &step.statements).any(|sql| sql.class == class);
     let is_lasting = |holder: &&Holder| holder.prepared.is_some() || holder.seconds.is_none_or(|age| age >= LASTING);
-    let lasting = site.holders.iter().filter(|holder| has(LockClass::Waiting) && is_lasting(holder));
+    let waits = steps.iter().flat_map(|step| &step.statements).any(|one| one.sql.contains(" CONCURRENTLY "));
+    let lasting = site.holders.iter().filter(|holder| waits && is_lasting(holder));
     found
         .warnings
         .extend(lasting.map(|holder| format!("what is done CONCURRENTLY will wait for {}", holder_text(holder))));

@@ -275,6 +275,7 @@ fn swapped(form: &SplitForm) -> Vec<String> {
     }
     commands.push(format!("DROP TABLE {staging}"));
     commands.push(format!("DROP FUNCTION {staging}()"));
+    commands.push(in_time());
     let body = format!(
         "begin if exists (select from pg_catalog.pg_index i where i.indrelid = any ({}) \
          and i.indexrelid <> all (pg_catalog.current_setting('pgassay.indexes')::pg_catalog.oid[])) then \

@@ -25,7 +25,7 @@ const SHIFT: u32 = MARKER.len() as u32 + 1;
 
 /// Serializable, as a role or a server may have it by default, a read would take part in others' conflicts on a primary,
 /// and be refused on a standby.
-const BEGIN: &str = "begin isolation level read committed, read only";
+pub(super) const BEGIN: &str = "begin isolation level read committed, read only";
 
 /// The statement with the marker behind its first word: from 18 on `pg_stat_statements` keeps no comment
 /// that stands before a statement.

@@ -2,7 +2,7 @@
 
 use super::dial::Dialed;
 use super::error::{ConnectError, ReadError};
-use super::reader::{Limits, MARKER, stream};
+use super::reader::{BEGIN, Limits, MARKER, stream};
 use super::target::{Protection, Target};
 use super::tls::connector;
 use futures_util::TryStreamExt;
@@ -77,11 +77,11 @@ impl Stopwatch {
         answer.await.unwrap_or_else(|_| Err(ReadError { message: late(), sqlstate: None, position: None }))
     }
 
-    /// Plans and rows are to be those of the application, so all other settings stay those of the role. Texts are read
-    /// as our own parser reads them.
+    /// Plans and rows are to be those of the application, so other settings stay those of the role, but for the
+    /// isolation level: a standby refuses what is serializable. Texts are read as our own parser reads them.
     fn begin(&self) -> String {
         format!(
-            "begin read only; select {MARKER} pg_catalog.set_config('statement_timeout', '{}', true), \
+            "{BEGIN}; select {MARKER} pg_catalog.set_config('statement_timeout', '{}', true), \
              pg_catalog.set_config('lock_timeout', '{}', true), \
              pg_catalog.set_config('idle_in_transaction_session_timeout', '60000', true), \
              pg_catalog.set_config('standard_conforming_strings', 'on', true)",

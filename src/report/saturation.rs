@@ -112,7 +112,7 @@ fn database(row: &DatabaseLoad) -> String {
     let mean =
         |mean: Option<f64>, what: &str| mean.map(|mean| format!(", {} {what}", units::short(mean))).unwrap_or_default();
     format!(
-        "database {}, as its sessions report: {} transactions a second{}{}{}",
+        "database {}, as its sessions report when a transaction ends: {} transactions a second{}{}{}",
         row.database,
         units::short(row.transactions_per_second),
         mean(row.mean_sessions, "sessions"),

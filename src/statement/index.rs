@@ -58,6 +58,8 @@ pub struct IndexKey {
     pub is_expression: bool,
     /// It has an operator class that is not its type's default.
     pub has_class: bool,
+    /// It has a collation that is not its column's.
+    pub has_collation: bool,
 }
 
 /// What an index is on.
@@ -75,10 +77,12 @@ pub fn index_parts(definition: &str) -> Option<IndexParts> {
     let statement = parsed(definition)?;
     let key = |node: &Node| {
         let NodeEnum::IndexElem(element) = node.node.as_ref()? else { return None };
-        let has_class = !element.opclass.is_empty();
-        Some(match &element.expr {
-            Some(expression) => IndexKey { text: deparsed(expression)?, is_expression: true, has_class },
-            None => IndexKey { text: element.name.clone(), is_expression: false, has_class },
+        let expression = element.expr.as_deref();
+        Some(IndexKey {
+            text: expression.map_or(Some(element.name.clone()), deparsed)?,
+            is_expression: expression.is_some(),
+            has_class: !element.opclass.is_empty(),
+            has_collation: !element.collation.is_empty(),
         })
     };
     let keys: Option<Vec<IndexKey>> = statement.index_params.iter().map(key).collect();

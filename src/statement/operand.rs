@@ -159,7 +159,9 @@ pub(super) fn sides(compared: &AExpr) -> Vec<Operated> {
         let operand = operand(own)?;
         let others = aliases(Some(other));
         let is_apart = !others.contains(&operand.alias) && !others.contains(SUB_PLAN);
-        let has_prefix = if operator == "~~" { prefixed(other) } else { None };
+        // No B-tree finds the beginnings of several patterns (`LIKE ANY`).
+        let beginning = || if is_plain { prefixed(other) } else { Some(false) };
+        let has_prefix = if operator == "~~" { beginning() } else { None };
         is_apart.then(|| Operated { operand, operator: operator.to_owned(), has_prefix })
     };
     let flipped = COMMUTATORS.iter().find(|(own, _)| *own == operator).filter(|_| is_plain);
@@ -180,12 +182,21 @@ fn prefixed(pattern: &Node) -> Option<bool> {
             let (first, last) = (joined.lexpr.as_deref()?, joined.rexpr.as_deref()?);
             match (parameter(first), parameter(last)) {
                 (Some(first), Some(last)) => Some(first < last),
-                (Some(_), None) => Some(true),
+                // A constant would be numbered: what is left is of the plan, and bare.
+                (Some(_), None) => is_constant(last).then_some(true),
                 // `$1 || $2 || $3` may be `'%' || $1 || '%'` with its value as a constant too.
                 _ => prefixed(first).filter(|begins| !begins || !matches!(first.node, Some(NodeEnum::AExpr(_)))),
             }
         }
         _ => None,
+    }
+}
+
+fn is_constant(node: &Node) -> bool {
+    match &node.node {
+        Some(NodeEnum::TypeCast(cast)) => cast.arg.as_deref().is_some_and(is_constant),
+        Some(NodeEnum::AConst(_)) => true,
+        _ => false,
     }
 }
 
@@ -313,6 +324,9 @@ mod tests {
             ("(o.a ~~ (('abc'::text || $1) || '%'::text))", None),
             ("(o.a ~~ ('abc'::text || $1))", Some(true)),
             ("(o.a ~~ (($1 || $2) || $3))", None),
+            ("(o.a ~~ ($2 || lower($1)))", None),
+            ("(o.a ~~ ANY ('{abc%,x%}'::text[]))", Some(false)),
+            ("(o.a ~~ ANY ($1))", Some(false)),
             ("(o.a ~~ replace($1, $2, $3))", None),
             ("(o.a ~~* 'abc%'::text)", None),
         ] {

@@ -202,7 +202,7 @@ fn code(error: &ReadError) -> &'static str {
         Some("42P01") => "no_relation",
         Some("42702" | "42P09") => "ambiguous_name",
         Some("42501") => "no_privilege",
-        Some("57014" | "55P03") => "timeout",
+        Some("57014" | "55P03" | "40001" | "40P01") => "timeout",
         Some("42P18" | "42725" | "42883" | "42804" | "42P08") => "untyped_parameter",
         Some("42601" | "0A000") => "not_plannable",
         _ => "other",

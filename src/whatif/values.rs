@@ -90,13 +90,14 @@ impl Values {
             let at = usize::try_from(parameter.number - 1).ok()?;
             // Of a sum only the first is like the column; an interval never is.
             let is_interval = parameter.type_name.as_deref() == Some("interval");
-            let mut like_column = parameter.meetings.iter().filter(|meeting| {
-                meeting.role == ParameterRole::Value
-                    || (!is_interval && summed.insert((meeting.column.clone(), meeting.comparison as u8)))
-            });
-            let value = like_column.find_map(|meeting| self.of(meeting, tables, &pairs, manner));
-            *values.get_mut(at)? =
-                Some(value.or_else(|| limit(parameter.number, sql, rows)).or_else(|| neutral(parameter, sql))?);
+            let is_like_column = |meeting: &&Meeting| {
+                meeting.role == ParameterRole::Value || (!is_interval && summed.insert(meeting.side))
+            };
+            let like_column: Vec<&Meeting> = parameter.meetings.iter().filter(is_like_column).collect();
+            let value = like_column.iter().find_map(|meeting| self.of(meeting, tables, &pairs, manner));
+            let is_rest = like_column.is_empty();
+            let neutral = || neutral(parameter, sql, is_rest);
+            *values.get_mut(at)? = Some(value.or_else(|| limit(parameter.number, sql, rows)).or_else(neutral)?);
         }
         Some(values)
     }
@@ -188,12 +189,11 @@ fn limit(number: i32, sql: &str, rows: f64) -> Option<String> {
     is_whole.then(|| format!("{:.0}", rows.max(1.0).ceil()))
 }
 
-/// A value for a parameter that is compared with no known column.
-fn neutral(parameter: &Parameter, sql: &str) -> Option<String> {
+/// A value for a parameter that is compared with no known column, or is the rest of a side that has a value.
+fn neutral(parameter: &Parameter, sql: &str, is_rest: bool) -> Option<String> {
     let is_summand = parameter.meetings.iter().any(|one| one.role == ParameterRole::Summand);
     if parameter.meetings.iter().any(|one| one.comparison == Comparison::Like) {
-        // The value stands in another part of the pattern.
-        return Some("%".to_owned());
+        return Some(if is_rest { "%" } else { "a%" }.to_owned());
     }
     let value = match parameter.type_name.as_deref()? {
         "int2" | "int4" | "int8" => "1",
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn an_interval_has_the_unit_it_is_cut_to() {
         let interval = Parameter { number: 2, type_name: Some("interval".to_owned()), meetings: Vec::new() };
-        let value = |sql: &str| neutral(&interval, sql);
+        let value = |sql: &str| neutral(&interval, sql, false);
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval year)").as_deref(), Some("1 year"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval day to second)").as_deref(), Some("1 day"));
         assert_eq!(value("SELECT 1 WHERE at < $1 + ($2::interval)").as_deref(), Some("1 month"));
@@ -243,13 +243,25 @@ mod tests {
     #[test]
     fn the_rest_of_a_pattern_is_a_wildcard() {
         let column_type: &ColumnType<'_> = &|_, _| Some("text".to_owned());
-        let parameters = parameters("select * from t where name like $2 || $1", column_type).expect("parameters");
         let mut values = Values::default();
-        let column = (Name::new("s", "t"), "name".to_owned());
-        values.0.insert(column, known(&[("abcdef", 0.9)], &[]));
-        let repaired = Repaired { sql: String::new(), params: 2, ..Repaired::default() };
-        let typical = values.typical(&repaired, &parameters, &[Name::new("s", "t")], MANNERS[0], 1.0);
-        assert_eq!(typical, Some(vec![Some("abc%".to_owned()), Some("%".to_owned())]));
+        for table in ["t", "u"] {
+            values.0.insert((Name::new("s", table), "name".to_owned()), known(&[("abcdef", 0.9)], &[]));
+        }
+        for (condition, expected) in [
+            ("t.name like $2 || $1", &["abc%", "%"][..]),
+            ("t.name like $1 || $3 or t.name like $2 || $4", &["abc%", "abc%", "%", "%"]),
+            ("t.name like $1 || $3 and u.name like $2 || $4", &["abc%", "abc%", "%", "%"]),
+            ("t.other like $1 || $2", &["a%", "%"]),
+        ] {
+            let sql = format!("select * from t, u where {condition}");
+            let parameters = parameters(&sql, column_type).expect("parameters");
+            let params = i32::try_from(expected.len()).expect("a few");
+            let repaired = Repaired { sql, params, ..Repaired::default() };
+            let tables = [Name::new("s", "t"), Name::new("s", "u")];
+            let typical = values.typical(&repaired, &parameters, &tables, MANNERS[0], 1.0).expect("values");
+            let typical: Vec<&str> = typical.iter().flatten().map(String::as_str).collect();
+            assert_eq!(typical, expected, "{condition}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Plans and journals that are not what they should be: one clear error, and nothing is done.
 
-use crate::support::{ALONE, Site, newest, notes};
+use crate::support::{ALONE, Site, end, newest, notes};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -133,4 +133,21 @@ async fn where_nothing_can_be_written_nothing_is_done() {
     site.yard.write("state", "a file where the folder should be");
     site.apply(&[]).expect_unable(&["state"]);
     assert_eq!(site.indexes("%note%").await, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_reads_is_told_by_the_exit_code() {
+    let site = Site::open(&newest()).await;
+    site.plan(vec![notes()]).await;
+    let unread = |words: &[&str]| {
+        let mut child = site.start(words);
+        drop(child.stdout.take());
+        end(child)
+    };
+    let holder = site.session("begin; lock table shop.orders in share update exclusive mode").await;
+    let stopped = unread(&["plan.json", "--max-wait", "1s"]).expect(5);
+    assert!(stopped.stderr.contains("stopped: `pgassay apply resume` goes on"), "{}", stopped.stderr);
+    drop(holder);
+    unread(&["resume"]).expect(0);
+    assert_ne!(site.indexes("%note%").await, "");
 }

@@ -90,7 +90,7 @@ async fn figures_rows_blocks_and_plan() {
         assert_eq!(runs, 21 + 60 + 1, "{all:#?}");
         let begun = all
             .iter()
-            .filter(|entry| entry.text.starts_with("statement: begin ") && entry.text.contains("read only;"))
+            .filter(|entry| entry.text.starts_with("statement: begin isolation level read committed, read only;"))
             .count();
         let ended = all.iter().filter(|entry| entry.text.ends_with("commit")).count();
         // Besides: what the server is, the plan, and which functions may do more than read.

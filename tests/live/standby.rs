@@ -76,7 +76,7 @@ async fn conflict(primary: &Scratch, standby: &Scratch) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_standby_cancels_is_read_again_and_then_told() {
     let yard = Yard::open();
-    let mut primary = yard.start(&newest(), &with_statements());
+    let mut primary = yard.start(&newest(), &with_statements().with("autovacuum", "off"));
     let admin = corner(&primary).await;
     admin.execute("alter system set max_standby_streaming_delay = 0").await.expect("set");
     let strict =

@@ -243,16 +243,19 @@ fn by_calls_a_copy_without_times_can_be_advised_on() {
 
 #[test]
 fn a_pattern_that_may_begin_with_a_wildcard_is_a_doubt() {
-    let asked = |patterns: &[&str], equal: &[&str]| {
+    let key = |class: Option<&str>| Key { class: class.map(str::to_owned), ..Key::ascending("a") };
+    let asked = |patterns: &[&str], equal: &[&str], prefix: Key| {
         let texts = |columns: &[&str]| columns.iter().map(|column| (*column).to_owned()).collect();
-        let uses = Uses { patterns: texts(patterns), equal: texts(equal), ..Uses::default() };
+        let uses =
+            Uses { patterns: texts(patterns), equal: texts(equal), prefixes: [prefix].into(), ..Uses::default() };
         let query = Query { tables: BTreeMap::from([(Name::new("s", "orders"), uses)]), ..query("q", 1.0) };
         let workload = Workload { queries: vec![query], unplanned: BTreeMap::new() };
         let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], ..none() };
         let advice = made(&found, &workload, &snapshot(), &[]);
         advice.proposals[0].caveats.iter().any(|caveat| caveat.code == "prefix_patterns")
     };
-    assert!(asked(&["a"], &[]));
-    assert!(!asked(&["a"], &["a"]), "it serves equality as well");
-    assert!(!asked(&["z"], &[]), "of another column");
+    assert!(asked(&["a"], &[], key(None)));
+    assert!(!asked(&["a"], &["a"], key(None)), "it serves equality as well");
+    assert!(!asked(&["z"], &[], key(None)), "of another column");
+    assert!(!asked(&["a"], &[], key(Some("text_pattern_ops"))), "it serves an order, and no pattern");
 }

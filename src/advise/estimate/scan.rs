@@ -289,10 +289,10 @@ impl Scan {
     }
 }
 
-/// The key is the one that is wanted. The classes that compare by bytes are one by several names.
+/// The key is the one that is wanted, or compares the same column by bytes, as finding texts by how they begin takes.
 fn serves(key: &Key, wanted: &Key) -> bool {
-    let is_by_bytes = |key: &Key| key.class.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
-    wanted.is_on(key) || (is_by_bytes(wanted) && is_by_bytes(key) && wanted.column == key.column)
+    let is_by_bytes = key.class.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
+    wanted.is_on(key) || (is_by_bytes && (wanted.column == key.column && wanted.is_expression == key.is_expression))
 }
 
 /// How many values of a key a condition wants; 0: a stretch of them; none where the index does not answer it.

@@ -227,8 +227,7 @@ fn what_will_make_it_slow_is_told() {
     assert!(warnings[0].contains("SELECT pg_terminate_backend(7)"), "{warnings:?}");
     assert!(warnings[1].starts_with("public.strange is invalid"), "{warnings:?}");
     // Nothing of this is done CONCURRENTLY: it waits for no transaction of others.
-    let analyze =
-        Change::SetReloption { table: Name::new("public", "t"), option: "fillfactor".to_owned(), from: None, to: None };
+    let analyze = Change::Analyze { table: Name::new("public", "t") };
     let warnings = found(analyze, &site, &limits()).warnings;
     assert!(!warnings.iter().any(|warning| warning.contains("CONCURRENTLY")), "{warnings:?}");
 }

@@ -312,8 +312,9 @@ impl Walk<'_> {
     fn meet(&mut self, one: &Node, other: &Node, comparison: Comparison) {
         for (column, value, comparison) in [(one, other, comparison), (other, one, flipped(comparison))] {
             let Some((relation, name)) = self.origin(column) else { continue };
+            let side = self.meetings.len();
             for (number, role) in super::meeting::values(value) {
-                let met = Meeting { relation: relation.clone(), column: name.clone(), comparison, role };
+                let met = Meeting { relation: relation.clone(), column: name.clone(), comparison, role, side };
                 self.meetings.push((number, met));
             }
         }

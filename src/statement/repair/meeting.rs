@@ -26,6 +26,8 @@ pub struct Meeting {
     pub comparison: Comparison,
     /// What the parameter is to the other side.
     pub role: ParameterRole,
+    /// Tells the statement's comparisons apart: the parameters of one side have the same number.
+    pub side: usize,
 }
 
 /// How a column is compared.
