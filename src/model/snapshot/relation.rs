@@ -122,13 +122,15 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// Live rows as counted; where the counters were reset and nothing has counted anew since, the last estimate when that
-    /// is more.
+    /// Live rows as counted; where nothing was changed since the last ANALYZE, or the counters were reset and nothing has
+    /// counted anew since, the last estimate when that is more: what was written in the transaction of an ANALYZE is
+    /// counted late.
     #[must_use]
     pub fn row_count(&self) -> i64 {
         let counted = [self.last_vacuum, self.last_autovacuum, self.last_analyze, self.last_autoanalyze];
         let estimated = self.estimated_rows.unwrap_or(0);
-        if counted.iter().any(Option::is_some) { self.live_tuples } else { self.live_tuples.max(estimated) }
+        let is_counted = counted.iter().any(Option::is_some) && self.modified_since_analyze > 0;
+        if is_counted { self.live_tuples } else { self.live_tuples.max(estimated) }
     }
 
     /// The table at the top that a partition belongs to, as far as `find` knows them by schema and name.
@@ -150,9 +152,15 @@ mod tests {
 
     #[test]
     fn what_left_since_it_was_estimated_is_counted_no_more() {
-        let drained =
-            Relation { estimated_rows: Some(50), last_autoanalyze: Some(DateTime::UNIX_EPOCH), ..Relation::default() };
+        let drained = Relation {
+            estimated_rows: Some(50),
+            last_autoanalyze: Some(DateTime::UNIX_EPOCH),
+            modified_since_analyze: 50,
+            ..Relation::default()
+        };
         assert_eq!(drained.row_count(), 0);
+        let late = Relation { modified_since_analyze: 0, ..drained.clone() };
+        assert_eq!(late.row_count(), 50);
         let reset = Relation { last_autoanalyze: None, ..drained };
         assert_eq!(reset.row_count(), 50);
     }
