@@ -381,3 +381,23 @@ pub(super) fn abandoned(form: &SplitForm, catalog: &Catalog) -> State {
         Stage::Foreign(state) => state,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::split::SplitPart;
+
+    #[test]
+    fn the_clock_is_looked_at_when_all_is_done() {
+        for (months, looks) in [(1, 1), (9, 1), (10, 2), (25, 3)] {
+            let form = SplitForm { parts: vec![SplitPart::default(); months], ..SplitForm::default() };
+            let commands = swapped(&form);
+            let looked: Vec<usize> = (commands.iter().enumerate())
+                .filter(|(_, command)| command.contains("locked for too long"))
+                .map(|(at, _)| at)
+                .collect();
+            let done = commands.iter().position(|command| command.starts_with("DROP FUNCTION")).unwrap();
+            assert_eq!((looked.len(), looked.last().copied()), (looks, Some(done + 1)), "{months} months");
+        }
+    }
+}
