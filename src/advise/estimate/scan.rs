@@ -292,7 +292,8 @@ impl Scan {
 /// The key is the one that is wanted, or compares the same column by bytes, as finding texts by how they begin takes.
 fn serves(key: &Key, wanted: &Key) -> bool {
     let is_by_bytes = key.class.as_deref().is_some_and(|class| class.ends_with("_pattern_ops"));
-    wanted.is_on(key) || (is_by_bytes && (wanted.column == key.column && wanted.is_expression == key.is_expression))
+    let is_same = wanted.column == key.column && wanted.is_expression == key.is_expression;
+    wanted.is_on(key) || (is_by_bytes && is_same)
 }
 
 /// How many values of a key a condition wants; 0: a stretch of them; none where the index does not answer it.
