@@ -164,6 +164,12 @@ impl Pool {
         self.existing.iter().any(serves)
     }
 
+    /// One does what the other does, for the same rows: nobody would have both.
+    pub(super) fn are_rivals(&self, one: Id, other: Id) -> bool {
+        let (a, b) = (self.get(one), self.get(other));
+        one != other && a.predicate == b.predicate && (a.is_covered_by(b) || b.is_covered_by(a))
+    }
+
     /// The candidate with its keys in such an order that it does the work of an index that could go then.
     pub(super) fn turned(&self, candidate: &Candidate) -> Option<Candidate> {
         let fits = |index: &&Candidate| {

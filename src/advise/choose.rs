@@ -26,8 +26,8 @@ const SWAPPED: usize = 60;
 const SHAKES: u64 = 40;
 const SHAKES_IN_VAIN: u64 = 12;
 
-/// This share of what the workload cost at first is much.
-const AMPLE: f64 = 0.03;
+/// This share of what the workload costs is much.
+const AMPLE: f64 = 0.01;
 
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,8 +38,8 @@ pub struct Bounds {
     pub max_per_table: usize,
     /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
-    /// And this share of what some statement cost at first; or of what it costs without it, where that is
-    /// much of what the whole workload cost.
+    /// And this share of what some statement cost at first; or of what it costs without it, where that is much of
+    /// what the whole workload costs without it.
     pub least_statement_gain: f64,
 }
 
@@ -60,6 +60,8 @@ struct Item {
     price: f64,
     /// Statements that it serves, and which of their configurations need it, the cheapest first.
     serves: Vec<(usize, Vec<usize>)>,
+    /// Those that do all its work, or whose work it does: one of them is enough.
+    rivals: Vec<usize>,
 }
 
 /// A set under change.
@@ -97,12 +99,17 @@ impl Chooser {
         weights: &[f64],
         bases: &[f64],
         prices: &[f64],
-        configurations: Vec<Vec<Configuration>>,
+        mut configurations: Vec<Vec<Configuration>>,
     ) -> Self {
+        let has_rivals = |ids: &[Id]| ids.iter().any(|one| ids.iter().any(|other| pool.are_rivals(*one, *other)));
+        configurations.iter_mut().for_each(|own| own.retain(|(ids, _)| !has_rivals(ids)));
         let ids: BTreeSet<Id> = configurations.iter().flatten().flat_map(|(ids, _)| ids.iter().copied()).collect();
         let number: BTreeMap<Id, usize> = ids.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-        let tables: BTreeSet<&Name> = ids.iter().map(|id| &pool.get(*id).table).collect();
-        let tables: BTreeMap<&Name, usize> = tables.into_iter().zip(0..).collect();
+        let mut of_table: BTreeMap<&Name, Vec<Id>> = BTreeMap::new();
+        for id in &ids {
+            of_table.entry(&pool.get(*id).table).or_default().push(*id);
+        }
+        let tables: BTreeMap<&Name, usize> = of_table.keys().copied().zip(0..).collect();
         let mut items: Vec<Item> = (ids.iter())
             .map(|id| Item {
                 id: *id,
@@ -110,6 +117,11 @@ impl Chooser {
                 table: tables[&pool.get(*id).table],
                 price: prices.get(*id as usize).copied().unwrap_or(0.0),
                 serves: Vec::new(),
+                rivals: of_table[&pool.get(*id).table]
+                    .iter()
+                    .filter(|other| pool.are_rivals(*id, **other))
+                    .map(|other| number[other])
+                    .collect(),
             })
             .collect();
         let mut options = Vec::new();
@@ -292,7 +304,7 @@ impl Chooser {
     /// Some statement feels the change.
     fn is_felt(&self, tried: &Tried, now: f64) -> bool {
         let least = self.bounds.least_statement_gain;
-        tried.of_first >= least || tried.of_now >= least && (tried.total - now).abs() >= AMPLE * self.base
+        tried.of_first >= least || tried.of_now >= least && (tried.total - now).abs() >= AMPLE * now.max(tried.total)
     }
 
     /// The best move at a time, until nothing is gained.
@@ -330,13 +342,16 @@ impl Chooser {
         best.map(|(_, items)| items)
     }
 
-    /// Indexes taken out, configurations put in, and the most promising of the latter in the place of each of
-    /// the former; and what would be then, where that is known already.
+    /// Indexes taken out, configurations put in, their rivals taken out, and the most promising of the latter in the
+    /// place of each of the former; and what would be then, where that is known already.
     fn moves(&self, choice: &mut Choice) -> Vec<(Vec<usize>, Option<Tried>)> {
         let mut missing: BTreeSet<Vec<usize>> = BTreeSet::new();
         for (option, now) in self.options.iter().zip(&choice.configs) {
             for (items, _) in &option.configs[..*now] {
-                missing.insert(items.iter().copied().filter(|item| !choice.has[*item]).collect());
+                let new: Vec<usize> = items.iter().copied().filter(|item| !choice.has[*item]).collect();
+                let rivals = new.iter().flat_map(|item| &self.items[*item].rivals).copied();
+                let gone: BTreeSet<usize> = rivals.filter(|item| choice.has[*item]).collect();
+                missing.insert(new.into_iter().chain(gone).collect());
             }
         }
         let mut ranked: Vec<(f64, Vec<usize>, Tried)> = Vec::with_capacity(missing.len());
@@ -349,8 +364,8 @@ impl Chooser {
         let mut moves: Vec<(Vec<usize>, Option<Tried>)> = there.iter().map(|item| (vec![*item], None)).collect();
         for (at, (_, items, tried)) in ranked.into_iter().enumerate() {
             // Where room is no matter, only what serves the same statements makes another needless.
-            let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_rival(**out, &items);
-            let outs = there.iter().filter(|_| at < SWAPPED).filter(gives_way);
+            let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_beside(**out, &items);
+            let outs = there.iter().filter(|out| at < SWAPPED && !items.contains(out)).filter(gives_way);
             moves.extend(outs.map(|out| ([items.clone(), vec![*out]].concat(), None)));
             moves.push((items, Some(tried)));
         }
@@ -358,7 +373,7 @@ impl Chooser {
     }
 
     /// It is on the table of one of these.
-    fn is_rival(&self, item: usize, others: &[usize]) -> bool {
+    fn is_beside(&self, item: usize, others: &[usize]) -> bool {
         others.iter().any(|other| self.items[*other].table == self.items[item].table)
     }
 
@@ -408,5 +423,47 @@ impl Chooser {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::advise::{Candidate, Key};
+
+    const BOUNDS: Bounds = Bounds { budget_bytes: None, max_per_table: 9, least_gain: 0.01, least_statement_gain: 0.1 };
+
+    /// What is chosen of indexes on these columns, by each statement's first cost and its costs with one of them.
+    fn chosen(indexes: &[&[&str]], statements: &[(f64, &[(usize, f64)])]) -> Vec<usize> {
+        let mut pool = Pool::default();
+        let index = |columns: &[&str]| {
+            Candidate::btree(&Name::new("s", "t"), columns.iter().map(|column| Key::ascending(column)).collect())
+        };
+        let ids: Vec<Id> = indexes.iter().map(|columns| pool.add(index(columns)).unwrap()).collect();
+        pool.learn_sizes(vec![1; ids.len()]);
+        let bases: Vec<f64> = statements.iter().map(|(base, _)| *base).collect();
+        let own = |configs: &[(usize, f64)]| configs.iter().map(|(at, cost)| (vec![ids[*at]], *cost)).collect();
+        let configurations = statements.iter().map(|(_, configs)| own(configs)).collect();
+        let weights = vec![1.0; bases.len()];
+        let set = Chooser::new(&pool, BOUNDS, &weights, &bases, &[], configurations).choose(None);
+        (0..ids.len()).filter(|at| set.contains(&ids[*at])).collect()
+    }
+
+    #[test]
+    fn of_two_that_do_the_same_work_one_is_chosen() {
+        let narrow_and_wide: [&[&str]; 2] = [&["a"], &["a", "b"]];
+        assert_eq!(chosen(&narrow_and_wide, &[(100.0, &[(0, 10.0)]), (200.0, &[(1, 10.0)])]), [1]);
+        assert_eq!(chosen(&narrow_and_wide, &[(200.0, &[(0, 10.0)]), (100.0, &[(1, 10.0)])]), [0]);
+        let others: [&[&str]; 2] = [&["a"], &["b", "a"]];
+        assert_eq!(chosen(&others, &[(100.0, &[(0, 10.0)]), (200.0, &[(1, 10.0)])]), [0, 1]);
+    }
+
+    #[test]
+    fn what_is_little_of_a_giants_first_cost_may_be_much_of_what_is_left() {
+        let indexes: [&[&str]; 2] = [&["a"], &["b"]];
+        let giant: (f64, &[(usize, f64)]) = (1_000_000.0, &[(1, 20.0), (0, 2_000.0)]);
+        assert_eq!(chosen(&indexes, &[giant, (3_000.0, &[(0, 10.0)])]), [0, 1]);
+        let large: (f64, &[(usize, f64)]) = (300_000.0, &[]);
+        assert_eq!(chosen(&indexes, &[giant, (3_000.0, &[(0, 10.0)]), large]), [0]);
     }
 }

@@ -175,6 +175,9 @@ fn refined(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory
 fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
     for old in chosen.clone() {
         let Some(new) = pool.turned(pool.get(old)).and_then(|candidate| pool.add(candidate)) else { continue };
+        if chosen.iter().any(|other| *other != old && pool.are_rivals(*other, new)) {
+            continue;
+        }
         let mut turned = chosen.clone();
         turned.remove(&old);
         turned.insert(new);
@@ -233,10 +236,7 @@ fn settle(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory:
         memory.learn_sizes(pool);
         let configurations = if way.with_hopes { hopeful(bases, pool, memory) } else { known(bases, memory) };
         let chooser = Chooser::new(pool, way.bounds, task.weights, bases, &(task.prices)(pool), configurations);
-        let mut next = chooser.choose(start.as_ref());
-        if tried.contains(&next) {
-            next = chooser.shake(&next);
-        }
+        let next = chooser.shake(&chooser.choose(start.as_ref()));
         if tried.contains(&next) || tried.len() >= SETTLED {
             return next;
         }
