@@ -11,9 +11,10 @@ use crate::model::snapshot::{Facet, ForeignKey, Index, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Facts of a finding that a plan reads.
+/// Facts of a finding that name what does the work of an index.
 pub const KEEPER: [&str; 2] = ["duplicate_of", "covered_by"];
-/// The same.
+
+/// The fact of a finding that says how an index is made.
 pub const DEFINITION: &str = "definition";
 
 /// What a plan takes of a finding, of this run or of a report.
@@ -161,7 +162,8 @@ impl<'a> Desk<'a> {
 
     /// The change that makes the index the wish is about, for a foreign key.
     fn made(&mut self, wish: &Wish) -> Option<&mut Draft<'a>> {
-        let wanted = index_text(wish.definition.as_deref()?.trim_end_matches(';'))?;
+        let definition = wish.definition.as_deref().filter(|_| is_lacked(wish))?;
+        let wanted = index_text(definition.trim_end_matches(';'))?;
         let table = Name::new(wish.object.schema.as_deref()?, wish.object.table.as_deref()?);
         let is_here = wish.object.database.as_deref().is_none_or(|database| database == self.database);
         let is_it = |change: &Change| match change {
