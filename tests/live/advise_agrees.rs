@@ -33,7 +33,7 @@ const STATEMENTS: [&str; 14] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_rule_speaks_against_what_was_advised() {
-    for (major, budget) in [(15, None), (15, Some("2MB")), (13, None), (18, None)] {
+    for (major, budget) in [(15, None), (15, Some("2MB")), (18, None)] {
         let Some(binaries) = server(major) else { continue };
         let yard = Yard::open();
         let (cluster, admin) = laid_out(&yard, &binaries, TABLES).await;
@@ -53,6 +53,9 @@ async fn no_rule_speaks_against_what_was_advised() {
         run().await;
         let against = against(&yard, &dsn, &first, budget.is_none());
         assert!(against.is_empty(), "{major}, {budget:?}: {against:#?} of {:#?}", definitions(&first));
+        if budget.is_some() {
+            continue;
+        }
         // What is left is cheap by now, and a larger part of it is saved by less: never by what comes in the place of these.
         let second = json(&yard.pgassay(&ask[..6]).run().expect(0).stdout);
         let made = names(&first["proposals"]);
