@@ -7,6 +7,7 @@ select
   a.attname::text as name,
   a.attnum::integer as position,
   pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
+  case when y.typtype = 'd' then pg_catalog.format_type(y.typbasetype, y.typtypmod)::text end as base_type,
   a.attnotnull as is_not_null,
   case when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
     or (k.collprovider = 'd' and d.sorts_by_bytes) end as sorts_by_bytes,
@@ -46,9 +47,9 @@ select
     )
   end as age_deciles_hours,
   t.unit as time_unit
-from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+join pg_catalog.pg_type y on y.oid = a.atttypid
 left join pg_catalog.pg_collation k on k.oid = a.attcollation
 cross join (
   -- the provider is known from 15 on
@@ -56,8 +57,7 @@ cross join (
     or (coalesce(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'c' and b.datcollate in ('C', 'POSIX')) as sorts_by_bytes
   from pg_catalog.pg_database b where b.datname = pg_catalog.current_database()
 ) d
-left join pg_catalog.pg_stats s
-  on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname
+left join pg_catalog.pg_stats s on s.schemaname = n.nspname and s.tablename = c.relname and s.attname = a.attname
   -- a partitioned table has statistics of the whole tree only; an old-style parent is judged by its own rows
   and s.inherited = (c.relkind = 'p')
 cross join lateral (

@@ -1,5 +1,6 @@
 //! What advice knows of tables: by name, and a partition by the table it belongs to.
 
+use super::nature::Functions;
 use super::operators::Operators;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Index, Relation, RelationName, Snapshot};
@@ -20,6 +21,7 @@ pub(super) struct Catalog<'a> {
     /// Average widths of rows, in bytes.
     rows: HashMap<(&'a str, &'a str), i64>,
     pub(super) operators: Operators<'a>,
+    pub(super) functions: Functions<'a>,
     /// INCLUDE may be asked about.
     carries: bool,
 }
@@ -51,6 +53,7 @@ impl<'a> Catalog<'a> {
             columns: columns.collect(),
             rows,
             operators: Operators::of(snapshot),
+            functions: Functions::of(&snapshot.functions),
             carries: !snapshot
                 .extensions
                 .iter()
@@ -68,6 +71,17 @@ impl<'a> Catalog<'a> {
 
     pub(super) fn column(&self, table: &Name, column: &str) -> Option<&'a Column> {
         self.columns.get(&(table.schema.as_str(), table.name.as_str(), column)).copied()
+    }
+
+    /// A B-tree of the table leads with the column in the order of bytes: somebody knows that patterns begin with text.
+    pub(super) fn is_by_bytes(&self, table: &Name, column: &str) -> bool {
+        let is_it = |index: &Index| {
+            (&index.schema, &index.table) == (&table.schema, &table.name)
+                && index.is_valid
+                && index.key_columns.first().is_some_and(|first| first == column)
+                && index.operator_classes.first().is_some_and(|class| class.ends_with("_pattern_ops"))
+        };
+        self.indexes.values().any(|index| is_it(index))
     }
 
     /// An index may carry these columns along: they are at most half of the row, by average widths.

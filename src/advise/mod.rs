@@ -14,6 +14,7 @@ mod existing;
 mod explore;
 mod key;
 mod mixed;
+mod nature;
 mod operators;
 mod oracle;
 mod plan;

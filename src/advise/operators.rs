@@ -1,5 +1,5 @@
 //! Which access method and operator class serve an operator of a type, beyond what B-trees do
-//! (PostgreSQL documentation, "Built-in GIN Operator Classes", "Built-in GiST Operator Classes", pg_trgm; pgvector).
+//! (PostgreSQL documentation, "Built-in GIN Operator Classes", "Built-in GiST Operator Classes", hstore, ltree, pg_trgm; pgvector).
 
 use super::key::Key;
 use crate::model::advice::Method;
@@ -15,6 +15,8 @@ enum Kind {
     Range,
     Inet,
     Geometry,
+    Hstore,
+    Ltree,
     Vector,
     Halfvec,
 }
@@ -22,7 +24,7 @@ enum Kind {
 /// Kind, operators, method, operator class and the extension that brings it.
 type Row = (Kind, &'static [&'static str], Method, Option<&'static str>, Option<&'static str>);
 
-const TABLE: [Row; 13] = [
+const TABLE: [Row; 15] = [
     // Smaller and quicker than the default class, which only `?` and its kin need.
     (Kind::Jsonb, &["@>", "@?", "@@"], Method::Gin, Some("jsonb_path_ops"), None),
     (Kind::Jsonb, &["?", "?|", "?&"], Method::Gin, None, None),
@@ -32,6 +34,8 @@ const TABLE: [Row; 13] = [
     (Kind::Range, &["&&", "@>", "<@", "<<", ">>", "&<", "&>", "-|-"], Method::Gist, None, None),
     (Kind::Inet, &["<<", "<<=", ">>", ">>=", "&&"], Method::Gist, Some("inet_ops"), None),
     (Kind::Geometry, &["&&", "@>", "<@", "<<", ">>", "<->"], Method::Gist, None, None),
+    (Kind::Hstore, &["@>", "?", "?|", "?&"], Method::Gin, None, Some("hstore")),
+    (Kind::Ltree, &["@>", "<@", "~", "?", "@"], Method::Gist, None, Some("ltree")),
     (Kind::Vector, &["<->"], Method::Hnsw, Some("vector_l2_ops"), Some("vector")),
     (Kind::Vector, &["<=>"], Method::Hnsw, Some("vector_cosine_ops"), Some("vector")),
     (Kind::Vector, &["<#>"], Method::Hnsw, Some("vector_ip_ops"), Some("vector")),
@@ -49,6 +53,8 @@ fn kind(type_name: &str) -> Option<Kind> {
         "tsvector" => Kind::Tsvector,
         "inet" | "cidr" => Kind::Inet,
         "point" | "box" | "polygon" | "circle" => Kind::Geometry,
+        "hstore" => Kind::Hstore,
+        "ltree" => Kind::Ltree,
         "vector" => Kind::Vector,
         "halfvec" => Kind::Halfvec,
         name if name.ends_with("range") => Kind::Range,
@@ -164,6 +170,9 @@ mod tests {
             ("ext.vector(3072)", "<=>", &["vector 0.8.0"], None),
             ("ext.vector", "<=>", &["vector 0.8.0"], None),
             ("halfvec(3072)", "<->", &["vector 0.8.0"], Some("hnsw (c ext.halfvec_l2_ops)")),
+            ("ext.hstore", "@>", &["hstore 1.8"], Some("gin (c)")),
+            ("ltree", "<@", &["ltree 1.3"], Some("gist (c)")),
+            ("ltree", "<@", &[], None),
             ("integer", "@>", &[], None),
             ("json", "@>", &[], None),
         ] {

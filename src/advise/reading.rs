@@ -248,8 +248,11 @@ impl<'a> Reading<'a> {
         let is_comparison = matches!(operator.as_str(), "=" | "<" | "<=" | ">" | ">=");
         let is_in_order = is_comparison && !operand.is_expression && self.catalog.is_in_order(&table, &operand.text);
         let column = self.catalog.column(&table, &operand.text).filter(|_| !operand.is_expression);
+        let is_untold = operator == "~~" && has_prefix.is_none();
+        let is_known = column.is_some_and(|column| is_untold && self.catalog.is_by_bytes(&table, &column.name));
+        let served = column.filter(|_| !is_known);
         let served =
-            column.and_then(|column| self.catalog.operators.serving(&column.name, &column.type_name, &operator));
+            served.and_then(|column| self.catalog.operators.serving(&column.name, &column.type_name, &operator));
         let Some(uses) = self.tables.get_mut(&table) else { return };
         if is_comparison && operand.is_expression {
             uses.expressions.insert(operand.text);
@@ -257,7 +260,7 @@ impl<'a> Reading<'a> {
             uses.special.insert((Method::Brin, Key::ascending(&operand.text)));
         } else if !is_comparison {
             // Trigrams serve all patterns, so that nobody need guess.
-            let is_guess = operator == "~~" && has_prefix.is_none() && served.is_none();
+            let is_guess = is_untold && served.is_none();
             let is_prefix = is_guess || has_prefix == Some(true);
             let beginning = column.filter(|_| is_prefix).and_then(by_prefix);
             uses.patterns.extend(column.filter(|_| is_guess).map(|column| column.name.clone()));

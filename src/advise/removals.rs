@@ -92,6 +92,7 @@ fn wish(index: &Index, keeper: &Proposal) -> Wish {
         caveats: Vec::new(),
         is_doubtful: false,
         keeper: Some(keeper.name.to_string()),
+        definition: None,
     }
 }
 

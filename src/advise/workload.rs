@@ -138,7 +138,7 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>
         total_ms: statement.counters.total_exec_time_ms,
         #[allow(clippy::cast_precision_loss, reason = "an average")]
         rows_per_call: statement.counters.rows as f64 / statement.counters.calls.max(1) as f64,
-        tables: asked(root, catalog),
+        tables: asked(&catalog.sifted(root), catalog),
         names_views: !statement.relations.iter().all(|name| catalog.is_table(name)),
     }
 }

@@ -1,12 +1,14 @@
 //! Generic plans of the statements with the largest totals, for the rules that look into plans.
 
+use super::gap::gap_of;
 use super::{Access, Collector};
 use crate::model::object::identifier;
 use crate::model::snapshot::{
-    Column, Facet, Gap, Plan, Relation, RelationName, Role, Snapshot, Statement, StatementKind,
+    Column, Facet, Function, Gap, Plan, Relation, RelationName, Role, Snapshot, Statement, StatementKind,
 };
-use crate::postgres::{ConnectError, Reader};
-use crate::whatif::{Question, plan};
+use crate::postgres::{ConnectError, Reader, Type, pick};
+use crate::statement::calls;
+use crate::whatif::{Question, compared, plan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Explains the `top` statements of all audited databases, each in its own.
@@ -25,18 +27,25 @@ pub(super) async fn fill(
     let wanted = chosen(snapshot, collector.server.is_superuser, top);
     let (readable, closed): (Vec<&Statement>, Vec<&Statement>) =
         wanted.into_iter().partition(|statement| may_read(statement, &snapshot.relations));
-    let mut plans = Vec::new();
+    let (mut plans, mut functions) = (Vec::new(), Vec::new());
     for database in &snapshot.audited {
         let own: Vec<&Statement> = readable.iter().copied().filter(|row| row.database == *database).collect();
-        if *database == collector.server.database {
-            plans.extend(explained(collector, first, database, &own, snapshot).await);
-        } else if !own.is_empty() {
+        let found = if *database == collector.server.database {
+            explained(collector, first, database, &own, snapshot).await
+        } else if own.is_empty() {
+            continue;
+        } else {
             first.rest().await;
             match collector.enter(access, database).await {
-                Ok(reader) => plans.extend(explained(collector, &reader, database, &own, snapshot).await),
-                Err(error) => collector.gap(closed_since(database, &error)).await,
+                Ok(reader) => explained(collector, &reader, database, &own, snapshot).await,
+                Err(error) => {
+                    collector.gap(closed_since(database, &error)).await;
+                    continue;
+                }
             }
-        }
+        };
+        plans.extend(found.0);
+        functions.extend(found.1);
     }
     if !closed.is_empty() {
         collector.gap(not_readable(closed.len(), plans.len(), &collector.server.role)).await;
@@ -45,17 +54,18 @@ pub(super) async fn fill(
         collector.gap(gap).await;
     }
     snapshot.plans = plans;
+    snapshot.functions = functions;
     collector.progress.finished("plans");
 }
 
-/// Asks for the plans of statements of one database.
+/// Asks for the plans of statements of one database, and for what their conditions call.
 async fn explained(
     collector: &Collector<'_>,
     reader: &Reader,
     database: &str,
     statements: &[&Statement],
     snapshot: &Snapshot,
-) -> Vec<Plan> {
+) -> (Vec<Plan>, Vec<Function>) {
     let types = ColumnTypes::new(&snapshot.columns, database);
     let column_type = |relation: &RelationName, name: &str| types.of(relation, name);
     let mut plans = Vec::new();
@@ -69,7 +79,28 @@ async fn explained(
         };
         plans.push(plan(reader, collector.server.major(), question, &column_type).await);
     }
-    plans
+    let names = called(&plans);
+    if names.is_empty() {
+        return (plans, Vec::new());
+    }
+    let sql = pick("functions", 0, 0).map_or("", |query| query.sql);
+    match reader.read(sql, &[(&names, Type::TEXT_ARRAY)]).await {
+        Ok(functions) => (plans, functions),
+        Err(error) => {
+            let gap = gap_of(Facet::Plans, Some(database), &error, &collector.server.role);
+            let reason = format!("what their functions are could not be read: {}", gap.reason);
+            collector.gap(Gap { partial: true, reason, ..gap }).await;
+            (plans, Vec::new())
+        }
+    }
+}
+
+/// Names of what looks like a function in conditions and orders of plans.
+fn called(plans: &[Plan]) -> Vec<String> {
+    let texts = plans.iter().filter_map(|plan| plan.plan.as_ref()).flat_map(compared);
+    let names: BTreeSet<String> =
+        texts.filter_map(calls).flat_map(|calls| calls.functions).map(|call| call.name).collect();
+    names.into_iter().collect()
 }
 
 /// Every relation that the statement names and that is known here may be read by the role. Asking for the

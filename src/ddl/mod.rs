@@ -25,7 +25,7 @@ pub use blueprint::fresh;
 pub use naming::MAX_NAME_BYTES;
 pub use partition::strayed;
 pub use preflight::{Limits, Preflight, Site, behind, holder_text, preflight};
-pub use propose::{Wish, propose};
+pub use propose::{DEFINITION, KEEPER, Wish, propose};
 pub use quote::{literal, qualified, quoted};
 pub use retire::finalize;
 pub use script::script;

@@ -11,6 +11,12 @@ use crate::model::snapshot::{Facet, ForeignKey, Index, Snapshot, Tool};
 use crate::statement::index_text;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+/// Facts of a finding that name what does the work of an index.
+pub const KEEPER: [&str; 2] = ["duplicate_of", "covered_by"];
+
+/// The fact of a finding that says how an index is made.
+pub const DEFINITION: &str = "definition";
+
 /// What a plan takes of a finding, of this run or of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Wish {
@@ -30,12 +36,19 @@ pub struct Wish {
     pub is_doubtful: bool,
     /// The index that does the work of the one to drop.
     pub keeper: Option<String>,
+    /// The statement that makes the index that is missing.
+    pub definition: Option<String>,
 }
 
 impl From<&Finding> for Wish {
     fn from(finding: &Finding) -> Self {
-        let keeper = finding.evidence.iter().find(|fact| matches!(fact.name.as_str(), "duplicate_of" | "covered_by"));
+        let told = |names: &[&str]| {
+            let fact = finding.evidence.iter().find(|fact| names.contains(&fact.name.as_str()))?;
+            fact.value.as_str().map(str::to_owned)
+        };
         Self {
+            keeper: told(&KEEPER),
+            definition: told(&[DEFINITION]),
             finding: FindingRef {
                 rule: finding.rule.clone(),
                 object: finding.object.path(),
@@ -47,7 +60,6 @@ impl From<&Finding> for Wish {
             advice: finding.fix.text.clone(),
             caveats: finding.caveats.clone(),
             is_doubtful: finding.confidence == Confidence::Low,
-            keeper: keeper.and_then(|fact| fact.value.as_str()).map(str::to_owned),
         }
     }
 }
@@ -58,15 +70,25 @@ pub fn propose(wishes: &[Wish], snapshot: &Snapshot, tool: Tool) -> Plan {
     let are_keys_read = snapshot.gap(Facet::ForeignKeys).is_none();
     let snapshot = &own(snapshot);
     let mut desk = Desk { are_keys_read, ..Desk::of(snapshot) };
-    for wish in wishes {
+    // What the workload lacks a foreign key may lack, too.
+    let (lacked, rest): (Vec<&Wish>, Vec<&Wish>) = wishes.iter().partition(|wish| is_lacked(wish));
+    for wish in rest.into_iter().chain(lacked) {
         match desk.draft(wish) {
             Ok((change, estimate)) => desk.add(wish, change, estimate),
-            Err(reason) => desk.leave(wish, &reason),
+            Err(reason) => match desk.made(wish) {
+                Some(draft) => draft.wishes.push(wish),
+                None => desk.leave(wish, &reason),
+            },
         }
     }
     desk.keep_keepers();
     desk.keep_foreign_keys_served();
     desk.into_plan(snapshot, tool)
+}
+
+/// An index that the workload lacks.
+fn is_lacked(wish: &Wish) -> bool {
+    (wish.action.as_str(), wish.object.kind) == ("create_index", ObjectKind::Index)
 }
 
 /// What was read of the database that the plan is for: others may have the same names.
@@ -136,6 +158,21 @@ impl<'a> Desk<'a> {
     fn leave(&mut self, wish: &Wish, reason: &str) {
         let left = Left { finding: wish.finding.clone(), reason: reason.to_owned(), advice: wish.advice.clone() };
         self.left.insert(left);
+    }
+
+    /// The change that makes the index the wish is about, for a foreign key.
+    fn made(&mut self, wish: &Wish) -> Option<&mut Draft<'a>> {
+        let definition = wish.definition.as_deref().filter(|_| is_lacked(wish))?;
+        let wanted = index_text(definition.trim_end_matches(';'))?;
+        let table = Name::new(wish.object.schema.as_deref()?, wish.object.table.as_deref()?);
+        let is_here = wish.object.database.as_deref().is_none_or(|database| database == self.database);
+        let is_it = |change: &Change| match change {
+            Change::CreateIndex(form) => {
+                form.table == table && form.using == wanted.using && form.predicate == wanted.predicate
+            }
+            _ => false,
+        };
+        self.drafts.values_mut().find(|draft| is_here && is_it(&draft.change))
     }
 
     fn draft(&mut self, wish: &Wish) -> Drafted {

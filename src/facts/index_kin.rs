@@ -94,16 +94,17 @@ fn same(keeper: &Index, loser: &Index) -> bool {
         && unique
 }
 
-/// `narrow` is a strict prefix of `wide`, column for column. Expressions are left alone: their texts
-/// cannot be told apart by position.
+/// `narrow` is a strict prefix of `wide`, column for column, or has the same keys and carries less. Expressions are left
+/// alone: their texts cannot be told apart by position.
 fn covers(wide: &Index, narrow: &Index) -> bool {
     let width = narrow.key_columns.len();
+    let parts = |index: &Index| (index.key_columns.len(), index.included_columns.len());
     let holds = |column: &String| wide.key_columns.contains(column) || wide.included_columns.contains(column);
     is_usable(wide)
         && wide.method == "btree"
         && narrow.method == "btree"
         && narrow.expressions.is_none()
-        && wide.key_columns.len() > width
+        && parts(wide) > parts(narrow)
         && wide.key_columns.get(..width) == Some(&narrow.key_columns[..])
         && wide.operator_classes.get(..width) == narrow.operator_classes.get(..width)
         && wide.collations.get(..width) == narrow.collations.get(..width)
@@ -171,6 +172,22 @@ mod tests {
         let mut other = wide;
         other.is_valid = false;
         assert_eq!(judge(&[narrow, other])[0].covered_by, None);
+    }
+
+    #[test]
+    fn an_index_that_carries_more_does_the_work_of_one_with_its_keys() {
+        let carrying = |name: &str, included: &[&str]| Index {
+            included_columns: included.iter().map(|column| (*column).to_owned()).collect(),
+            ..index(name, &["user_id"])
+        };
+        let covered = |indexes: &[Index]| judge(indexes).into_iter().map(|kin| kin.covered_by).collect::<Vec<_>>();
+        let by = |name: &str| Some(name.to_owned());
+        let plain = || index("plain", &["user_id"]);
+        assert_eq!(covered(&[plain(), carrying("wide", &["total"])]), [by("wide"), None]);
+        assert_eq!(covered(&[carrying("one", &["total"]), carrying("two", &["total", "at"])]), [by("two"), None]);
+        assert_eq!(covered(&[carrying("one", &["total"]), carrying("other", &["at", "kind"])]), [None, None]);
+        assert_eq!(covered(&[carrying("one", &["at"]), index("keys", &["user_id", "at"])]), [by("keys"), None]);
+        assert_eq!(covered(&[carrying("one", &["total"]), index("keys", &["user_id", "at"])]), [None, None]);
     }
 
     #[test]

@@ -76,6 +76,7 @@ queries! {
     "databases" Base, "databases.sql";
     "extensions" Base, "extensions.sql";
     "foreign_keys" Base, "foreign_keys.sql";
+    "functions" Base, "functions.sql";
     "indexes" Major(15), "indexes.15.sql";
     "indexes" Major(16), "indexes.16.sql";
     "indexes" Base, "indexes.sql";

@@ -3,8 +3,8 @@
 
 use super::operand::{Operand, operand};
 use pg_query::protobuf::{
-    AExpr, AExprKind, BoolExprType, BoolTestType, ColumnRef, Node, NullTestType, ScanToken, SortByDir, SortByNulls,
-    Token,
+    AExpr, AExprKind, BoolExprType, BoolTestType, ColumnRef, FuncCall, Node, NullTestType, ScanToken, SortByDir,
+    SortByNulls, Token,
 };
 use pg_query::{NodeEnum, NodeRef, ParserOptions};
 use std::collections::BTreeSet;
@@ -147,6 +147,9 @@ pub(super) fn aliases(node: Option<&Node>) -> BTreeSet<String> {
                     found.insert(name.sval.clone());
                 }
             }
+            NodeRef::FuncCall(call) if is_hidden(call) => {
+                found.insert(SUB_PLAN.to_owned());
+            }
             NodeRef::AArrayExpr(array) => array.elements.iter().for_each(|one| found.extend(aliases(Some(one)))),
             NodeRef::AIndirection(part) => found.extend(aliases(part.arg.as_deref())),
             NodeRef::CollateClause(collated) => found.extend(aliases(collated.arg.as_deref())),
@@ -156,7 +159,13 @@ pub(super) fn aliases(node: Option<&Node>) -> BTreeSet<String> {
     found
 }
 
-/// What stands for a sub-plan that is run for each row: a name that no plan has, as those are qualified.
+fn is_hidden(call: &FuncCall) -> bool {
+    let name = call.funcname.last().and_then(|name| name.node.as_ref());
+    matches!(name, Some(NodeEnum::String(name)) if name.sval == SUB_PLAN)
+}
+
+/// What stands for a sub-plan that is run for each row: a name that no plan has, as those are qualified. As a function it is
+/// what else no index finds rows by.
 pub(super) const SUB_PLAN: &str = "pgassay_sub_plan";
 
 /// Words of a reference to a sub-plan, `(hashed SubPlan 2).col1`, `(alternatives: SubPlan 1 or hashed SubPlan 2)`.

@@ -10,11 +10,13 @@ mod column;
 mod condition;
 mod custom;
 mod grammar;
+mod immutable;
 mod index;
 mod operand;
 mod reading;
 mod redact;
 mod repair;
+mod sift;
 
 pub use access::{Access, Bound, ComparedColumn, access};
 pub use analyse::{Analysis, Unparsed, analyse};
@@ -26,6 +28,7 @@ pub use condition::{
 };
 pub use custom::{CustomQuery, Misfit, custom_query};
 pub use grammar::grammar;
+pub use immutable::{Nature, is_immutable, type_key};
 pub use index::{
     IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index, with_key,
 };
@@ -37,3 +40,4 @@ pub use redact::redact;
 pub use repair::{
     ColumnType, Comparison, Meeting, Parameter, ParameterRole, Refusal, Repaired, learn, parameters, repair,
 };
+pub use sift::{Fate, Part, sifted};

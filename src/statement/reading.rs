@@ -73,17 +73,17 @@ pub fn calls(text: &str) -> Option<Calls> {
 }
 
 /// A token with its text.
-struct Word<'a> {
+pub(super) struct Word<'a> {
     kind: Token,
     is_keyword: bool,
-    text: &'a str,
-    start: usize,
-    end: usize,
+    pub(super) text: &'a str,
+    pub(super) start: usize,
+    pub(super) end: usize,
 }
 
 impl Word<'_> {
     /// The name it is, if it can be one.
-    fn name(&self) -> Option<String> {
+    pub(super) fn name(&self) -> Option<String> {
         if let Some(inner) = self.text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
             return Some(inner.replace("\"\"", "\""));
         }
@@ -95,7 +95,7 @@ impl Word<'_> {
     }
 }
 
-fn tokens(text: &str) -> Option<Vec<Word<'_>>> {
+pub(super) fn tokens(text: &str) -> Option<Vec<Word<'_>>> {
     // Not `scan_tokens`: in 18.1 it makes a slice of a null pointer when a text holds no token.
     let word = |token: &ScanToken| {
         let (start, end) = (usize::try_from(token.start).ok()?, usize::try_from(token.end).ok()?);

@@ -1,7 +1,7 @@
 //! Plans and the findings they are made from, on disk.
 
 use super::{StoreError, write_whole};
-use crate::ddl::{Wish, sound};
+use crate::ddl::{DEFINITION, KEEPER, Wish, sound};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::{FindingRef, PLAN_VERSION, Plan};
 use crate::model::verdict::REPORT_VERSION;
@@ -109,9 +109,13 @@ pub fn read_wishes(path: &Path) -> Result<Wishes, StoreError> {
 }
 
 fn wish(found: Found) -> Wish {
-    let keeper = ["duplicate_of", "covered_by"].iter().find_map(|name| found.evidence.get(*name)?.value.as_str());
+    let told = |names: &[&str]| {
+        let fact = names.iter().find_map(|name| found.evidence.get(*name)?.value.as_str());
+        fact.map(str::to_owned)
+    };
     Wish {
-        keeper: keeper.map(str::to_owned),
+        keeper: told(&KEEPER),
+        definition: told(&[DEFINITION]),
         finding: FindingRef { rule: found.rule, object: found.object.path, fingerprint: found.fingerprint },
         action: found.fix.action,
         object: Object {

@@ -135,6 +135,28 @@ const EXPRESSIONS: [&str; 17] = [
     "TID Cond",
 ];
 
+/// Conditions and orders of a plan.
+#[must_use]
+pub fn compared(node: &Value) -> Vec<&str> {
+    const MADE: [&str; 2] = ["Output", "Function Call"];
+    match node {
+        Value::Object(map) => {
+            let is_compared = |key: &str| EXPRESSIONS.contains(&key) && !MADE.contains(&key);
+            map.iter().flat_map(|(key, value)| if is_compared(key) { texts(value) } else { compared(value) }).collect()
+        }
+        Value::Array(items) => items.iter().flat_map(compared).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Takes the literals out of a plan's expressions.
 fn redact_plan(node: &mut Value) {
     match node {

@@ -8,7 +8,7 @@ use pgassay::progress::Silent;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-fn json(text: &str) -> Value {
+pub(crate) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
@@ -18,7 +18,7 @@ fn served(advice: &Value) -> BTreeSet<&str> {
     statements.map(|one| one["fingerprint"].as_str().expect("a fingerprint")).collect()
 }
 
-fn definitions(advice: &Value) -> Vec<&str> {
+pub(crate) fn definitions(advice: &Value) -> Vec<&str> {
     let proposals = advice["proposals"].as_array().expect("proposals");
     proposals.iter().map(|one| one["definition"].as_str().expect("a definition")).collect()
 }
@@ -137,7 +137,7 @@ async fn what_hypopg_cannot_simulate_is_estimated_beside_it() {
 }
 
 /// A server with the extension, HypoPG where there is a package of it, and these tables, and a session on it.
-async fn laid_out(yard: &Yard, binaries: &Binaries, tables: &str) -> (Cluster, Scratch) {
+pub(crate) async fn laid_out(yard: &Yard, binaries: &Binaries, tables: &str) -> (Cluster, Scratch) {
     let cluster = yard.start(binaries, &with_statements().with("autovacuum", "off"));
     let admin = corner(&cluster).await;
     admin.execute("create extension pg_stat_statements").await.expect("created");

@@ -7,6 +7,7 @@ mod support;
 
 mod advice;
 mod advise;
+mod advise_agrees;
 mod apply;
 mod apply_breaks;
 mod apply_files;

@@ -99,6 +99,7 @@ fn wish(action: &str, kind: ObjectKind, name: &str) -> Wish {
         caveats: Vec::new(),
         is_doubtful: false,
         keeper: None,
+        definition: None,
     }
 }
 

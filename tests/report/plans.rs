@@ -143,6 +143,7 @@ fn hostile_names_stay_names_in_a_plan() {
         caveats: vec![evil.to_owned()],
         is_doubtful: false,
         keeper: None,
+        definition: None,
     };
     let plan = propose(&[wish], &snapshot, tool());
     assert_eq!(plan.steps.len(), 1, "{:#?}", plan.left);

@@ -157,6 +157,7 @@ fn unused(index: &Index) -> Wish {
         caveats: Vec::new(),
         is_doubtful: false,
         keeper: None,
+        definition: None,
     }
 }
 

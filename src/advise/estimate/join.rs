@@ -79,7 +79,15 @@ impl Leaf {
     pub(super) fn distinct(&self, operand: &Operand, rows: f64) -> f64 {
         match self {
             Self::Table(scan) => scan.distinct(operand, rows),
-            Self::Part(_) => rows.max(1.0),
+            Self::Part(node) => node.distinct(operand, rows),
+        }
+    }
+
+    /// The table, or its partitions.
+    fn parts(&self) -> Option<Vec<&Scan>> {
+        match self {
+            Self::Table(scan) => Some(vec![scan]),
+            Self::Part(node) => node.parts(),
         }
     }
 
@@ -255,8 +263,8 @@ impl Region {
             let parameters: Vec<Parameter<'_>> =
                 edges.iter().map(|(edge, (_, inner))| (&inner.1, edge.share)).collect();
             let keys = edges.iter().map(|(_, (outer, _))| self.leaves[outer.0].distinct(&outer.1, pair.rows.0));
-            if let Leaf::Table(scan) = inner {
-                ways.extend(join.looked_up(ask, pair.paths.0, scan, &parameters, keys.product()));
+            if let Some(parts) = inner.parts() {
+                ways.extend(join.looked_up(ask, pair.paths.0, &parts, &parameters, keys.product()));
             }
         }
         for mut way in ways {
@@ -332,13 +340,13 @@ impl Join {
         outer.iter().map(way).collect()
     }
 
-    /// The inner table's rows of each outer row, by an index; those of values that come again remembered
+    /// The inner table's rows of each outer row, by an index, or by one of each partition; those of values that come again remembered
     /// (`cost_nestloop`, `cost_memoize_rescan`). `keys`: distinct values of the outer side.
     pub(super) fn looked_up(
         &self,
         ask: &Question<'_>,
         outer: &[Path],
-        inner: &Scan,
+        inner: &[&Scan],
         parameters: &[Parameter<'_>],
         keys: f64,
     ) -> Vec<Path> {
@@ -346,8 +354,14 @@ impl Join {
             return Vec::new();
         }
         let loops = (self.rows.0 / ask.divisor()).max(1.0);
-        let each = inner.paths(ask, parameters, loops, Wish::ALL);
-        let Some(each) = cheapest(&each, 1.0, 0) else { return Vec::new() };
+        let by_part = |scan: &&Scan| cheapest(&scan.paths(ask, parameters, loops, Wish::ALL), 1.0, 0).cloned();
+        let each: Option<Vec<Path>> = inner.iter().map(by_part).collect();
+        let both = |one: Path, other: Path| Path {
+            cost: Cost { startup: one.cost.startup, total: one.cost.total + other.cost.total },
+            order: 0,
+            used: united(&one.used, &other.used),
+        };
+        let Some(each) = each.and_then(|each| each.into_iter().reduce(both)) else { return Vec::new() };
         let again = (keys / self.rows.0).min(1.0);
         let remembered = each.cost.total * again + ask.costs.tuple + 2.0 * ask.costs.operator;
         let total = if ask.costs.major >= 14 { each.cost.total.min(remembered) } else { each.cost.total };
@@ -435,10 +449,10 @@ impl Sided {
     }
 
     fn looked_up(&self, ask: &Question<'_>, join: &Join, outer: &[Path]) -> Vec<Path> {
-        let Some(scan) = self.inner.only_table() else { return Vec::new() };
+        let Some(parts) = self.inner.parts() else { return Vec::new() };
         let parameters: Vec<Parameter<'_>> = self.edges.iter().map(|(_, column, share)| (column, *share)).collect();
         let keys = self.edges.iter().map(|(column, ..)| self.outer.distinct(column, join.rows.0)).product();
-        join.looked_up(ask, outer, scan, &parameters, keys)
+        join.looked_up(ask, outer, &parts, &parameters, keys)
     }
 
     /// The inner side's distinct values first, each looked up in the outer table (`create_unique_path`).
@@ -450,6 +464,6 @@ impl Sided {
         let turned = Join { rows: (values, join.rows.0, join.rows.2), ..*join };
         let share = |operand: &Operand| 1.0 / scan.table.statistics(operand).distinct;
         let parameters: Vec<Parameter<'_>> = self.edges.iter().map(|(column, ..)| (column, share(column))).collect();
-        turned.looked_up(ask, &[path], scan, &parameters, values)
+        turned.looked_up(ask, &[path], &[scan], &parameters, values)
     }
 }

@@ -18,7 +18,7 @@ mod scan;
 mod size;
 mod upper;
 
-use super::candidate::{Candidate, Id, Pool};
+use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
 use super::catalog::Catalog as Types;
 use super::oracle::{Answer, Question, Spread, WhatIf};
 use super::reading::expected_rows;
@@ -33,7 +33,7 @@ use read::Reading;
 use restriction::{GENERIC, SETS, Shares, USUAL};
 use serde_json::Value;
 use size::tree;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use upper::{Kind, Node, Upper};
 
@@ -46,6 +46,8 @@ pub struct Estimate {
     models: Vec<Option<Model>>,
     /// Share of its table's rows that a predicate lets through, by table and text.
     shares: HashMap<(Name, String), f64>,
+    /// What an index may be on, or hold rows by, beside columns: by table and text.
+    immutable: HashSet<(Name, String)>,
     /// Candidates as indexes of a table, by the table's number.
     known: HashMap<(usize, Id), Arc<Known>>,
 }
@@ -73,7 +75,10 @@ impl Estimate {
         let types = Types::of(snapshot);
         let plans: HashMap<&str, &Value> =
             snapshot.plans.iter().filter_map(|row| Some((row.fingerprint.as_str(), row.plan.as_ref()?))).collect();
-        let model = |query: &Query| Model::of(query, plans.get(query.fingerprint.as_str())?, &catalog, &types, &costs);
+        let model = |query: &Query| {
+            let plan = types.sifted(plans.get(query.fingerprint.as_str())?);
+            Model::of(query, &plan, &catalog, &types, &costs)
+        };
         let models: Vec<Option<Model>> = queries.iter().map(model).collect();
         let mut shares = HashMap::new();
         for model in models.iter().flatten() {
@@ -85,13 +90,20 @@ impl Estimate {
                 }
             });
         }
-        Self { costs, catalog, models, shares, known: HashMap::new() }
+        Self { immutable: immutable(queries, &types), costs, catalog, models, shares, known: HashMap::new() }
     }
 
     /// Statements whose plans are of a form that it knows.
     #[must_use]
     pub fn understood(&self) -> usize {
         self.models.iter().flatten().count()
+    }
+
+    /// The server would make it.
+    fn is_taken(&self, candidate: &Candidate) -> bool {
+        let expressions = candidate.keys.iter().filter(|key| key.is_expression).map(|key| &key.column);
+        let mut all = expressions.chain(&candidate.predicate);
+        all.all(|text| self.immutable.contains(&(candidate.table.clone(), text.clone())))
     }
 
     fn share(&self, candidate: &Candidate) -> f64 {
@@ -173,6 +185,17 @@ impl Model {
     }
 }
 
+/// Expressions and predicates that statements ask for, and that never change their result.
+fn immutable(queries: &[Query], types: &Types<'_>) -> HashSet<(Name, String)> {
+    let mut found = HashSet::new();
+    for (table, uses) in queries.iter().flat_map(|query| &query.tables) {
+        let ordered = uses.orders.iter().flatten().filter(|key| key.is_expression).map(|key| key.column.clone());
+        let asked = uses.expressions.iter().cloned().chain(ordered).chain(uses.predicates());
+        found.extend(asked.filter(|text| types.is_immutable(table, text)).map(|text| (table.clone(), text)));
+    }
+    found
+}
+
 /// The values with which about as many rows would come as came.
 fn explaining(root: &Node, rows_per_call: f64) -> usize {
     let off = |set: &usize| ((root.rows(*set) + 1.0) / (rows_per_call + 1.0)).ln().abs();
@@ -191,6 +214,9 @@ impl WhatIf for Estimate {
     #[allow(clippy::cast_possible_truncation, reason = "bytes")]
     fn measure(&mut self, candidates: &[&Candidate]) -> Vec<i64> {
         let bytes = |candidate: &&Candidate| {
+            if !self.is_taken(candidate) {
+                return UNKNOWN_BYTES;
+            }
             let share = self.share(candidate);
             let pages: f64 = self
                 .catalog

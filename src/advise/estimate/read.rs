@@ -246,7 +246,9 @@ impl<'a> Reading<'a> {
     ) -> Node {
         let mut edges = Vec::new();
         let mut add = |own: &Operand, other: &Operand, inner: &Node| {
-            let share = inner.only_table().map_or(1.0, |scan| 1.0 / scan.table.statistics(other).distinct);
+            let parts = inner.parts().unwrap_or_default();
+            let values = parts.iter().map(|scan| scan.table.statistics(other).distinct).reduce(f64::max);
+            let share = 1.0 / values.unwrap_or(1.0);
             edges.push((own.clone(), other.clone(), share));
         };
         for (left, right) in equalities(node) {

@@ -56,6 +56,8 @@ pub(super) struct Restriction {
 pub(super) enum By {
     /// So many values of a column or expression.
     Point(Operand, f64),
+    /// None of its values. Unlike one of them it says nothing of the order behind it, to the planner.
+    Null(Operand),
     /// A stretch of its values.
     Range(Operand),
     /// An operator that indexes of these methods and operator classes serve.
@@ -135,7 +137,7 @@ impl Restrictions {
 
     /// Makes the shares agree with the rows that the plan expects: first those that are guesses.
     pub(super) fn calibrate(&mut self, expected: f64, rows: f64) {
-        let is_guess = |one: &Restriction| !matches!(one.by, By::Point(..));
+        let is_guess = |one: &Restriction| !matches!(one.by, By::Point(..) | By::Null(_));
         let product = |all: &[Restriction], guesses: bool| -> f64 {
             all.iter().filter(|one| is_guess(one) == guesses).map(|one| one.shares[0]).product()
         };
@@ -249,7 +251,7 @@ fn compared(operand: Operand, by: &TestedBy, table: &Table) -> Restriction {
             point(values, known.shares, values / 2.0)
         }
         // Asking for NULL calls no operator.
-        TestedBy::Null => point(1.0, SETS.map(|_| known.nulls), 0.0),
+        TestedBy::Null => make(By::Null(operand), SETS.map(|_| known.nulls), 0.0),
         TestedBy::True => point(1.0, SETS.map(|_| 0.5), 0.0),
         TestedBy::NotNull => make(By::Range(operand), SETS.map(|_| rest), 0.0),
         TestedBy::Below | TestedBy::Above => make(By::Range(operand), ONE_SIDED.map(|share| share * rest), 1.0),

@@ -300,9 +300,12 @@ fn serves(key: &Key, wanted: &Key) -> bool {
 fn answered(index: &Known, key: &Key, one: &Restriction) -> Option<f64> {
     match (&one.by, index.method) {
         (By::Point(operand, values), Method::Btree) if is_on(operand, key) => Some(*values),
+        (By::Null(operand), Method::Btree) if is_on(operand, key) => Some(1.0),
         // Other orders than that of the type, such as by bytes, answer `=` alone.
         (By::Range(operand), Method::Btree) if is_on(operand, key) && key.class.is_none() => Some(0.0),
-        (By::Point(operand, _) | By::Range(operand), Method::Brin) if is_on(operand, key) => Some(0.0),
+        (By::Point(operand, _) | By::Null(operand) | By::Range(operand), Method::Brin) if is_on(operand, key) => {
+            Some(0.0)
+        }
         (By::Special(ways), own) if ways.iter().any(|(method, way)| *method == own && serves(key, way)) => Some(0.0),
         _ => None,
     }

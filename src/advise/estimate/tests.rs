@@ -58,9 +58,12 @@ fn scan(filter: &str, rows: f64, total: f64) -> Value {
 
 /// Costs without and with an index on these columns.
 fn costs(plan: Value, columns: &[&str]) -> (f64, f64) {
-    let snapshot = snapshot(plan);
-    let workload = workload(&snapshot);
-    let mut estimate = Estimate::new(&snapshot, &workload.queries);
+    costs_of(&snapshot(plan), columns)
+}
+
+fn costs_of(snapshot: &Snapshot, columns: &[&str]) -> (f64, f64) {
+    let workload = workload(snapshot);
+    let mut estimate = Estimate::new(snapshot, &workload.queries);
     assert_eq!(estimate.understood(), 1);
     let mut pool = Pool::default();
     let keys = columns.iter().map(|column| Key::ascending(column)).collect();
@@ -109,6 +112,22 @@ fn an_order_under_a_limit() {
     assert!(own < 500.0, "{own}");
     let (before, other) = costs(plan, &["city"]);
     is_near(other, before);
+}
+
+/// The planner knows of one value that it does not disturb an order, and not of NULL.
+#[test]
+fn null_gives_no_order_to_what_is_behind_it() {
+    let cost = |filter: &str| {
+        let sort = json!({"Node Type": "Sort", "Parent Relationship": "Outer", "Sort Key": ["c.created_at"], "Startup Cost": 890.0, "Total Cost": 892.0,
+            "Plan Rows": 1_000.0, "Plan Width": 190, "Plans": [with(scan(filter, 1_000.0, 867.0), "Outer")]});
+        let plan = json!({"Node Type": "Limit", "Startup Cost": 890.0, "Total Cost": 890.1, "Plan Rows": 10.0, "Plan Width": 190, "Plans": [sort]});
+        let mut snapshot = snapshot(plan);
+        let segment = snapshot.columns.iter_mut().find(|column| column.name == "segment").expect("a column");
+        (segment.is_not_null, segment.null_fraction) = (false, Some(0.05));
+        costs_of(&snapshot, &["segment", "created_at"]).1
+    };
+    assert!(cost("(c.segment = $1)") < 50.0, "{}", cost("(c.segment = $1)"));
+    assert!(cost("(c.segment IS NULL)") > 400.0, "{}", cost("(c.segment IS NULL)"));
 }
 
 #[test]

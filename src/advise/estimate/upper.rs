@@ -6,7 +6,7 @@ use super::join::{Leaf, Region, Sided};
 use super::path::{OrderKey, Path, Question, Wish, add, cheapest, united};
 use super::restriction::GENERIC;
 use super::scan::Scan;
-use crate::statement::Operand;
+use crate::statement::{Operand, is_alias_of};
 
 /// A part of a plan.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ impl Node {
             Self::Sided(sided) => sided.outer.has(alias) || sided.inner.has(alias),
             Self::Upper(upper) => match &upper.alias {
                 Some(own) => own == alias,
+                // Above partitions their table's own is named.
+                None if upper.kind == Kind::Append && self.is_parted_as(alias) => true,
                 None => upper.below.iter().any(|(node, _)| node.has(alias)),
             },
         }
@@ -90,9 +92,24 @@ impl Node {
         }
     }
 
-    /// Distinct values of a column among so many rows.
+    fn is_parted_as(&self, alias: &str) -> bool {
+        self.parts().is_some_and(|parts| parts.iter().all(|scan| is_alias_of(&scan.alias, alias)))
+    }
+
+    /// The table, or the partitions that are read one after the other.
+    pub(super) fn parts(&self) -> Option<Vec<&Scan>> {
+        match self {
+            Self::Upper(Upper { kind: Kind::Append, alias: None, below, .. }) => {
+                below.iter().map(|(node, _)| node.only_table()).collect()
+            }
+            _ => self.only_table().map(|scan| vec![scan]),
+        }
+    }
+
+    /// Distinct values of a column among so many rows; those of partitions are taken for the same.
     pub(super) fn distinct(&self, operand: &Operand, rows: f64) -> f64 {
-        self.only_table().map_or(rows.max(1.0), |scan| scan.distinct(operand, rows))
+        let parts = self.parts().unwrap_or_default();
+        parts.iter().map(|scan| scan.distinct(operand, rows)).reduce(f64::max).unwrap_or(rows.max(1.0))
     }
 
     pub(super) fn paths(&self, ask: &Question<'_>, wish: Wish<'_>) -> Vec<Path> {

@@ -66,6 +66,7 @@ fn wish(rule: &str, action: &str, kind: ObjectKind, name: &str) -> Wish {
         caveats: vec!["it may be wrong".to_owned()],
         is_doubtful: false,
         keeper: None,
+        definition: None,
     }
 }
 
@@ -209,6 +210,24 @@ fn what_may_not_be_done_is_left_with_a_reason() {
     ] {
         assert_eq!(told(&[wish], &snapshot()), (vec![], vec![reason.to_owned()]));
     }
+}
+
+#[test]
+fn what_a_foreign_key_and_the_workload_lack_is_made_once() {
+    let mut snapshot = snapshot();
+    snapshot.indexes.clear();
+    let lacked = |keys: &str| Wish {
+        definition: Some(format!("CREATE INDEX CONCURRENTLY i ON public.orders USING btree ({keys});")),
+        ..wish("missing_index", "create_index", ObjectKind::Index, "i")
+    };
+    for wishes in [[serve(), lacked("user_id")], [lacked("user_id"), serve()]] {
+        assert_eq!(told(&wishes, &snapshot), (vec!["create_index orders_user_id_idx".to_owned()], vec![]));
+        let plan = propose(&wishes, &snapshot, Tool::default());
+        let mended: Vec<&str> = plan.steps[0].findings.iter().map(|finding| finding.rule.as_str()).collect();
+        assert_eq!(mended, ["missing_index", "unindexed_foreign_key"]);
+    }
+    let (steps, left) = told(&[serve(), lacked("user_id, placed_at")], &snapshot);
+    assert_eq!((steps.len(), left.len()), (1, 1), "another index is advise's");
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub struct Column {
     pub position: i32,
     /// Type with its modifier. {text | format_type()}
     pub type_name: String,
+    /// Of a domain, the type it is made of. {text | pg_type.typbasetype}
+    #[serde(default)]
+    pub base_type: Option<String>,
     /// NULL is refused. {bool | pg_attribute.attnotnull}
     pub is_not_null: bool,
     /// Its texts are sorted by their bytes, as by the collation C; null: it has no collation, or one whose equal values differ. {bool | pg_collation, pg_database.datcollate}

@@ -10,6 +10,7 @@ mod custom;
 mod database;
 mod extension;
 mod foreign_key;
+mod function;
 mod gap;
 mod index;
 mod io;
@@ -39,6 +40,7 @@ pub use custom::{CustomFacet, CustomRows};
 pub use database::Database;
 pub use extension::Extension;
 pub use foreign_key::ForeignKey;
+pub use function::{Function, Volatility};
 pub use gap::{Facet, Gap};
 pub use index::Index;
 pub use io::Io;
@@ -142,6 +144,9 @@ pub struct Snapshot {
     pub pools: Vec<Pooler>,
     /// Plans of the statements with the largest totals.
     pub plans: Vec<Plan>,
+    /// Functions of the names that conditions of those plans call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub functions: Vec<Function>,
     /// Rows of facets that rule packs brought along.
     pub custom: Vec<CustomRows>,
     /// Standbys that were read beside this server.
@@ -187,6 +192,7 @@ impl Snapshot {
             session_samples: None,
             pools: Vec::new(),
             plans: Vec::new(),
+            functions: Vec::new(),
             custom: Vec::new(),
             nodes: Vec::new(),
             gaps: Vec::new(),
@@ -224,6 +230,7 @@ impl Snapshot {
         part.partitions.retain(|row| row.database == name);
         part.managers.retain(|row| row.database.as_deref().is_none_or(|database| database == name));
         part.plans.retain(|row| row.database == name);
+        part.functions.retain(|row| row.database == name);
         part.gaps.retain(|gap| gap.database.as_deref().is_none_or(|database| database == name));
         part
     }

@@ -1,0 +1,228 @@
+//! What of a plan no index could serve: by the types of columns and by what functions are.
+
+use super::catalog::Catalog;
+use super::reading::{CONDITIONS, children};
+use crate::model::plan::Name;
+use crate::model::snapshot::{Function, Volatility};
+use crate::statement::{Called, Fate, Nature, Part, is_immutable, sifted, type_key};
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// Texts that are cast to `text` and stay what they are.
+const TEXTS: [&str; 2] = ["text", "varchar"];
+
+/// Functions by their names.
+#[derive(Debug, Default)]
+pub(super) struct Functions<'a>(HashMap<&'a str, Vec<&'a Function>>);
+
+impl<'a> Functions<'a> {
+    pub(super) fn of(all: &'a [Function]) -> Self {
+        let mut by_name: HashMap<&str, Vec<&Function>> = HashMap::new();
+        for function in all {
+            by_name.entry(&function.name).or_default().push(function);
+        }
+        Self(by_name)
+    }
+
+    fn named(&self, schema: Option<&str>, name: &str) -> impl Iterator<Item = &'a Function> {
+        let own = self.0.get(name).into_iter().flatten().copied();
+        let schema = schema.map(str::to_owned);
+        own.filter(move |function| schema.as_ref().is_none_or(|schema| *schema == function.schema))
+    }
+
+    /// Its result may change from row to row.
+    fn is_volatile(&self, called: &Called) -> bool {
+        self.named(called.schema.as_deref(), &called.name).any(|one| one.volatility == Volatility::Volatile)
+    }
+
+    /// Those that may be meant: of as many arguments, and of the types that are known where one has just these.
+    fn meant(&self, schema: Option<&str>, name: &str, types: &[String]) -> Vec<&'a Function> {
+        let fits = |one: &&Function| {
+            let least = usize::try_from(one.least_arguments).unwrap_or(0);
+            let most = if one.is_variadic { usize::MAX } else { one.arguments.len() };
+            (least.saturating_sub(usize::from(one.is_variadic))..=most).contains(&types.len())
+        };
+        let mut meant: Vec<&Function> = self.named(schema, name).filter(fits).collect();
+        for (at, known) in types.iter().enumerate().filter(|(_, known)| !known.is_empty()) {
+            let takes = |one: &&Function| one.arguments.get(at).is_some_and(|own| type_key(own) == *known);
+            if meant.iter().any(takes) {
+                meant.retain(takes);
+            }
+        }
+        meant
+    }
+}
+
+/// A table as the ground of an expression.
+struct Ground<'c, 'a> {
+    catalog: &'c Catalog<'a>,
+    table: &'c Name,
+}
+
+impl Nature for Ground<'_, '_> {
+    fn column(&self, name: &str) -> String {
+        let column = self.catalog.column(self.table, name);
+        column.map_or(String::new(), |one| type_key(one.base_type.as_ref().unwrap_or(&one.type_name)))
+    }
+
+    fn call(&self, schema: Option<&str>, name: &str, arguments: &[String]) -> Option<String> {
+        let meant = self.catalog.functions.meant(schema, name, arguments);
+        let first = type_key(&meant.first()?.result);
+        let is_steady = meant.iter().all(|one| one.volatility == Volatility::Immutable);
+        let is_one = meant.iter().all(|one| type_key(&one.result) == first);
+        is_steady.then(|| if is_one { first } else { String::new() })
+    }
+}
+
+impl Catalog<'_> {
+    /// An index can be on the expression, or hold rows by it. A server would say; this is by what is known of it.
+    pub(super) fn is_immutable(&self, table: &Name, expression: &str) -> bool {
+        is_immutable(expression, &Ground { catalog: self, table })
+    }
+
+    /// The plan, with what no index finds rows by made known.
+    pub(super) fn sifted(&self, plan: &Value) -> Value {
+        let mut aliases = BTreeMap::new();
+        self.name(plan, &mut aliases);
+        let mut plan = plan.clone();
+        self.sift(&mut plan, &aliases);
+        plan
+    }
+
+    fn name<'p>(&self, node: &'p Value, aliases: &mut BTreeMap<&'p str, Name>) {
+        let text = |key: &str| node.get(key).and_then(Value::as_str);
+        if let (Some(schema), Some(relation)) = (text("Schema"), text("Relation Name"))
+            && let Some(table) = self.table(schema, relation)
+        {
+            aliases.insert(text("Alias").unwrap_or(relation), table);
+        }
+        children(node).for_each(|child| self.name(child, aliases));
+    }
+
+    fn sift(&self, node: &mut Value, aliases: &BTreeMap<&str, Name>) {
+        let fate = |part: Part<'_>| match part {
+            Part::Call(called) if self.functions.is_volatile(called) => Fate::Hides,
+            Part::Call(_) => Fate::Stays,
+            Part::Cast { alias, column, to } => {
+                aliases.get(alias).map_or(Fate::Stays, |table| self.cast(table, column, to))
+            }
+        };
+        let Value::Object(map) = node else { return };
+        for (key, value) in map {
+            match value {
+                Value::String(text) if CONDITIONS.contains(&key.as_str()) => *text = sifted(text, &fate),
+                Value::Array(keys) if key == "Sort Key" => keys.iter_mut().for_each(|one| {
+                    if let Value::String(text) = one {
+                        *text = sifted(text, &fate);
+                    }
+                }),
+                Value::Array(nodes) if key == "Plans" => nodes.iter_mut().for_each(|child| self.sift(child, aliases)),
+                _ => {}
+            }
+        }
+    }
+
+    /// What a cast makes of a column: a domain is what it is made of, a varchar is a text. Of any other the text is another
+    /// value, and has another order; what else it is cast to is an expression.
+    fn cast(&self, table: &Name, column: &str, to: &str) -> Fate {
+        let Some(column) = self.column(table, column) else { return Fate::Stays };
+        let own = type_key(column.base_type.as_ref().unwrap_or(&column.type_name));
+        let to = type_key(to);
+        let is_text = TEXTS.contains(&own.as_str()) && TEXTS.contains(&to.as_str());
+        let is_same = own == to || is_text || (own == "cidr" && to == "inet") || (own == "varchar[]" && to == "text[]");
+        match to.as_str() {
+            "text" if is_same => Fate::Stays,
+            _ if is_same => Fate::Bare,
+            "text" | "bpchar" => Fate::Hides,
+            _ => Fate::Stays,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::{Column, Relation, Snapshot, Tool};
+    use chrono::DateTime;
+    use serde_json::json;
+
+    fn snapshot() -> Snapshot {
+        let column = |(name, type_name, base): (&str, &str, Option<&str>)| Column {
+            schema: "s".into(),
+            relation: "t".into(),
+            name: name.into(),
+            type_name: type_name.into(),
+            base_type: base.map(str::to_owned),
+            ..Column::default()
+        };
+        let columns = [
+            ("n", "integer", None),
+            ("name", "character varying(60)", None),
+            ("mail", "s.address", Some("text")),
+            ("state", "s.state", None),
+            ("number", "s.number", Some("integer")),
+            ("at", "timestamp with time zone", None),
+            ("plain", "timestamp without time zone", None),
+        ];
+        let function = |name: &str, arguments: &[&str], volatility| Function {
+            schema: "pg_catalog".into(),
+            name: name.into(),
+            arguments: arguments.iter().map(|one| (*one).to_owned()).collect(),
+            least_arguments: i32::try_from(arguments.len()).expect("a few"),
+            result: arguments.last().copied().unwrap_or("text").to_owned(),
+            volatility,
+            ..Function::default()
+        };
+        Snapshot {
+            relations: vec![Relation { schema: "s".into(), name: "t".into(), ..Relation::default() }],
+            columns: columns.map(column).into(),
+            functions: vec![
+                function("lower", &["text"], Volatility::Immutable),
+                function("lower", &["anyrange"], Volatility::Immutable),
+                function("date_trunc", &["text", "timestamp with time zone"], Volatility::Stable),
+                function("date_trunc", &["text", "timestamp without time zone"], Volatility::Immutable),
+                function("random", &[], Volatility::Volatile),
+                function("now", &[], Volatility::Stable),
+            ],
+            ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH)
+        }
+    }
+
+    #[test]
+    fn casts_and_calls_are_sifted_by_types_and_volatility() {
+        let snapshot = snapshot();
+        let catalog = Catalog::of(&snapshot);
+        for (condition, expected) in [
+            ("((o.n)::text = $1)", "(pgassay_sub_plan(o.n) = $1)"),
+            ("((o.name)::text = $1)", "((o.name)::text = $1)"),
+            ("((o.mail)::text = $1)", "((o.mail)::text = $1)"),
+            ("((o.number)::integer = $1)", "(o.number = $1)"),
+            ("(((o.number)::integer + 1) = $1)", "(((o.number)::integer + 1) = $1)"),
+            ("((o.state)::text = $1)", "(pgassay_sub_plan(o.state) = $1)"),
+            ("((o.at)::date = $1)", "((o.at)::date = $1)"),
+            ("(o.n = (random())::integer)", "(o.n = (pgassay_sub_plan())::integer)"),
+            ("(o.at > now())", "(o.at > now())"),
+            ("((x.n)::text = $1)", "((x.n)::text = $1)"),
+        ] {
+            let plan = json!({"Plans": [{"Schema": "s", "Relation Name": "t", "Alias": "o", "Filter": condition}]});
+            assert_eq!(catalog.sifted(&plan)["Plans"][0]["Filter"], expected);
+        }
+    }
+
+    #[test]
+    fn an_index_is_on_what_never_changes() {
+        let snapshot = snapshot();
+        let catalog = Catalog::of(&snapshot);
+        let is_immutable = |expression| catalog.is_immutable(&Name::new("s", "t"), expression);
+        for expression in
+            ["lower(name)", "lower((name)::text)", "date_trunc('day'::text, plain)", "(plain)::date", "n + 1"]
+        {
+            assert!(is_immutable(expression), "{expression}");
+        }
+        for expression in
+            ["date_trunc('day'::text, at)", "(at)::date", "plain < now()", "unheard_of(n)", "lower(name, n)"]
+        {
+            assert!(!is_immutable(expression), "{expression}");
+        }
+    }
+}
