@@ -413,7 +413,8 @@ waivers:
     fn mistakes_are_told_with_their_place() {
         assert!(refused("rulse: {}\n").starts_with("pgassay.yaml:1:1: unknown field `rulse`"));
         assert!(
-            refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n").contains("pgassay.yaml:2:")
+            refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n")
+                .starts_with("pgassay.yaml:2:44: waivers[0].until: `2027-13-01` is no date, as in 2027-01-31")
         );
         assert!(
             refused("rules:\n  params:\n    slow_query: {min_mean_ms: 5}\n")

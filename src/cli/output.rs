@@ -55,9 +55,21 @@ fn format_of(arg: FormatArg) -> Format {
 
 /// Writes the report to standard output.
 pub(super) fn show(shared: &Shared, verdict: &Verdict, format: FormatArg) -> Result<()> {
+    print_with(|out| render(verdict, format_of(format), style(shared), out))
+}
+
+/// Writes to standard output. That nobody reads on (`| head`) changes neither what is done nor how it ends.
+pub(super) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    is_read_through(write).map(drop)
+}
+
+/// As [`print_with`]; says whether somebody still reads, for what would go on writing.
+pub(super) fn is_read_through(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<bool> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    render(verdict, format_of(format), style(shared), &mut out)?;
-    Ok(out.flush()?)
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
 }
 
 /// Writes the report to files: to all that can be written, and says which cannot.

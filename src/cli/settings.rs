@@ -229,10 +229,19 @@ pub(super) fn databases(config: &Config, args: &DatabaseArgs) -> Databases {
     }
 }
 
+/// A time or a size, with its unit: who writes `--sample 10` means seconds, and not milliseconds.
+pub(super) fn quantity(name: &str, text: &str, unit: &str, example: &str) -> Result<f64> {
+    let number = parse_quantity(text, unit).map_err(|error| anyhow!("{name}: {error}"))?;
+    if number != 0.0 && !text.contains(char::is_alphabetic) {
+        bail!("{name}: `{text}` has no unit: write it as in {example}");
+    }
+    Ok(number)
+}
+
 /// A number of bytes.
 #[allow(clippy::cast_possible_truncation, reason = "sizes of disks are far below 2^53")]
 pub(super) fn bytes(name: &str, text: &str) -> Result<i64> {
-    let bytes = parse_quantity(text, "bytes").map_err(|error| anyhow!("{name}: {error}"))?;
+    let bytes = quantity(name, text, "bytes", "2GB")?;
     if !(0.0..=9.0e15).contains(&bytes) {
         bail!("{name}: `{text}` is no size of memory or disk");
     }
@@ -241,7 +250,7 @@ pub(super) fn bytes(name: &str, text: &str) -> Result<i64> {
 
 /// A time of at least a millisecond: the server takes 0 as no limit, which we never ask for.
 pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
-    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    let millis = quantity(name, text, "ms", "10s")?;
     if !(1.0..=86_400_000.0).contains(&millis) {
         bail!("{name}: `{text}` should be between 1ms and 1d");
     }
@@ -250,7 +259,7 @@ pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
 
 /// A time of days rather than of seconds, of at most a hundred years.
 pub(super) fn long_duration(name: &str, text: &str) -> Result<Duration> {
-    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    let millis = quantity(name, text, "ms", "7d")?;
     if !(1.0..=3.2e12).contains(&millis) {
         bail!("{name}: `{text}` should be a time as in 7d");
     }

@@ -3,7 +3,8 @@
 use crate::model::finding::{Finding, Waived};
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A finding that somebody accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,9 +17,17 @@ pub struct Waiver {
     /// Why it is accepted.
     pub reason: String,
     /// Last day it holds.
+    #[serde(default, deserialize_with = "day")]
     pub until: Option<NaiveDate>,
     /// Who answers for it.
     pub owner: Option<String>,
+}
+
+/// The date parser's own words name no form.
+fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<NaiveDate>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    let parsed = text.map(|text| text.parse().map_err(|_| format!("`{text}` is no date, as in 2027-01-31")));
+    parsed.transpose().map_err(D::Error::custom)
 }
 
 impl Waiver {
