@@ -173,6 +173,7 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         (vec!["audit", "--from", "x", "--baseline", "none.json"], "none.json: No such file or directory"),
         (vec!["audit", "--statement-timeout", "0", "host=x"], "should be between 1ms and 1d"),
         (vec!["audit", "--sample", "10", "host=x"], "sample: `10` has no unit: write it as in 10s"),
+        (vec!["snapshot", "host=/nowhere", "-o", "no/x.json"], "cannot write no/x.json: there is no folder no"),
         (vec!["audit", "sslcrl=x"], "`sslcrl` is not supported"),
         (vec!["audit", "--config", "none.yaml"], "config none.yaml: No such file or directory"),
         (vec!["audit", "--rules", "none"], "none: No such file or directory"),
@@ -272,7 +273,8 @@ waivers:
             "pgassay.yaml:2:12: a waiver names `nope`",
         ),
         ("waivers:\n  - {rule: slow_query, object: x, reason: y, until: soon, owner: null}\n", "pgassay.yaml:2:"),
-        ("audit: {fail_on: bad}\n", "pgassay.yaml:1:18: fail_on: `bad` should be"),
+        ("audit: {fail_on: bad}\n", "pgassay.yaml:1:18: audit.fail_on: unknown variant `bad`, expected one of `info`"),
+        ("audit: {format: pdf}\n", "pgassay.yaml:1:17: audit.format: unknown variant `pdf`, expected one of `table`"),
         ("rules:\n\tx: 1\n", "pgassay.yaml:2:1"),
         ("targets: {shop: {url: \"postgres://u:S3cret@h/d\"}}\n", "holds a password"),
     ] {

@@ -101,7 +101,7 @@ fn next_steps(kept: Option<&Kept>) -> String {
             text.push_str(&format!(
                 "  plan changes:     pgassay plan \"{audit}\" --config {folder}/pgassay.yaml -o {folder}/plan.json\n  \
                  carry them out:   pgassay apply {folder}/plan.json \"{admin}\"\n  \
-                 or mend by hand:  psql \"{admin}\"\n  \
+                 or fix by hand:   psql \"{admin}\"\n  \
                  audit it again:   pgassay audit \"{audit}\" --config {folder}/pgassay.yaml\n  \
                  stop and remove:  kill -INT {process}; sleep 1; rm -rf {folder}\n"
             ));

@@ -5,7 +5,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
 use crate::store::{write_open, write_snapshot, write_whole};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -86,6 +86,14 @@ pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> 
 pub(super) fn all(tried: impl IntoIterator<Item = Result<()>>) -> Result<()> {
     let failed: Vec<String> = tried.into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
     if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
+}
+
+/// Told before a server is read, as without its folder the file cannot be written.
+pub(super) fn has_folder(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => bail!("cannot write {}: there is no folder {}", path.display(), folder.display()),
+        None => Ok(()),
+    }
 }
 
 /// Writes a snapshot, where it is to be kept in a file.

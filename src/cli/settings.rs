@@ -103,7 +103,7 @@ pub(super) fn settings(
         }
     }
     let min_severity = min_severity.map(severity).or(config.audit.min_severity).unwrap_or(Severity::Info);
-    let fail_on = fail_on_of(config, fail_on)?;
+    let fail_on = gate(fail_on.or(config.audit.fail_on).unwrap_or(FailOnArg::Critical));
     if matches!(fail_on, FailOn::Severity(least) if least < min_severity) {
         bail!("--fail-on would gate on findings that --min-severity hides: raise the one or lower the other");
     }
@@ -153,30 +153,18 @@ pub(super) fn severity(arg: SeverityArg) -> Severity {
     }
 }
 
-fn fail_on_of(config: &Config, flag: Option<FailOnArg>) -> Result<FailOn> {
-    let word = match (flag, config.audit.fail_on.as_deref()) {
-        (Some(FailOnArg::Info), _) | (None, Some("info")) => Some(Severity::Info),
-        (Some(FailOnArg::Warning), _) | (None, Some("warning")) => Some(Severity::Warning),
-        (Some(FailOnArg::Critical), _) | (None, None | Some("critical")) => Some(Severity::Critical),
-        (Some(FailOnArg::Never), _) | (None, Some("never")) => None,
-        (None, Some(other)) => {
-            let message = format!("fail_on: `{other}` should be info, warning, critical or never");
-            return Err(config.problem(&["audit", "fail_on"], other, message));
-        }
-    };
-    Ok(word.map_or(FailOn::Never, FailOn::Severity))
+fn gate(arg: FailOnArg) -> FailOn {
+    match arg {
+        FailOnArg::Info => FailOn::Severity(Severity::Info),
+        FailOnArg::Warning => FailOn::Severity(Severity::Warning),
+        FailOnArg::Critical => FailOn::Severity(Severity::Critical),
+        FailOnArg::Never => FailOn::Never,
+    }
 }
 
 /// The format on standard output.
-pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> Result<FormatArg> {
-    match (flag, config.audit.format.as_deref()) {
-        (Some(format), _) => Ok(format),
-        (None, None) => Ok(FormatArg::Table),
-        (None, Some(word)) => clap::ValueEnum::from_str(word, false).map_err(|_| {
-            let message = format!("format: `{word}` should be {}", FormatArg::names());
-            config.problem(&["audit", "format"], word, message)
-        }),
-    }
+pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> FormatArg {
+    flag.or(config.audit.format).unwrap_or(FormatArg::Table)
 }
 
 /// How much of the server a run may take, and how much of its workload is read.
