@@ -163,7 +163,7 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
             vec!["audit", "--param", "slow_qery.min_mean_ms=5"],
             "no rule `slow_qery` (`pgassay rules list` shows all) — did you mean `slow_query`?",
         ),
-        (vec!["audit", "--param", "slow_query.min_mean_ms=5parsec"], "\"parsec\" is not a unit of ms"),
+        (vec!["audit", "--param", "slow_query.min_mean_ms=5parsec"], "\"parsec\" is not a unit of time"),
         (vec!["audit", "--param", "x"], "write RULE.PARAM=VALUE"),
         (
             vec!["audit", "--output", "pdf=x"],
@@ -172,6 +172,8 @@ fn usage_errors_exit_with_2_and_name_the_next_step() {
         (vec!["audit", "--from", "x", "--fail-on-new"], "--fail-on-new needs a baseline"),
         (vec!["audit", "--from", "x", "--baseline", "none.json"], "none.json: No such file or directory"),
         (vec!["audit", "--statement-timeout", "0", "host=x"], "should be between 1ms and 1d"),
+        (vec!["audit", "--sample", "10", "host=x"], "sample: `10` has no unit: write it as in 10s"),
+        (vec!["snapshot", "host=/nowhere", "-o", "no/x.json"], "cannot write no/x.json: there is no folder no"),
         (vec!["audit", "sslcrl=x"], "`sslcrl` is not supported"),
         (vec!["audit", "--config", "none.yaml"], "config none.yaml: No such file or directory"),
         (vec!["audit", "--rules", "none"], "none: No such file or directory"),
@@ -207,6 +209,11 @@ fn a_server_that_is_not_there_is_told_with_cause_and_next_step() {
     assert!(!said.err.contains("S3cret"));
     let said = desk.run(&["audit", "host=/nowhere dbname=shop"]);
     assert!(said.err.contains("no socket there"), "{}", said.err);
+    assert!(!said.err.contains("nothing names a server"), "{}", said.err);
+    let unnamed = desk.command().env("PGPORT", "1").arg("audit").output().expect("run");
+    let said = String::from_utf8(unnamed.stderr).expect("UTF-8");
+    assert_eq!(unnamed.status.code(), Some(2));
+    assert!(said.contains("next: ") && said.contains("\n  nothing names a server, "), "{said}");
     let said = desk.run(&["audit", "host=no-such-host.invalid dbname=shop"]);
     assert!(said.err.contains("the name has no address"), "{}", said.err);
 }
@@ -266,7 +273,8 @@ waivers:
             "pgassay.yaml:2:12: a waiver names `nope`",
         ),
         ("waivers:\n  - {rule: slow_query, object: x, reason: y, until: soon, owner: null}\n", "pgassay.yaml:2:"),
-        ("audit: {fail_on: bad}\n", "pgassay.yaml:1:18: fail_on: `bad` should be"),
+        ("audit: {fail_on: bad}\n", "pgassay.yaml:1:18: audit.fail_on: unknown variant `bad`, expected one of `info`"),
+        ("audit: {format: pdf}\n", "pgassay.yaml:1:17: audit.format: unknown variant `pdf`, expected one of `table`"),
         ("rules:\n\tx: 1\n", "pgassay.yaml:2:1"),
         ("targets: {shop: {url: \"postgres://u:S3cret@h/d\"}}\n", "holds a password"),
     ] {

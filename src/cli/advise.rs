@@ -22,7 +22,6 @@ use crate::statement::ColumnType;
 use crate::store::{read_snapshot, write_plan, write_whole};
 use crate::whatif::{Question, Shown, consult, show};
 use anyhow::{Result, anyhow, bail};
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Instant;
 
@@ -313,12 +312,10 @@ fn write(shared: &Shared, args: &AdviseArgs, advice: &Advice, snapshot: &Snapsho
     if writes_only && shared.quiet {
         return Ok(());
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.format {
-        AdviceFormat::Table => write_advice(advice, output::style(shared), &mut out)?,
-        AdviceFormat::Json => write_advice_json(advice, &mut out)?,
-        AdviceFormat::Sql => out.write_all(script(&plan).as_bytes())?,
-        AdviceFormat::Markdown => write_advice_markdown(advice, &mut out)?,
-    }
-    Ok(out.flush()?)
+    output::print_with(|out| match args.format {
+        AdviceFormat::Table => write_advice(advice, output::style(shared), out),
+        AdviceFormat::Json => write_advice_json(advice, out),
+        AdviceFormat::Sql => out.write_all(script(&plan).as_bytes()),
+        AdviceFormat::Markdown => write_advice_markdown(advice, out),
+    })
 }

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// Audits the performance of a PostgreSQL server.
+/// Audit a PostgreSQL server's performance, and fix what it finds.
 #[derive(Debug, Parser)]
 #[command(
     name = "pgassay",
@@ -23,12 +23,12 @@ use std::path::PathBuf;
     max_term_width = 100,
     after_help = "\
 Examples:
-  pgassay demo                               see it work, on a throwaway server
-  pgassay audit postgres://auditor@db1/shop  audit a server; it is only read
-  pgassay plan postgres://owner@db1/shop     what would mend it, at what price
+  pgassay demo                               see it work on a throwaway server
+  pgassay audit postgres://auditor@db1/shop  audit a server, read-only
+  pgassay plan postgres://owner@db1/shop     the SQL that would fix it, with locks and undo
 
-Exit codes: 0 clean or done, 1 findings at or above --fail-on, 2 could not run,
-3 incomplete, 4 change refused, 5 change stopped half-way."
+Exit codes: 0 clean or done, 1 findings at or above --fail-on, 2 could not run, 3 incomplete,
+4 change refused, nothing done, 5 change stopped half-way."
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -40,17 +40,17 @@ pub(super) struct Cli {
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(super) struct Shared {
-    /// Config file; without it `pgassay.yaml` here, when there is one
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Config file [default: pgassay.yaml in the current folder, if there is one]
+    #[arg(long, global = true, help_heading = "Global options", value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// No progress, no notes
-    #[arg(long, short, global = true)]
+    /// Print no progress and no notes
+    #[arg(long, short, global = true, help_heading = "Global options")]
     pub(super) quiet: bool,
-    /// Say what is done, and how long it took
-    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    /// Log each step and how long it took
+    #[arg(long, short, global = true, help_heading = "Global options", conflicts_with = "quiet")]
     pub(super) verbose: bool,
-    /// Colours: only on a terminal, always, or never (NO_COLOR is respected)
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    /// When to use colours (NO_COLOR is respected)
+    #[arg(long, global = true, help_heading = "Global options", value_name = "WHEN", default_value = "auto")]
     pub(super) color: When,
 }
 
@@ -63,35 +63,35 @@ pub(super) enum When {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Collect, judge, report, and fail on what is bad enough
+    /// Audit a server or a snapshot, and exit with 1 on findings that are bad enough
     Audit(Box<AuditArgs>),
-    /// Collect only, into a file that `audit --from` judges later
+    /// Save what an audit reads to a file, to be judged later with `audit --from`
     Snapshot(SnapshotArgs),
-    /// Compare two workloads, and fail on regressions: blocks, rows, temporary files, WAL, calls, plans
+    /// Compare two workloads, and fail on regressions in blocks, rows, temporary files, WAL, calls or plans
     Diff(Box<DiffArgs>),
-    /// Say which indexes the workload should have, and prove it with the planner
+    /// Recommend indexes for the workload, each checked with the planner
     Advise(Box<AdviseArgs>),
-    /// Turn findings into an ordered change of the database, with locks, price and way back
+    /// Turn findings into an ordered change, with its SQL, locks, estimates and undo
     Plan(Box<PlanArgs>),
-    /// Carry a plan out: retried, watched, journaled; resume and undo it
+    /// Carry out a plan, with retries, a watchdog and a journal; resume or undo it
     Apply(Box<ApplyArgs>),
-    /// Measure what an applied plan brought: helped, no effect, harmful, or too early to say
+    /// Measure what an applied plan achieved: helped, no effect, harmful, or too early to say
     Verify(VerifyArgs),
-    /// Run a statement that only reads again and again: how long it takes, and whether it takes longer than before or there
+    /// Time a read-only statement, and compare it with an earlier run or another server
     Measure(Box<MeasureArgs>),
-    /// Watch connections and PgBouncer for some seconds: are they saturated, why, and what to set
+    /// Watch connections and PgBouncer for a few seconds: are they saturated, why, and what to set
     Pool(Box<PoolArgs>),
-    /// See monthly partitions, make them and keep them
+    /// Inspect, create, convert to and retire monthly partitions
     Partition(PartitionArgs),
-    /// See what was kept of earlier runs, and what improves or degrades over them
+    /// List earlier runs, and show what improves or degrades over time
     History(HistoryArgs),
     /// List, explain, check, test and write rules
     Rules(RulesArgs),
-    /// Print what sets pgassay up elsewhere: its role, a config, an audit each day, a job for CI
+    /// Print what sets pgassay up: the role's SQL, a config, a daily audit, a CI job
     Init(InitArgs),
-    /// Start a throwaway server with a shop, its workload and its faults, and audit it
+    /// Start a throwaway server with a sample shop and planted faults, and audit it
     Demo(DemoArgs),
-    /// Print completions for a shell
+    /// Print shell completions
     #[command(after_help = "\
 Examples:
   pgassay completions bash > /etc/bash_completion.d/pgassay
@@ -100,7 +100,7 @@ Examples:
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print a manual page: of the program, or of a command
+    /// Print a manual page of the program or of one command
     Man(ManArgs),
 }
 
@@ -112,7 +112,7 @@ Examples:
 pub(super) struct ManArgs {
     /// The command, as in `audit` or `rules test`
     pub(super) command: Vec<String>,
-    /// Write the pages of all commands into this folder
+    /// Write the pages of all commands to this folder
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     pub(super) into: Option<PathBuf>,
 }
@@ -120,28 +120,28 @@ pub(super) struct ManArgs {
 /// How much of the server a run may take.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct LimitArgs {
-    /// Connections at a time [default: 4]
+    /// Connections to open at a time, 1 to 64 [default: 4]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), help_heading = "Connection")]
     pub(super) jobs: Option<u16>,
-    /// The server ends a query of ours after this time [default: 15s]
+    /// Cancel a query of pgassay's after this time [default: 15s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) statement_timeout: Option<String>,
-    /// The server ends a wait of ours for a lock after this time [default: 100ms]
+    /// Give up waiting for a lock after this time [default: 100ms]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) lock_timeout: Option<String>,
     /// Give up connecting after this time [default: 10s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) connect_timeout: Option<String>,
-    /// Statements whose texts are read, by each of several totals [default: 500]
+    /// Read the texts of the top N statements by each of time, calls, blocks, … [default: 500]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Scope")]
     pub(super) top: Option<u32>,
-    /// Statements that are explained, never run, by total time; 0: none [default: 50]
+    /// Explain the top N statements by total time, without running them; 0 for none [default: 50]
     #[arg(long, value_name = "N", help_heading = "Scope")]
     pub(super) plans: Option<u32>,
-    /// Read a standby's own counters too, so that what only it uses counts; repeatable
+    /// Also read this standby's counters, so that what only it uses counts as used; repeatable
     #[arg(long, value_name = "DSN", help_heading = "Scope")]
     pub(super) replica: Vec<String>,
-    /// Watch active sessions for this time, for the rules about waits
+    /// Watch active sessions for this time, for the rules on waits [default: not watched]
     #[arg(long, value_name = "TIME", help_heading = "Scope")]
     pub(super) sample: Option<String>,
 }
@@ -152,16 +152,16 @@ pub(super) struct DatabaseArgs {
     /// Read this database of the server instead of the target's; repeatable
     #[arg(long, value_name = "NAME", help_heading = "Scope", conflicts_with = "all_databases")]
     pub(super) database: Vec<String>,
-    /// Read every database the role may connect to, templates left out
+    /// Read every database the role may connect to, except templates
     #[arg(long, help_heading = "Scope")]
     pub(super) all_databases: bool,
-    /// Watch a PgBouncer's admin console too, and sessions with it, for --sample or 10 s; repeatable
+    /// Also watch this PgBouncer through its admin console, for --sample or 10 s; repeatable
     #[arg(long, value_name = "DSN", help_heading = "Scope")]
     pub(super) pgbouncer: Vec<String>,
 }
 
-pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config; without it DATABASE_URL, \
-                           then libpq's PG* variables, service file and .pgpass";
+pub(super) const TARGET_HELP: &str = "URL, `key=value` pairs, or a name from the config [default: DATABASE_URL, \
+                           else libpq's PG* variables, service file and .pgpass]";
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -179,13 +179,13 @@ pub(super) struct AuditArgs {
         "statement_timeout", "lock_timeout", "connect_timeout",
     ])]
     pub(super) from: Option<PathBuf>,
-    /// Keep the snapshot, for --from
+    /// Also save the snapshot, for --from
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
-    /// Judge what was counted since this earlier snapshot, instead of since the counters' reset
+    /// Judge what was counted since this snapshot, not since the counters' last reset
     #[arg(long, value_name = "SNAPSHOT")]
     pub(super) since: Option<PathBuf>,
-    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    /// Keep the run in this history (a folder or a database), for `pgassay history`
     #[arg(long, value_name = "DIR|URL")]
     pub(super) history: Option<String>,
     /// Format on standard output [default: table]
@@ -194,16 +194,16 @@ pub(super) struct AuditArgs {
     /// Also write the report to a file, as in json=report.json; repeatable
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Report")]
     pub(super) output: Vec<String>,
-    /// Show findings from this severity up [default: info]
+    /// Show findings of this severity or above [default: info]
     #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
     pub(super) min_severity: Option<SeverityArg>,
-    /// Exit with 1 on findings from this severity up [default: critical]
+    /// Exit with 1 on findings of this severity or above [default: critical]
     #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
     pub(super) fail_on: Option<FailOnArg>,
-    /// Mark what is new since this JSON report of an earlier run
+    /// Mark what is new compared with this JSON report of an earlier run
     #[arg(long, value_name = "REPORT", help_heading = "Report")]
     pub(super) baseline: Option<PathBuf>,
-    /// Only new findings count for --fail-on
+    /// Let only new findings count for --fail-on
     #[arg(long, help_heading = "Report")]
     pub(super) fail_on_new: bool,
     #[command(flatten)]
@@ -219,22 +219,22 @@ pub(super) struct AuditArgs {
 /// Which rules run, and how.
 #[derive(Debug, Default, Args)]
 pub(super) struct RuleChoice {
-    /// Rules laid over the built-in ones: a file or folder; repeatable
+    /// Rule file or folder to add; replaces built-in rules of the same id; repeatable
     #[arg(long, value_name = "DIR|FILE", help_heading = "Rules")]
     pub(super) rules: Vec<PathBuf>,
-    /// Only these rules, by id, area or tag; repeatable, or joined by commas
+    /// Run only these rules, by id, area or tag; repeatable or comma-separated
     #[arg(long, value_name = "WORD", value_delimiter = ',', help_heading = "Rules")]
     pub(super) only: Vec<String>,
-    /// Not these rules, by id, area or tag; repeatable, or joined by commas
+    /// Skip these rules, by id, area or tag; repeatable or comma-separated
     #[arg(long, value_name = "WORD", value_delimiter = ',', help_heading = "Rules")]
     pub(super) skip: Vec<String>,
-    /// `static`: only rules that hold on an empty database, as in CI [default: full]
+    /// `static` runs only rules that make sense on an empty database, as in CI [default: full]
     #[arg(long, value_name = "PROFILE", help_heading = "Rules")]
     pub(super) profile: Option<Profile>,
-    /// Only objects of these schemas, * and ? as wildcards; repeatable, or joined by commas
+    /// Judge only these schemas, with * and ? as wildcards; repeatable or comma-separated
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Rules")]
     pub(super) schema: Vec<String>,
-    /// Not objects of these schemas
+    /// Leave these schemas out
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Rules")]
     pub(super) exclude_schema: Vec<String>,
     /// Change a threshold, as in slow_query.min_mean_ms=500; repeatable
@@ -242,7 +242,8 @@ pub(super) struct RuleChoice {
     pub(super) param: Vec<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum FormatArg {
     /// For people at a terminal
     Table,
@@ -254,13 +255,13 @@ pub(super) enum FormatArg {
     Sarif,
     /// JUnit XML, for test reports
     Junit,
-    /// Workflow commands of GitHub Actions
+    /// GitHub Actions workflow commands
     Github,
-    /// Code quality report of GitLab
+    /// GitLab code quality report
     Gitlab,
     /// RFC 4180, one finding a row
     Csv,
-    /// Metrics, for the textfile collector of node_exporter
+    /// Metrics for node_exporter's textfile collector
     Prometheus,
     /// One page for a browser, with filters, SQL to copy and charts
     Html,
@@ -320,13 +321,13 @@ Examples:
 pub(super) struct SnapshotArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// The file; `.json` is written plain, anything else compressed with zstd
+    /// The file to write: plain JSON if it ends in `.json`, else compressed with zstd
     #[arg(long, short, value_name = "FILE", required_unless_present = "history")]
     pub(super) output: Option<PathBuf>,
-    /// Keep the run in this history, a folder or a database, for `pgassay history`
+    /// Keep the run in this history (a folder or a database), for `pgassay history`
     #[arg(long, value_name = "DIR|URL")]
     pub(super) history: Option<String>,
-    /// Rule packs whose SELECTs are read too: a file or folder; repeatable
+    /// Rule file or folder whose own SELECTs are to be read too; repeatable
     #[arg(long, value_name = "DIR|FILE")]
     pub(super) rules: Vec<PathBuf>,
     #[command(flatten)]
@@ -350,18 +351,18 @@ pub(super) enum RulesCommand {
     /// List rules with severity, area and title
     #[command(after_help = "Examples:\n  pgassay rules list\n  pgassay rules list --only query,index")]
     List(RuleChoice),
-    /// Explain a rule: why, when, thresholds, what to do
+    /// Explain a rule: why it matters, its thresholds, what to do, when to ignore it
     #[command(
         after_help = "Examples:\n  pgassay rules show slow_query\n  pgassay rules show dead_rows --rules ops/rules"
     )]
     Show {
         /// The rule's id
         id: String,
-        /// Rules laid over the built-in ones
+        /// Rule file or folder to add; replaces built-in rules of the same id
         #[arg(long, value_name = "DIR|FILE")]
         rules: Vec<PathBuf>,
     },
-    /// Check rule files: names, units, words
+    /// Check rule files: syntax, field names, units
     #[command(
         after_help = "Examples:\n  pgassay rules check ops/rules\n  pgassay rules check ops/rules/index/my_rule.yaml"
     )]
@@ -376,11 +377,11 @@ pub(super) enum RulesCommand {
         /// Rule packs with a folder `fixtures/<id>/` inside
         #[arg(value_name = "DIR")]
         packs: Vec<PathBuf>,
-        /// Fixtures elsewhere, one folder a rule
+        /// Fixtures kept elsewhere, one folder per rule
         #[arg(long, value_name = "DIR")]
         fixtures: Option<PathBuf>,
     },
-    /// Write the stub of a rule and its two fixtures
+    /// Write a skeleton rule and its two fixtures
     #[command(
         after_help = "Examples:\n  pgassay rules new index/my_rule --into ops/rules\n  pgassay rules new query/too_many_joins"
     )]
@@ -398,7 +399,7 @@ pub(super) enum RulesCommand {
         /// The facet
         facet: Option<String>,
     },
-    /// Print a JSON Schema: of rule files, or of what a flag names
+    /// Print a JSON Schema, of rule files unless a flag names something else
     #[command(after_help = "Examples:\n  pgassay rules schema > rule.schema.json\n  pgassay rules schema --plan")]
     Schema(SchemaArgs),
 }
@@ -451,7 +452,7 @@ Examples:
   pgassay demo
   pgassay demo --keep --pg-bin /usr/lib/postgresql/16/bin")]
 pub(super) struct DemoArgs {
-    /// Folder with `initdb` and `postgres`; without it PGASSAY_PG_BIN, PATH and the usual places
+    /// Folder with `initdb` and `postgres` [default: PGASSAY_PG_BIN, PATH, then the usual places]
     #[arg(long, value_name = "DIR")]
     pub(super) pg_bin: Option<PathBuf>,
     /// Leave the server running and print how to reach it
@@ -460,7 +461,7 @@ pub(super) struct DemoArgs {
     /// Format of the report
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(super) format: FormatArg,
-    /// Keep the snapshot, for `pgassay audit --from`
+    /// Also save the snapshot, for `pgassay audit --from`
     #[arg(long, value_name = "FILE")]
     pub(super) save: Option<PathBuf>,
 }

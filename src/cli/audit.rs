@@ -20,7 +20,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
     if !args.fleet.targets.is_empty() {
         return fleet::run(shared, &config, args, &bench);
     }
-    let format = settings::format(&config, args.format)?;
+    let format = settings::format(&config, args.format);
     let files = output::parse_outputs(&args.output)?;
     let baseline = bench.baseline_file.as_deref().map(named_baseline).transpose()?;
     let earlier = args.since.as_deref().map(read_snapshot).transpose()?;

@@ -37,8 +37,7 @@ pub(super) fn write(plan: &Plan, files: &FileArgs, shared: &Shared, is_carried_o
         write_whole(path, script(plan).as_bytes())?;
     }
     if !(shared.quiet && (files.is_any() || is_carried_out)) {
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        let shown = write_plan(plan, output::style(shared), &mut out).and_then(|()| out.flush());
+        let shown = output::print_with(|out| write_plan(plan, output::style(shared), out));
         if !is_carried_out {
             shown?;
         }
@@ -89,12 +88,9 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
     }
     somebody_is_there(args)?;
     if !job.is_shown && !args.yes {
-        let mut out = io::stdout().lock();
-        write_plan(
-            &Plan { steps: steps.iter().map(|step| (*step).clone()).collect(), left: Vec::new(), ..job.plan.clone() },
-            output::style(shared),
-            &mut out,
-        )?;
+        let chosen = steps.iter().map(|step| (*step).clone()).collect();
+        let plan = Plan { steps: chosen, left: Vec::new(), ..job.plan.clone() };
+        output::print_with(|out| write_plan(&plan, output::style(shared), out))?;
     }
     let flag = Arc::clone(&settings.interrupted);
     interrupt::block_on_safely(&flag, async {

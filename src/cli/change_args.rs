@@ -12,10 +12,10 @@ Examples:
 pub(super) struct PlanArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// Plan for this snapshot instead of a server
+    /// Plan for this snapshot instead of a server; cannot be carried out
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "yes", "dry_run"])]
     pub(super) from: Option<PathBuf>,
-    /// Mend the findings of this JSON report instead of those of an audit of now
+    /// Take the findings from this JSON report instead of auditing now
     #[arg(long, value_name = "REPORT")]
     pub(super) from_report: Option<PathBuf>,
     #[command(flatten)]
@@ -39,7 +39,7 @@ Examples:
   pgassay apply status
   pgassay apply resume shop
 
-Exit codes: 0 done, 2 could not run, 4 refused and nothing done, 5 stopped half-way: see `apply status`."
+Exit codes: 0 done, 2 could not run, 4 refused, nothing done, 5 stopped half-way (`apply status`)."
 )]
 pub(super) struct ApplyArgs {
     #[command(subcommand)]
@@ -55,21 +55,21 @@ pub(super) struct ApplyArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ApplyCommand {
-    /// List the runs on this machine, or tell one in full
+    /// List the runs on this machine, or show one in full
     #[command(after_help = "Examples:\n  pgassay apply status\n  pgassay apply status 20261120T073000Z-4711-9c0f21ab")]
     Status {
         /// The run, as the list names it
         run: Option<String>,
-        /// Where the journals are [default: pgassay in the XDG state folder]
+        /// Folder of the journals [default: pgassay in the XDG state folder]
         #[arg(long, value_name = "DIR")]
         state: Option<PathBuf>,
     },
-    /// Go on with a run that stopped half-way
+    /// Continue a run that stopped half-way
     #[command(
         after_help = "Examples:\n  pgassay apply resume shop\n  pgassay apply resume shop --run 20261120T073000Z-4711-9c0f21ab"
     )]
     Resume(RunArgs),
-    /// Take a run back, the last step first
+    /// Undo a run, last step first
     #[command(
         after_help = "Examples:\n  pgassay apply undo shop\n  pgassay apply undo shop --run 20261120T073000Z-4711-9c0f21ab --yes"
     )]
@@ -80,7 +80,7 @@ pub(super) enum ApplyCommand {
 pub(super) struct RunArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// The run; without it the last one in this database that it makes sense for
+    /// The run [default: the last one in this database that can be resumed or undone]
     #[arg(long, value_name = "RUN")]
     pub(super) run: Option<String>,
     #[command(flatten)]
@@ -109,16 +109,16 @@ pub(super) struct VerifyArgs {
     pub(super) plan: PathBuf,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// Judge by this later snapshot instead of the server as it is now
+    /// Compare with this later snapshot instead of the server as it is now
     #[arg(long, value_name = "FILE", conflicts_with = "target")]
     pub(super) from: Option<PathBuf>,
-    /// Calls on the table since the change below which nothing is said of it
+    /// Say nothing of a table that was called less often since the change
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
     pub(super) min_calls: i64,
     /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub(super) format: PlainFormat,
-    /// Where the journals are [default: pgassay in the XDG state folder]
+    /// Folder of the journals [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }
@@ -129,25 +129,25 @@ pub(super) struct ChangeArgs {
     /// Carry it out without asking
     #[arg(long, short, help_heading = "Change")]
     pub(super) yes: bool,
-    /// Look, check and say what would be done, in read-only transactions
+    /// Run all checks in read-only transactions, and say what would be done
     #[arg(long, help_heading = "Change", conflicts_with = "yes")]
     pub(super) dry_run: bool,
-    /// Only these steps; repeatable, or joined by commas
+    /// Carry out only these steps; repeatable or comma-separated
     #[arg(long, value_name = "N", value_delimiter = ',', help_heading = "Change")]
     pub(super) step: Vec<u32>,
-    /// Where the journals are [default: pgassay in the XDG state folder]
+    /// Folder of the journals [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR", help_heading = "Change")]
     pub(super) state: Option<PathBuf>,
-    /// Wait at most so long for locks and older transactions, per statement [default: 10min]
+    /// Wait at most this long per statement for locks and older transactions [default: 10min]
     #[arg(long, value_name = "TIME", help_heading = "Change")]
     pub(super) max_wait: Option<String>,
-    /// Room on the server's disk, which SQL cannot tell: less than the plan needs is refused
+    /// Free space on the server's disk, which SQL cannot see: a plan that needs more is refused [default: not checked]
     #[arg(long, value_name = "BYTES", help_heading = "Change")]
     pub(super) free_disk: Option<String>,
-    /// Begin nothing while a standby is further behind [default: 30s]
+    /// Start no step while a standby lags further behind than this [default: 30s]
     #[arg(long, value_name = "TIME", help_heading = "Change")]
     pub(super) max_replica_lag: Option<String>,
-    /// Begin nothing while a slot keeps more WAL [default: 10GB]
+    /// Start no step while a replication slot retains more WAL than this [default: 10GB]
     #[arg(long, value_name = "BYTES", help_heading = "Change")]
     pub(super) max_slot_wal: Option<String>,
     /// maintenance_work_mem of the session that builds [default: the server's]

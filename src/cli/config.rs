@@ -1,7 +1,7 @@
 //! `pgassay.yaml`: everything a flag says can stand here, beside targets and waivers.
 
 use super::advise_args::WeighArg;
-use super::args::{FailOnArg, Profile, SeverityArg};
+use super::args::{FailOnArg, FormatArg, Profile, SeverityArg};
 use super::diff_args::GateArg;
 use super::history_store::{self, is_database};
 use super::months::PREMAKE;
@@ -110,10 +110,9 @@ pub(super) struct RulesConfig {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AuditConfig {
-    pub(super) format: Option<String>,
+    pub(super) format: Option<FormatArg>,
     pub(super) min_severity: Option<Severity>,
-    /// info, warning, critical or never
-    pub(super) fail_on: Option<String>,
+    pub(super) fail_on: Option<FailOnArg>,
     /// A JSON report, relative to the config
     pub(super) baseline: Option<PathBuf>,
     pub(super) fail_on_new: bool,
@@ -413,7 +412,8 @@ waivers:
     fn mistakes_are_told_with_their_place() {
         assert!(refused("rulse: {}\n").starts_with("pgassay.yaml:1:1: unknown field `rulse`"));
         assert!(
-            refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n").contains("pgassay.yaml:2:")
+            refused("waivers:\n  - {rule: a, object: b, reason: c, until: 2027-13-01}\n")
+                .starts_with("pgassay.yaml:2:44: waivers[0].until: invalid value: string \"2027-13-01\", expected a date, as in 2027-01-31")
         );
         assert!(
             refused("rules:\n  params:\n    slow_query: {min_mean_ms: 5}\n")

@@ -52,6 +52,12 @@ pub(super) fn login() -> Option<String> {
         .or_else(|| std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok())
 }
 
+/// Something says which server is meant; else it is the one libpq would go to by default.
+pub(super) fn is_named(typed: Option<&str>) -> bool {
+    let variables = ["DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"];
+    typed.is_some() || variables.iter().any(|name| std::env::var_os(name).is_some())
+}
+
 /// What was typed, understood.
 struct Aim {
     target: Target,
@@ -189,7 +195,14 @@ fn snapshot_with(
         let bar = Bar::new(shared, "reading");
         let snapshot = errand.read(&bar).await;
         bar.clear();
-        Ok(snapshot?)
+        snapshot.map_err(|error| match error {
+            CollectError::Connect(_) if !is_named(typed) => {
+                anyhow!(
+                    "{error}\n  nothing names a server, so this is libpq's default: give a target, or set DATABASE_URL"
+                )
+            }
+            _ => error.into(),
+        })
     })
 }
 

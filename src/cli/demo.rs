@@ -101,9 +101,9 @@ fn next_steps(kept: Option<&Kept>) -> String {
             text.push_str(&format!(
                 "  plan changes:     pgassay plan \"{audit}\" --config {folder}/pgassay.yaml -o {folder}/plan.json\n  \
                  carry them out:   pgassay apply {folder}/plan.json \"{admin}\"\n  \
-                 or mend by hand:  psql \"{admin}\"\n  \
+                 or fix by hand:   psql \"{admin}\"\n  \
                  audit it again:   pgassay audit \"{audit}\" --config {folder}/pgassay.yaml\n  \
-                 stop and remove:  kill -INT {process}; sleep 1; rm -rf {folder}\n"
+                 stop and remove:  kill -INT {process}; while test -e {folder}/data/postmaster.pid; do sleep 1; done; rm -rf {folder}\n"
             ));
         }
         None => text.push_str(

@@ -21,7 +21,7 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
     if !library.rules.iter().any(|rule| gate.takes(rule) && judging.selection.takes(rule)) {
         bail!("no rule of --gate {} is left by --only, --skip and --profile: nothing would be compared", gate.name());
     }
-    let format = settings::format(&config, args.format)?;
+    let format = settings::format(&config, args.format);
     let files = output::parse_outputs(&args.output)?;
     let base = read_snapshot(&args.base)?;
     let earlier = |path: &Option<PathBuf>| path.as_deref().map(read_snapshot).transpose();

@@ -10,19 +10,19 @@ use std::path::PathBuf;
 #[command(after_help = "\
 Examples:
   pgassay diff base.json.zst head.json.zst
-  pgassay diff main.json.zst branch.json.zst --base-since main-0.json.zst --head-since branch-0.json.zst --gate time --format markdown
-  pgassay diff friday.json.zst shop                     what the server has done since Friday, beside what it did before")]
+  pgassay diff main-1.json branch-1.json --base-since main-0.json --head-since branch-0.json
+  pgassay diff friday.json.zst shop    what the server did since Friday, compared with before")]
 pub(super) struct DiffArgs {
-    /// A snapshot of before
+    /// The earlier snapshot
     #[arg(value_name = "BASE")]
     pub(super) base: PathBuf,
-    /// A snapshot of after; or a server: URL, `key=value` pairs, or a name from the config
+    /// The later snapshot, or a server: URL, `key=value` pairs, or a name from the config
     #[arg(value_name = "HEAD")]
     pub(super) head: String,
-    /// Count BASE from this earlier snapshot of its server, instead of from its counters' reset
+    /// Count BASE from this earlier snapshot of its server, not from its counters' reset
     #[arg(long, value_name = "SNAPSHOT", help_heading = "Windows")]
     pub(super) base_since: Option<PathBuf>,
-    /// Count HEAD from this earlier snapshot of its server, instead of from BASE or its counters' reset
+    /// Count HEAD from this earlier snapshot of its server, not from BASE or its counters' reset
     #[arg(long, value_name = "SNAPSHOT", help_heading = "Windows")]
     pub(super) head_since: Option<PathBuf>,
     /// Which changes are judged [default: work]
@@ -34,10 +34,10 @@ pub(super) struct DiffArgs {
     /// Also write the report to a file, as in json=report.json; repeatable
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Report")]
     pub(super) output: Vec<String>,
-    /// Show changes from this severity up [default: info]
+    /// Show changes of this severity or above [default: info]
     #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
     pub(super) min_severity: Option<SeverityArg>,
-    /// Exit with 1 on changes from this severity up [default: warning]
+    /// Exit with 1 on changes of this severity or above [default: warning]
     #[arg(long, value_name = "SEVERITY", help_heading = "Report")]
     pub(super) fail_on: Option<FailOnArg>,
     #[command(flatten)]

@@ -213,9 +213,7 @@ impl Fleet<'_> {
             render(overview, *format, PLAIN, &mut text)?;
             output::write_file(*format, path, &text)?;
         }
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        render(overview, self.files.format, output::style(shared), &mut out)?;
-        Ok(out.flush()?)
+        output::print_with(|out| render(overview, self.files.format, output::style(shared), out))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Files {
 
 impl Files {
     pub(super) fn of(config: &Config, args: &AuditArgs, bench: &Bench) -> Result<Self> {
-        let format = settings::format(config, args.format)?;
+        let format = settings::format(config, args.format);
         let (mut reports, mut overviews) = (Vec::new(), Vec::new());
         for (format, path) in output::parse_outputs(&args.output)? {
             match Template::of(&path) {

@@ -14,7 +14,6 @@ use crate::report::{escape, write_holdings, write_holdings_json, write_kept};
 use crate::store::write_snapshot;
 use anyhow::{Result, anyhow, bail};
 use chrono::TimeDelta;
-use std::io::{self, Write};
 
 /// Days.
 const SHORTEST_MONTH: u64 = 28;
@@ -35,12 +34,10 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
     if let Some(target) = &args.target {
         only(&mut holdings, target)?;
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.format {
-        PlainFormat::Table => write_holdings(&holdings, output::style(shared), &mut out)?,
-        PlainFormat::Json => write_holdings_json(&holdings, &mut out)?,
-    }
-    out.flush()?;
+    output::print_with(|out| match args.format {
+        PlainFormat::Table => write_holdings(&holdings, output::style(shared), out),
+        PlainFormat::Json => write_holdings_json(&holdings, out),
+    })?;
     Ok(exit::OK)
 }
 
@@ -74,15 +71,15 @@ fn show(shared: &Shared, config: &Config, args: &ShowArgs) -> Result<u8> {
         })?;
         written?;
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    write_kept(kept, output::style(shared), &mut out)?;
     let file = match (&args.output, &store) {
         (Some(output), _) => output.display().to_string(),
         (None, Store::Folder(folder)) => folder.file(&kept.name).display().to_string(),
         (None, Store::Database(_)) => "FILE, which --output FILE writes here".to_owned(),
     };
-    writeln!(out, "\nto judge it again: pgassay audit --from {}", escape(&file))?;
-    out.flush()?;
+    output::print_with(|out| {
+        write_kept(kept, output::style(shared), out)?;
+        writeln!(out, "\nto judge it again: pgassay audit --from {}", escape(&file))
+    })?;
     Ok(exit::OK)
 }
 

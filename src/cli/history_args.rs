@@ -17,15 +17,15 @@ pub(super) struct HistoryArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HistoryCommand {
-    /// List the runs: target, time, what was found, size
+    /// List the runs: target, time, findings, size
     List(ListArgs),
-    /// Tell of one run, and write its snapshot for `audit --from`
+    /// Show one run, and write its snapshot for `audit --from`
     Show(ShowArgs),
     /// Say what improves, degrades or is stable over the runs: statements, tables, databases, the server
     Trend(Box<TrendArgs>),
-    /// Remove runs that are older than what is kept
+    /// Remove runs past their retention
     Prune(PruneArgs),
-    /// Prepare a database for a history: print the SQL, or do it
+    /// Prepare a database for a history: print the SQL, or run it
     Init(InitArgs),
 }
 
@@ -33,9 +33,9 @@ pub(super) enum HistoryCommand {
 #[command(after_help = "\
 Examples:
   pgassay history list --history /var/lib/pgassay
-  pgassay history list shop --history /var/lib/pgassay --format json | jq '.runs[].findings.critical'")]
+  pgassay history list shop --history runs --format json | jq '.runs[].findings.critical'")]
 pub(super) struct ListArgs {
-    /// Only runs of this target, as the list names it: shop, or shop@db1:5432
+    /// List only this target's runs, named as in the list: shop, or shop@db1:5432
     #[arg(value_name = "TARGET")]
     pub(super) target: Option<String>,
     #[command(flatten)]
@@ -49,14 +49,14 @@ pub(super) struct ListArgs {
 #[command(after_help = "\
 Examples:
   pgassay history show 20261120T0730 --history /var/lib/pgassay
-  pgassay history show 20261120T073000Z_shop_0a1b2c3d -o then.json.zst && pgassay audit --from then.json.zst")]
+  pgassay history show 20261120T0730 -o then.json.zst && pgassay audit --from then.json.zst")]
 pub(super) struct ShowArgs {
-    /// The run, as the list names it; its beginning is enough where no other begins so
+    /// The run, as the list names it; a unique prefix will do
     #[arg(value_name = "RUN")]
     pub(super) name: String,
     #[command(flatten)]
     pub(super) store: StoreArgs,
-    /// Write its snapshot; `.json` is written plain, anything else compressed with zstd
+    /// Write its snapshot: plain JSON if it ends in `.json`, else compressed with zstd
     #[arg(long, short, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
 }
@@ -69,8 +69,8 @@ Examples:
 
 The first only says what would go. The second is a line for crontab.")]
 pub(super) struct PruneArgs {
-    /// What is kept, as in 90d: of a folder counted back from the newest run of each target, of a database in whole
-    /// months at least so long
+    /// How much to keep, as in 90d: in a folder counted back from each target's newest run, in a database rounded up
+    /// to whole months
     #[arg(long, value_name = "TIME")]
     pub(super) keep: Option<String>,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub(super) struct PruneArgs {
     /// Remove them without asking
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Of a database, where the journals are [default: pgassay in the XDG state folder]
+    /// For a history in a database: folder of the journals [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }
@@ -89,7 +89,7 @@ Examples:
   pgassay history init --writer auditor --reader grafana > history.sql
   pgassay history init --history postgres://owner@db0/ops --writer auditor --yes
 
-Exit codes: 0 printed or done, 2 could not run, 4 refused and 5 stopped half-way while months were made.")]
+Exit codes: 0 printed or done, 2 could not run, 4 refused, 5 stopped half-way.")]
 pub(super) struct InitArgs {
     #[command(flatten)]
     pub(super) store: StoreArgs,
@@ -99,13 +99,13 @@ pub(super) struct InitArgs {
     /// Let this role read runs; repeatable
     #[arg(long, value_name = "ROLE")]
     pub(super) reader: Vec<String>,
-    /// Months that are to be there beyond the current one
+    /// Months to have beyond the current one
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
     pub(super) months: u16,
-    /// Do it
+    /// Run the SQL instead of printing it
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Where the journals are [default: pgassay in the XDG state folder]
+    /// Folder of the journals [default: pgassay in the XDG state folder]
     #[arg(long, value_name = "DIR")]
     pub(super) state: Option<PathBuf>,
 }
@@ -124,37 +124,37 @@ pub(super) struct TrendArgs {
     pub(super) target: Option<String>,
     #[command(flatten)]
     pub(super) store: StoreArgs,
-    /// Only these kinds; repeatable, or joined by commas
+    /// Only these kinds; repeatable or comma-separated
     #[arg(long, value_name = "KIND", value_delimiter = ',', help_heading = "Scope")]
     pub(super) of: Vec<KindArg>,
-    /// Only these metrics, as in ms_per_call; repeatable, or joined by commas
+    /// Only these metrics, as in ms_per_call; repeatable or comma-separated
     #[arg(long, value_name = "METRIC", value_delimiter = ',', help_heading = "Scope")]
     pub(super) metric: Vec<String>,
-    /// Only these objects: fingerprint, schema.table or database, * and ? as wildcards; repeatable, or joined by commas
+    /// Only these objects: fingerprint, schema.table or database, with * and ? as wildcards; repeatable or comma-separated
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Scope")]
     pub(super) object: Vec<String>,
     /// The last N runs
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(2..=1000), help_heading = "Scope")]
     pub(super) last: u16,
-    /// One run for each such time, counted back from the newest, so that like is set beside like: 1d, 7d
+    /// Take one run per such period, as in 1d or 7d, so that like is compared with like
     #[arg(long, value_name = "TIME", help_heading = "Scope")]
     pub(super) every: Option<String>,
-    /// Look at so many statements, by their time, and tables, by their size
+    /// Follow this many statements, by time, and tables, by size
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..), help_heading = "Scope")]
     pub(super) top: u16,
-    /// A smaller change is none, in percent
+    /// Ignore smaller changes, in percent
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0, value_parser = percent, help_heading = "Judgement")]
     pub(super) change: f64,
-    /// A change is told when it is at least so certain, in percent, counting all that is tested
+    /// Report a change only when at least this certain, in percent, adjusted for all tests made
     #[arg(long, value_name = "PERCENT", default_value_t = 95.0, value_parser = percent, help_heading = "Judgement")]
     pub(super) confidence: f64,
-    /// A window in which a statement was called less often gives no value of it
+    /// Ignore a statement in windows with fewer calls
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(i64).range(1..), help_heading = "Judgement")]
     pub(super) min_calls: i64,
     /// Exit with 1 when something degrades
     #[arg(long, value_name = "COURSE", default_value = "never", help_heading = "Judgement")]
     pub(super) fail_on: TrendGate,
-    /// Show what is stable, too
+    /// Also show what is stable
     #[arg(long, help_heading = "Report")]
     pub(super) all: bool,
     /// Format on standard output

@@ -4,7 +4,6 @@ use super::args::Shared;
 use super::config::{Config, holds_password};
 use super::init_args::{CiArgs, CronArgs, InitArgs, InitCommand, RoleArgs};
 use super::{connection, diff, exit, interrupt, print, settings};
-use crate::model::units::parse_quantity;
 use crate::scaffold::{Access, CONFIG, CiWish, CronWish, Forge, Made, RoleWish, Tell, ci_job, cron_files, role_sql};
 use anyhow::{Context, Result, anyhow, bail};
 use std::os::unix::fs::OpenOptionsExt;
@@ -95,7 +94,7 @@ fn line(what: &str, text: &str) -> Result<String> {
 /// A time in minutes.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within bounds")]
 fn keep(text: &str) -> Result<u64> {
-    let minutes = parse_quantity(text, "ms").map_err(|error| anyhow!("--keep: {error}"))? / 60_000.0;
+    let minutes = settings::quantity("--keep", text, "ms", "90d")? / 60_000.0;
     if !(1.0..=52_560_000.0).contains(&minutes) {
         bail!("--keep: `{text}` should be between 1min and 100 years, as in 90d");
     }

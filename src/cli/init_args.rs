@@ -18,14 +18,14 @@ pub(super) struct InitArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum InitCommand {
-    /// The SQL of a role that may read what audits want, and no more
+    /// The SQL of a role that may read what an audit needs, and no more
     Role(RoleArgs),
-    /// A config with every key there is, and what it does
+    /// A config with every key, explained
     #[command(
         after_help = "Examples:\n  pgassay init config > pgassay.yaml\n  pgassay init config | grep -A 8 '#waivers'"
     )]
     Config,
-    /// An audit each day: a script, its crontab line, a systemd service and timer
+    /// A daily audit: a script, its crontab line, a systemd service and timer
     Cron(CronArgs),
     /// A CI job that runs the workload before and after a change, and fails on regressions
     Ci(CiArgs),
@@ -53,19 +53,19 @@ Examples:
   pgassay init cron shop --mail ops@example.com --into /etc/pgassay
   pgassay init cron 'host=/run/postgresql dbname=shop' --keep 30d --hook './page-the-dba'")]
 pub(super) struct CronArgs {
-    /// What is audited: URL, `key=value` pairs, or a name from the config; without a password
+    /// What to audit: URL, `key=value` pairs, or a name from the config; without a password
     #[arg(value_name = "TARGET")]
     pub(super) target: String,
     /// Folder of the reports
     #[arg(long, value_name = "DIR", default_value = "/var/lib/pgassay")]
     pub(super) dir: PathBuf,
-    /// Time for which reports are kept
+    /// How long to keep reports
     #[arg(long, value_name = "TIME", default_value = "90d")]
     pub(super) keep: String,
-    /// Time of the day
+    /// Time of day
     #[arg(long, value_name = "HH:MM", default_value = "03:17")]
     pub(super) at: String,
-    /// Tell of new findings from this severity up
+    /// Report new findings of this severity or above
     #[arg(long, value_name = "SEVERITY", default_value = "warning")]
     pub(super) fail_on: SeverityArg,
     /// Mail the report to this address when there is something new
@@ -74,7 +74,7 @@ pub(super) struct CronArgs {
     /// Run this command when there is something new; the report is its standard input
     #[arg(long, value_name = "COMMAND")]
     pub(super) hook: Option<String>,
-    /// Write the files into this folder instead of printing them; existing ones are left alone
+    /// Write the files to this folder instead of printing them; existing ones are left alone
     #[arg(long, value_name = "DIR")]
     pub(super) into: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ pub(super) struct CronArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pgassay init ci --github --setup 'make migrate seed' --workload 'make test' > .github/workflows/pgassay.yml
+  pgassay init ci --github --setup 'make seed' --workload 'make test' > .github/workflows/perf.yml
   pgassay init ci --gitlab --setup ./bin/setup --workload ./bin/load --gate plan --major 16")]
 pub(super) struct CiArgs {
     /// For GitHub Actions
@@ -91,10 +91,10 @@ pub(super) struct CiArgs {
     /// For GitLab CI
     #[arg(long, group = "forge")]
     pub(super) gitlab: bool,
-    /// Command that makes the schema and loads data, in a database of its own
+    /// Command that creates the schema and loads data, in a database of its own
     #[arg(long, value_name = "COMMAND")]
     pub(super) setup: String,
-    /// Command that asks what the application asks
+    /// Command that runs the application's queries
     #[arg(long, value_name = "COMMAND")]
     pub(super) workload: String,
     /// Which changes fail the job

@@ -14,7 +14,6 @@ use crate::statement::{Reading, analyse, reading};
 use crate::store::{read_side, read_text, write_measurement as keep};
 use crate::timing::{Turns, comparison};
 use anyhow::{Context, Result, anyhow, bail};
-use std::io::{self, Write};
 use tokio::sync::watch;
 
 pub(super) fn run(shared: &Shared, args: &MeasureArgs) -> Result<u8> {
@@ -101,12 +100,10 @@ fn whole(sides: Vec<Side>, turns: Turns) -> Measurement {
 }
 
 fn write(shared: &Shared, format: MeasureFormat, measurement: &Measurement) -> Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match format {
-        MeasureFormat::Table => write_measurement(measurement, output::style(shared), &mut out)?,
-        MeasureFormat::Json => write_measurement_json(measurement, &mut out)?,
-        MeasureFormat::Markdown => write_measurement_markdown(measurement, &mut out)?,
-        MeasureFormat::Csv => write_measurement_csv(measurement, &mut out)?,
-    }
-    Ok(out.flush()?)
+    output::print_with(|out| match format {
+        MeasureFormat::Table => write_measurement(measurement, output::style(shared), out),
+        MeasureFormat::Json => write_measurement_json(measurement, out),
+        MeasureFormat::Markdown => write_measurement_markdown(measurement, out),
+        MeasureFormat::Csv => write_measurement_csv(measurement, out),
+    })
 }

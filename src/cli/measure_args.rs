@@ -33,31 +33,31 @@ pub(super) struct MeasureArgs {
     /// The file with the statement
     #[arg(long, value_name = "FILE", group = "statement")]
     pub(super) file: Option<PathBuf>,
-    /// Executions that count, of all clients together
+    /// Executions to time, over all clients together
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) iterations: u32,
-    /// Executions of each session before, which do not count; each of ten rounds has sessions of its own
+    /// Executions of each session that do not count; each of ten rounds has fresh sessions
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(super) warmup: u32,
-    /// Sessions that run it at the same time
+    /// Sessions that run it concurrently
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(super) clients: u16,
-    /// Measure this server too, in turn with the target, and compare it with that
+    /// Also measure this server, in turn with the target, and compare the two
     #[arg(long, value_name = "TARGET", help_heading = "Comparison")]
     pub(super) against: Option<String>,
-    /// Compare with what --save kept of an earlier run
+    /// Compare with an earlier run, kept with --save
     #[arg(long, value_name = "FILE", help_heading = "Comparison", conflicts_with = "against")]
     pub(super) baseline: Option<PathBuf>,
-    /// Keep all times, for --baseline
+    /// Save all times, for --baseline
     #[arg(long, value_name = "FILE", help_heading = "Comparison", conflicts_with = "against")]
     pub(super) save: Option<PathBuf>,
     /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Report")]
     pub(super) format: MeasureFormat,
-    /// The server ends an execution after this time [default: 15s]
+    /// Cancel an execution after this time [default: 15s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) statement_timeout: Option<String>,
-    /// The server ends a wait for a lock after this time [default: 100ms]
+    /// Give up waiting for a lock after this time [default: 100ms]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) lock_timeout: Option<String>,
     /// Give up connecting after this time [default: 10s]

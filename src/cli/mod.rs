@@ -62,7 +62,6 @@ mod version;
 use anyhow::Result;
 use args::{Cli, Command};
 use clap::Parser;
-use std::io::{self, Write};
 
 /// Exit codes; the table in the README says the same.
 pub mod exit {
@@ -100,7 +99,6 @@ fn run_command() -> u8 {
     };
     match dispatch(cli) {
         Ok(code) => code,
-        Err(error) if is_closed_pipe(&error) => exit::OK,
         Err(error) => {
             tell!("pgassay: {error:#}");
             exit::UNABLE
@@ -132,16 +130,7 @@ fn dispatch(cli: Cli) -> Result<u8> {
     }
 }
 
-/// Who reads us has enough: that is no failure.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe))
-}
-
 /// Writes to standard output.
 fn print(text: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    output::print_with(|out| out.write_all(text.as_bytes()))
 }

@@ -5,7 +5,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::verdict::Verdict;
 use crate::report::{Format, Style, render};
 use crate::store::{write_open, write_snapshot, write_whole};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -55,9 +55,21 @@ fn format_of(arg: FormatArg) -> Format {
 
 /// Writes the report to standard output.
 pub(super) fn show(shared: &Shared, verdict: &Verdict, format: FormatArg) -> Result<()> {
+    print_with(|out| render(verdict, format_of(format), style(shared), out))
+}
+
+/// Writes to standard output. That nobody reads on (`| head`) changes neither what is done nor how it ends.
+pub(super) fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    is_read_through(write).map(drop)
+}
+
+/// As [`print_with`]; says whether somebody still reads, for what would go on writing.
+pub(super) fn is_read_through(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<bool> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    render(verdict, format_of(format), style(shared), &mut out)?;
-    Ok(out.flush()?)
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
+    }
 }
 
 /// Writes the report to files: to all that can be written, and says which cannot.
@@ -74,6 +86,14 @@ pub(super) fn write_files(verdict: &Verdict, files: &[(FormatArg, PathBuf)]) -> 
 pub(super) fn all(tried: impl IntoIterator<Item = Result<()>>) -> Result<()> {
     let failed: Vec<String> = tried.into_iter().filter_map(|done| Some(format!("{:#}", done.err()?))).collect();
     if failed.is_empty() { Ok(()) } else { Err(anyhow!("{}", failed.join("; "))) }
+}
+
+/// Told before a server is read, as without its folder the file cannot be written.
+pub(super) fn has_folder(path: &Path) -> Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        Some(folder) => bail!("cannot write {}: there is no folder {}", path.display(), folder.display()),
+        None => Ok(()),
+    }
 }
 
 /// Writes a snapshot, where it is to be kept in a file.

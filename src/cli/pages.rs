@@ -47,6 +47,19 @@ fn every_command_has_a_page_with_all_its_flags() {
     assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
+/// Text below the flags is shown as it is written, and wrapped beyond 100 columns: in the middle of an example too.
+#[test]
+fn no_line_of_help_is_wrapped() {
+    fn long(command: &Command, found: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        found.extend(help.lines().filter(|line| line.chars().count() > 100).map(str::to_owned));
+        command.get_subcommands().for_each(|below| long(below, found));
+    }
+    let mut found = Vec::new();
+    long(&Cli::command(), &mut found);
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// Flags of other programs that pages name.
 const FOREIGN: &[&str] = &[
     "--action",

@@ -12,7 +12,6 @@ use crate::partition::survey;
 use crate::report::{escape, write_survey, write_survey_json};
 use crate::store::read_snapshot;
 use anyhow::{Result, bail};
-use std::io::{self, Write};
 
 pub(super) fn run(shared: &Shared, args: &PartitionArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
@@ -45,12 +44,10 @@ fn list(shared: &Shared, config: &Config, args: &ListArgs) -> Result<u8> {
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
         tell!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.format {
-        PlainFormat::Table => write_survey(&survey, output::style(shared), &mut out)?,
-        PlainFormat::Json => write_survey_json(&survey, &mut out)?,
-    }
-    out.flush()?;
+    output::print_with(|out| match args.format {
+        PlainFormat::Table => write_survey(&survey, output::style(shared), out),
+        PlainFormat::Json => write_survey_json(&survey, out),
+    })?;
     let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure && matters(gap.facet));
     Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
 }

@@ -11,7 +11,6 @@ use crate::partition::partition_advice;
 use crate::report::{escape, write_partition_advice, write_partition_advice_json};
 use crate::store::read_snapshot;
 use anyhow::{Result, bail};
-use std::io::{self, Write};
 
 pub(super) fn run(shared: &Shared, config: &Config, args: &PartitionAdviseArgs) -> Result<u8> {
     let min_bytes = settings::bytes("min-size", &args.min_size)?;
@@ -26,12 +25,10 @@ pub(super) fn run(shared: &Shared, config: &Config, args: &PartitionAdviseArgs) 
     for gap in snapshot.gaps.iter().filter(|gap| matters(gap.facet)) {
         tell!("warning: {} not read in full ({})", gap.facet.name(), escape(&gap.reason));
     }
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.format {
-        PlainFormat::Table => write_partition_advice(&advice, output::style(shared), &mut out)?,
-        PlainFormat::Json => write_partition_advice_json(&advice, &mut out)?,
-    }
-    out.flush()?;
+    output::print_with(|out| match args.format {
+        PlainFormat::Table => write_partition_advice(&advice, output::style(shared), out),
+        PlainFormat::Json => write_partition_advice_json(&advice, out),
+    })?;
     let is_whole = !snapshot.gaps.iter().any(|gap| gap.is_failure && matters(gap.facet));
     Ok(if is_whole { exit::OK } else { exit::INCOMPLETE })
 }

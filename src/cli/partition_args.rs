@@ -22,21 +22,21 @@ pub(super) struct PartitionArgs {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PartitionCommand {
-    /// Show what each partitioned table holds, month by month, and how far it reaches
+    /// Show what each partitioned table holds, month by month, and how far ahead it reaches
     List(Box<ListArgs>),
-    /// Tell which plain tables would gain from monthly partitions, and what stands in the way
+    /// Say which plain tables would gain from monthly partitions, and what stands in the way
     Advise(Box<PartitionAdviseArgs>),
-    /// Print the DDL of a fresh partitioned table, after an existing or a described one
+    /// Print the DDL of a new partitioned table, modelled on an existing or a described one
     New(Box<NewArgs>),
-    /// Make the months of a table that are missing, without locking readers or writers out
+    /// Create a table's missing months, without locking out readers or writers
     Create(Box<CreateArgs>),
-    /// Make the months that are missing of all tables in the config: for cron
+    /// Create the missing months of all tables in the config: for cron
     Maintain(Box<MaintainArgs>),
-    /// Make a plain table the first partition of a partitioned one, without copying its rows
+    /// Turn a plain table into the first partition of a partitioned one, without copying rows
     Convert(Box<ConvertArgs>),
-    /// Cut the partition of all before a month into months, without hiding a row
+    /// Split the partition that holds the past into months, while it stays readable and writable
     Split(Box<SplitArgs>),
-    /// Detach months that are older than what is kept, and drop them days later when asked
+    /// Detach months past their retention, and drop them days later when asked
     Retire(Box<RetireArgs>),
 }
 
@@ -61,23 +61,23 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("plans", |arg| arg.help("Statements that are explained, never run, by total time [default: 200]")),
+    mut_arg("plans", |arg| arg.help("Explain the top N statements by total time, without running them [default: 200]")),
     after_help = "\
 Examples:
   pgassay partition advise shop --min-size 1GiB
-  pgassay partition advise --from monday.json.zst --since sunday.json.zst --format json | jq '.tables[].table'
+  pgassay partition advise --from monday.json.zst --since sunday.json.zst
 
-Exit codes: 0 read, 2 could not run, 3 statements, tables or columns could not be read in full.")]
+Exit codes: 0 done, 2 could not run, 3 something could not be read in full.")]
 pub(super) struct PartitionAdviseArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
     /// Read this snapshot instead of a server
     #[arg(long, value_name = "FILE", conflicts_with = "target")]
     pub(super) from: Option<PathBuf>,
-    /// An earlier snapshot of the same database: growth is measured between the two
+    /// Measure growth since this earlier snapshot of the same database
     #[arg(long, value_name = "FILE")]
     pub(super) since: Option<PathBuf>,
-    /// Judge tables from this size on, TOAST with it and indexes without
+    /// Judge tables of this size or larger, with TOAST and without indexes
     #[arg(long, value_name = "SIZE", default_value = "10GiB")]
     pub(super) min_size: String,
     /// Format on standard output
@@ -91,22 +91,23 @@ pub(super) struct PartitionAdviseArgs {
 #[command(after_help = "\
 Examples:
   pgassay partition create public.events shop --months 6 -o plan.json --sql plan.sql
-  pgassay partition create public.events shop --from 2026-03 --to 2026-03 --drain-default --window 5s --yes
+  pgassay partition create public.events shop --to 2027-03 --drain-default --window 5s --yes
 
-Exit codes: 0 done, 2 could not run, 3 some month is left out, 4 refused and nothing done, 5 stopped half-way.")]
+Exit codes: 0 done, 2 could not run, 3 a month was left out, 4 refused, nothing done,
+5 stopped half-way.")]
 pub(super) struct CreateArgs {
     /// The partitioned table, as in public.events
     #[arg(value_name = "TABLE")]
     pub(super) table: String,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// Months that are to be there beyond the current one
+    /// Months to have beyond the current one
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
     pub(super) months: u16,
-    /// The first month that is to be there, as in 2026-03 [default: the current one]
+    /// The first month to have, as in 2026-03 [default: the current one]
     #[arg(long, value_name = "MONTH")]
     pub(super) from: Option<Month>,
-    /// The last month that is to be there, as in 2026-05, instead of --months
+    /// The last month to have, as in 2026-05, instead of --months
     #[arg(long, value_name = "MONTH", conflicts_with = "months")]
     pub(super) to: Option<Month>,
     /// The IANA time zone whose months they are [default: that of the bounds; UTC where there are none]
@@ -128,8 +129,8 @@ Examples:
 
 The second is a line for crontab: it says nothing while there is nothing to do.
 
-Exit codes: 0 done or nothing to do, 2 could not run, 3 some table or month is left out, 4 refused and nothing
-done, 5 stopped half-way.")]
+Exit codes: 0 done or nothing to do, 2 could not run, 3 a table or month was left out,
+4 refused, nothing done, 5 stopped half-way.")]
 pub(super) struct MaintainArgs {
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
@@ -152,34 +153,35 @@ Examples:
   pgassay partition convert public.events shop --by created_at --allow primary_key --step 1 --yes
   pgassay partition convert public.events shop --by created_at --allow primary_key --rehearse
 
-The third makes the table ready while it is in use; the fourth then tries the rest and rolls it back.
+The third prepares the table while it is in use; the fourth tries the rest and rolls it back.
 
-Exit codes: 0 done, 2 could not run, or something stands in the way, 4 refused and nothing done, 5 stopped half-way.")]
+Exit codes: 0 done, 2 could not run or something stands in the way, 4 refused, nothing done,
+5 stopped half-way.")]
 pub(super) struct ConvertArgs {
     /// The plain table, as in public.events
     #[arg(value_name = "TABLE")]
     pub(super) table: String,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// The column to cut by: a date, a timestamp, a number with --epoch, or a uuid of version 7
+    /// The column to partition by: a date, a timestamp, a number with --epoch, or a version 7 uuid
     #[arg(long, value_name = "COLUMN")]
     pub(super) by: String,
-    /// What a key that is a number counts since 1970
+    /// The unit in which a numeric key counts from 1970
     #[arg(long, value_name = "UNIT")]
     pub(super) epoch: Option<EpochArg>,
-    /// What may be lost or change, as the refusal names it; repeatable, or joined by commas
+    /// What may be lost or change, as the refusal names it; repeatable or comma-separated
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(allowances()))]
     pub(super) allow: Vec<String>,
     /// The first month with a partition of its own, as in 2026-12 [default: the first that is two weeks ahead]
     #[arg(long, value_name = "MONTH")]
     pub(super) from: Option<Month>,
-    /// Months that get a partition at once, from that one on
+    /// Months to create at once, from that one on
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_MONTHS)))]
     pub(super) months: u16,
     /// The IANA time zone whose months they are [default: UTC]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub(super) zone: Option<Zone>,
-    /// Try the adoption of a table that was made ready, and roll it back
+    /// Try the conversion of a prepared table, under its short lock, and roll it back
     #[arg(long, conflicts_with_all = ["yes", "dry_run", "step", "output", "sql"])]
     pub(super) rehearse: bool,
     #[command(flatten)]
@@ -194,7 +196,8 @@ Examples:
   pgassay partition split public.events shop --dry-run
   pgassay partition split public.events shop --max-replica-lag 10s --yes
 
-Exit codes: 0 done, 2 could not run, or something stands in the way, 4 refused and nothing done, 5 stopped half-way.")]
+Exit codes: 0 done, 2 could not run or something stands in the way, 4 refused, nothing done,
+5 stopped half-way.")]
 pub(super) struct SplitArgs {
     /// The partitioned table, as in public.events
     #[arg(value_name = "TABLE")]
@@ -204,7 +207,7 @@ pub(super) struct SplitArgs {
     /// The IANA time zone whose months they are [default: that of the bounds]
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     pub(super) zone: Option<Zone>,
-    /// The newest months get a partition each, so many at most; what is older stays together, to be split again [default: 60]
+    /// Split off at most this many of the newest months; what is older stays together for another run [default: 60]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=120))]
     pub(super) months: Option<u16>,
     #[command(flatten)]
@@ -219,20 +222,20 @@ Examples:
   pgassay partition retire public.events shop --keep '24 months' --dry-run
   pgassay partition retire public.events shop --keep '2 years' --drop --yes
 
-Exit codes: 0 done or nothing to do, 2 could not run, 4 refused and nothing done, 5 stopped half-way.")]
+Exit codes: 0 done or nothing to do, 2 could not run, 4 refused, nothing done, 5 stopped half-way.")]
 pub(super) struct RetireArgs {
     /// The partitioned table, as in public.events
     #[arg(value_name = "TABLE")]
     pub(super) table: String,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
     pub(super) target: Option<String>,
-    /// Months or years that are kept beside the current month, as in '24 months'; without it what the config says
+    /// Months or years to keep besides the current month, as in '24 months' [default: the config's]
     #[arg(long, value_name = "TIME")]
     pub(super) keep: Option<Keep>,
     /// Also drop tables that an earlier run from this machine detached
     #[arg(long)]
     pub(super) drop: bool,
-    /// Time since they were detached before which they are not dropped [default: 7d]
+    /// Drop nothing that was detached more recently than this [default: 7d]
     #[arg(long, value_name = "TIME", requires = "drop")]
     pub(super) quarantine: Option<String>,
     #[command(flatten)]
@@ -244,16 +247,16 @@ pub(super) struct RetireArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pgassay partition new --table public.events --by created_at shop --as public.events_by_month > new.sql
+  pgassay partition new --table public.events --by created_at shop --as public.events_new > new.sql
   pgassay partition new --table public.calls --by at --from 2026-12 \\
-    --column 'id bigint generated always as identity' --column 'at timestamptz not null' --column 'note text'
+    --column 'id bigint generated always as identity' --column 'at timestamptz not null'
 
 It prints, and changes nothing. Run it with psql --single-transaction.")]
 pub(super) struct NewArgs {
-    /// The table that it is made after, as in public.events; with --column the table to be
+    /// The table to model it on, as in public.events; with --column, the new table
     #[arg(long, value_name = "TABLE")]
     pub(super) table: String,
-    /// The column by whose months it is cut
+    /// The column to partition by
     #[arg(long, value_name = "COLUMN")]
     pub(super) by: String,
     #[arg(value_name = "TARGET", help = TARGET_HELP)]
@@ -261,19 +264,19 @@ pub(super) struct NewArgs {
     /// The new table's name, as in public.events_by_month [default: the same]
     #[arg(long = "as", value_name = "TABLE", conflicts_with = "column")]
     pub(super) name: Option<String>,
-    /// A column as CREATE TABLE has it; repeatable. No server is asked then
+    /// A column as in CREATE TABLE, without asking a server; repeatable
     #[arg(long, value_name = "DEFINITION", conflicts_with = "target", requires = "from")]
     pub(super) column: Vec<String>,
-    /// Columns of the primary key, to which the key is added [default: the identity column]
+    /// Columns of the primary key; the partition key is added to them [default: the identity column]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',', requires = "column")]
     pub(super) primary_key: Vec<String>,
-    /// What a key that is a number counts since 1970
+    /// The unit in which a numeric key counts from 1970
     #[arg(long, value_name = "UNIT")]
     pub(super) epoch: Option<EpochArg>,
     /// The first month, as in 2026-12 [default: the current one in UTC, by the server's clock]
     #[arg(long, value_name = "MONTH")]
     pub(super) from: Option<Month>,
-    /// Months beyond the first
+    /// Months to create beyond the first
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(..=i64::from(MAX_MONTHS)))]
     pub(super) months: u16,
 }
@@ -305,10 +308,10 @@ pub(super) enum EpochArg {
 /// What may be done to the DEFAULT partition.
 #[derive(Debug, Default, Args)]
 pub(super) struct DefaultArgs {
-    /// Move rows of a month out of the DEFAULT partition, in the transaction that makes the month
+    /// Move a month's rows out of the DEFAULT partition, in the transaction that creates the month
     #[arg(long, requires = "window", help_heading = "DEFAULT partition")]
     pub(super) drain_default: bool,
-    /// Lock the DEFAULT partition for at most this time, or leave the month undone [default: 1s]
+    /// Lock the DEFAULT partition for at most this long, else leave the month out [default: 1s]
     #[arg(long, value_name = "TIME", help_heading = "DEFAULT partition")]
     pub(super) window: Option<String>,
 }

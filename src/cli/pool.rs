@@ -8,20 +8,16 @@ use super::{connection, exit, interrupt, output, settings};
 use crate::collect::{Access, SAMPLE, Watched, watch};
 use crate::model::saturation::Saturation;
 use crate::model::snapshot::{Facet, Gap};
-use crate::model::units::parse_quantity;
 use crate::pool::{Evidence, TARGET_WAIT_MS, Terms, assess};
 use crate::postgres::{Limits, Target};
 use crate::report::{write_saturation, write_saturation_json, write_saturation_prometheus};
 use crate::store::read_snapshot;
-use anyhow::{Result, anyhow, bail};
-use std::io::{self, IsTerminal, Write};
+use anyhow::{Result, bail};
+use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 /// Clears the screen and goes to its top (ECMA-48 §8.3.39, §8.3.21).
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
-
-/// Variables by which libpq would know a server; without any of them a console is watched alone.
-const NAMES_SERVER: [&str; 5] = ["DATABASE_URL", "PGHOST", "PGHOSTADDR", "PGSERVICE", "PGDATABASE"];
 
 pub(super) fn run(shared: &Shared, args: &PoolArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
@@ -38,7 +34,9 @@ pub(super) fn run(shared: &Shared, args: &PoolArgs) -> Result<u8> {
         }
         let gaps: Vec<Gap> = snapshot.gaps.iter().filter(|gap| is_ours(gap)).cloned().collect();
         let evidence = Evidence { server: Some(&snapshot), poolers: &snapshot.pools, gaps: &gaps };
-        return finish(shared, args.format, &assess(evidence, &terms, connection::tool()));
+        let seen = assess(evidence, &terms, connection::tool());
+        show(shared, args.format, &seen)?;
+        return Ok(exit_code(&seen));
     }
     let order = Order::of(&config, args, terms)?;
     loop {
@@ -51,12 +49,12 @@ pub(super) fn run(shared: &Shared, args: &PoolArgs) -> Result<u8> {
         if args.watch && args.format == PoolFormat::Table && io::stdout().is_terminal() {
             super::print(CLEAR)?;
         }
-        let code = finish(shared, args.format, &seen)?;
+        let is_read = show(shared, args.format, &seen)?;
         if args.until_saturated && seen.is_saturated() {
             return Ok(exit::FOUND);
         }
-        if !args.watch {
-            return Ok(code);
+        if !(args.watch && is_read) {
+            return Ok(exit_code(&seen));
         }
     }
 }
@@ -71,7 +69,7 @@ fn is_ours(gap: &Gap) -> bool {
 
 /// A mean wait, in milliseconds.
 fn wait(text: &str) -> Result<f64> {
-    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("target-wait: {error}"))?;
+    let millis = settings::quantity("target-wait", text, "ms", "10ms")?;
     if !(0.01..=60_000.0).contains(&millis) {
         bail!("target-wait: `{text}` should be between 10us and 1min");
     }
@@ -100,9 +98,9 @@ impl Order {
             Some(timeout) => target.with_connect_timeout(timeout),
             None => target,
         };
-        let is_named = args.target.is_some() || NAMES_SERVER.iter().any(|name| std::env::var_os(name).is_some());
         let poolers = connection::poolers_of(config, args.target.as_deref(), &args.pgbouncer)?;
-        let server = if is_named || poolers.is_empty() {
+        // Where nothing names a server a console is watched alone.
+        let server = if connection::is_named(args.target.as_deref()) || poolers.is_empty() {
             let (target, name) = connection::named_target_of(config, args.target.as_deref())?;
             Some((patient(target), name))
         } else {
@@ -139,13 +137,15 @@ impl Order {
     }
 }
 
-fn finish(shared: &Shared, format: PoolFormat, seen: &Saturation) -> Result<u8> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match format {
-        PoolFormat::Table => write_saturation(seen, output::style(shared), &mut out)?,
-        PoolFormat::Json => write_saturation_json(seen, &mut out)?,
-        PoolFormat::Prometheus => write_saturation_prometheus(seen, &mut out)?,
-    }
-    out.flush()?;
-    Ok(if seen.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK })
+/// Says whether somebody still reads.
+fn show(shared: &Shared, format: PoolFormat, seen: &Saturation) -> Result<bool> {
+    output::is_read_through(|out| match format {
+        PoolFormat::Table => write_saturation(seen, output::style(shared), out),
+        PoolFormat::Json => write_saturation_json(seen, out),
+        PoolFormat::Prometheus => write_saturation_prometheus(seen, out),
+    })
+}
+
+fn exit_code(seen: &Saturation) -> u8 {
+    if seen.gaps.iter().any(|gap| gap.is_failure) { exit::INCOMPLETE } else { exit::OK }
 }

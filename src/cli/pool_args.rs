@@ -24,31 +24,31 @@ Exit codes: 0 done, 1 saturated (--until-saturated), 2 could not run, 3 somethin
 pub(super) struct PoolArgs {
     #[arg(value_name = "TARGET", help = format!("{TARGET_HELP}; with --pgbouncer and none of these, the console alone is watched"))]
     pub(super) target: Option<String>,
-    /// Admin console of a PgBouncer, port 6432 and database pgbouncer unless told; needs a user of stats_users; repeatable
+    /// Admin console of a PgBouncer, as a user in stats_users; port 6432 by default; repeatable
     #[arg(long, value_name = "DSN", help_heading = "Sample")]
     pub(super) pgbouncer: Vec<String>,
-    /// Judge what this snapshot holds instead of watching
+    /// Judge what this snapshot holds instead of watching a server
     #[arg(long, value_name = "FILE", conflicts_with_all = ["target", "pgbouncer", "sample", "watch", "until_saturated"])]
     pub(super) from: Option<PathBuf>,
-    /// Watch for this time, four looks a second [default: 10s]
+    /// Watch for this long, with four samples a second [default: 10s]
     #[arg(long, value_name = "TIME", help_heading = "Sample")]
     pub(super) sample: Option<String>,
-    /// Go on, one sample after the other, until interrupted
+    /// Repeat until interrupted
     #[arg(long, help_heading = "Sample")]
     pub(super) watch: bool,
-    /// Go on until clients wait or a limit is near, report that, and exit with 1
+    /// Repeat until clients wait or a limit is near, report that, and exit with 1
     #[arg(long, conflicts_with = "watch", help_heading = "Sample")]
     pub(super) until_saturated: bool,
-    /// Mean wait for a server connection that is aimed at [default: 10ms]
+    /// The mean wait for a server connection to aim for [default: 10ms]
     #[arg(long, value_name = "TIME", help_heading = "Sizing")]
     pub(super) target_wait: Option<String>,
-    /// Processors of the server, for the rule of thumb that bounds a size; known by itself on a local socket
+    /// Processors of the server, which bound the size [default: this machine's, on a local socket]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Sizing")]
     pub(super) cores: Option<u32>,
     /// Format on standard output
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Report")]
     pub(super) format: PoolFormat,
-    /// The server ends a query of ours after this time [default: 15s]
+    /// Cancel a query of pgassay's after this time [default: 15s]
     #[arg(long, value_name = "TIME", help_heading = "Connection")]
     pub(super) statement_timeout: Option<String>,
     /// Give up connecting after this time [default: 10s]

@@ -103,7 +103,7 @@ pub(super) fn settings(
         }
     }
     let min_severity = min_severity.map(severity).or(config.audit.min_severity).unwrap_or(Severity::Info);
-    let fail_on = fail_on_of(config, fail_on)?;
+    let fail_on = gate(fail_on.or(config.audit.fail_on).unwrap_or(FailOnArg::Critical));
     if matches!(fail_on, FailOn::Severity(least) if least < min_severity) {
         bail!("--fail-on would gate on findings that --min-severity hides: raise the one or lower the other");
     }
@@ -153,30 +153,18 @@ pub(super) fn severity(arg: SeverityArg) -> Severity {
     }
 }
 
-fn fail_on_of(config: &Config, flag: Option<FailOnArg>) -> Result<FailOn> {
-    let word = match (flag, config.audit.fail_on.as_deref()) {
-        (Some(FailOnArg::Info), _) | (None, Some("info")) => Some(Severity::Info),
-        (Some(FailOnArg::Warning), _) | (None, Some("warning")) => Some(Severity::Warning),
-        (Some(FailOnArg::Critical), _) | (None, None | Some("critical")) => Some(Severity::Critical),
-        (Some(FailOnArg::Never), _) | (None, Some("never")) => None,
-        (None, Some(other)) => {
-            let message = format!("fail_on: `{other}` should be info, warning, critical or never");
-            return Err(config.problem(&["audit", "fail_on"], other, message));
-        }
-    };
-    Ok(word.map_or(FailOn::Never, FailOn::Severity))
+fn gate(arg: FailOnArg) -> FailOn {
+    match arg {
+        FailOnArg::Info => FailOn::Severity(Severity::Info),
+        FailOnArg::Warning => FailOn::Severity(Severity::Warning),
+        FailOnArg::Critical => FailOn::Severity(Severity::Critical),
+        FailOnArg::Never => FailOn::Never,
+    }
 }
 
 /// The format on standard output.
-pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> Result<FormatArg> {
-    match (flag, config.audit.format.as_deref()) {
-        (Some(format), _) => Ok(format),
-        (None, None) => Ok(FormatArg::Table),
-        (None, Some(word)) => clap::ValueEnum::from_str(word, false).map_err(|_| {
-            let message = format!("format: `{word}` should be {}", FormatArg::names());
-            config.problem(&["audit", "format"], word, message)
-        }),
-    }
+pub(super) fn format(config: &Config, flag: Option<FormatArg>) -> FormatArg {
+    flag.or(config.audit.format).unwrap_or(FormatArg::Table)
 }
 
 /// How much of the server a run may take, and how much of its workload is read.
@@ -229,10 +217,19 @@ pub(super) fn databases(config: &Config, args: &DatabaseArgs) -> Databases {
     }
 }
 
+/// A time or a size, with its unit: who writes `--sample 10` means seconds, and not milliseconds.
+pub(super) fn quantity(name: &str, text: &str, unit: &str, example: &str) -> Result<f64> {
+    let number = parse_quantity(text, unit).map_err(|error| anyhow!("{name}: {error}"))?;
+    if number != 0.0 && !text.contains(char::is_alphabetic) {
+        bail!("{name}: `{text}` has no unit: write it as in {example}");
+    }
+    Ok(number)
+}
+
 /// A number of bytes.
 #[allow(clippy::cast_possible_truncation, reason = "sizes of disks are far below 2^53")]
 pub(super) fn bytes(name: &str, text: &str) -> Result<i64> {
-    let bytes = parse_quantity(text, "bytes").map_err(|error| anyhow!("{name}: {error}"))?;
+    let bytes = quantity(name, text, "bytes", "2GB")?;
     if !(0.0..=9.0e15).contains(&bytes) {
         bail!("{name}: `{text}` is no size of memory or disk");
     }
@@ -241,7 +238,7 @@ pub(super) fn bytes(name: &str, text: &str) -> Result<i64> {
 
 /// A time of at least a millisecond: the server takes 0 as no limit, which we never ask for.
 pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
-    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    let millis = quantity(name, text, "ms", "10s")?;
     if !(1.0..=86_400_000.0).contains(&millis) {
         bail!("{name}: `{text}` should be between 1ms and 1d");
     }
@@ -250,7 +247,7 @@ pub(super) fn duration(name: &str, text: &str) -> Result<Duration> {
 
 /// A time of days rather than of seconds, of at most a hundred years.
 pub(super) fn long_duration(name: &str, text: &str) -> Result<Duration> {
-    let millis = parse_quantity(text, "ms").map_err(|error| anyhow!("{name}: {error}"))?;
+    let millis = quantity(name, text, "ms", "7d")?;
     if !(1.0..=3.2e12).contains(&millis) {
         bail!("{name}: `{text}` should be a time as in 7d");
     }

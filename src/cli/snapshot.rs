@@ -8,6 +8,7 @@ use anyhow::Result;
 
 pub(super) fn run(shared: &Shared, args: &SnapshotArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
+    args.output.as_deref().map_or(Ok(()), output::has_folder)?;
     let custom = settings::library(&config, &args.rules)?.custom;
     let snapshot =
         connection::snapshot_of(shared, &config, args.target.as_deref(), &args.limits, Some(&args.databases), custom)?;

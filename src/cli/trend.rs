@@ -14,7 +14,6 @@ use crate::report::{
 use crate::rules::{matches_glob, suggest};
 use anyhow::{Result, bail};
 use chrono::TimeDelta;
-use std::io::{self, Write};
 
 pub(super) fn run(shared: &Shared, config: &Config, args: &TrendArgs) -> Result<u8> {
     for name in &args.metric {
@@ -95,13 +94,11 @@ fn chosen<'a>(holdings: &'a Holdings, args: &TrendArgs) -> Result<Vec<&'a Kept>>
 }
 
 fn write(shared: &Shared, args: &TrendArgs, trends: &Trends) -> Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match args.format {
-        TrendFormat::Table => write_trends(trends, args.all, output::style(shared), &mut out)?,
-        TrendFormat::Json => write_trends_json(trends, &mut out)?,
-        TrendFormat::Markdown => write_trends_markdown(trends, &mut out)?,
-        TrendFormat::Csv => write_trends_csv(trends, &mut out)?,
-        TrendFormat::Prometheus => write_trends_prometheus(trends, &mut out)?,
-    }
-    Ok(out.flush()?)
+    output::print_with(|out| match args.format {
+        TrendFormat::Table => write_trends(trends, args.all, output::style(shared), out),
+        TrendFormat::Json => write_trends_json(trends, out),
+        TrendFormat::Markdown => write_trends_markdown(trends, out),
+        TrendFormat::Csv => write_trends_csv(trends, out),
+        TrendFormat::Prometheus => write_trends_prometheus(trends, out),
+    })
 }

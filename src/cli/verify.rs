@@ -10,7 +10,6 @@ use crate::model::plan::Step;
 use crate::report::{write_measured, write_measured_json};
 use crate::store::{read_plan, read_snapshot};
 use anyhow::{Context, Result, bail};
-use std::io::{self, Write};
 use std::path::Path;
 
 pub(super) fn run(shared: &Shared, args: &VerifyArgs) -> Result<u8> {
@@ -62,10 +61,8 @@ pub(super) fn before(folder: &Path, run: &str) -> std::path::PathBuf {
 }
 
 fn write(shared: &Shared, format: PlainFormat, outcomes: &[(&str, Vec<Measured>)]) -> Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    match format {
-        PlainFormat::Json => write_measured_json(outcomes, &mut out)?,
-        PlainFormat::Table => write_measured(outcomes, output::style(shared), &mut out)?,
-    }
-    Ok(out.flush()?)
+    output::print_with(|out| match format {
+        PlainFormat::Json => write_measured_json(outcomes, out),
+        PlainFormat::Table => write_measured(outcomes, output::style(shared), out),
+    })
 }

@@ -38,7 +38,7 @@ pub(super) async fn fill(collector: &Collector<'_>, reader: &Reader, facets: &[C
                     Some("57014") => "make its SELECT cheaper, or raise --statement-timeout",
                     Some("40001" | "40P01") => CONFLICT,
                     Some("42501") => "grant the role what the pack's SELECT reads",
-                    _ => "mend the pack's SQL",
+                    _ => "correct the pack's SQL",
                 };
                 collector.gap(refused(reason, error.sqlstate, remedy.to_owned())).await;
             }

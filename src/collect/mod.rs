@@ -221,11 +221,7 @@ impl Collector<'_> {
             return Vec::new();
         }
         self.progress.started(facet.name());
-        let mut read = rows(reader, facet.name(), self.server.major()).await;
-        if read.as_ref().is_err_and(|error| error.sqlstate.as_deref() == Some("55P03")) {
-            // Somebody locked a relation between our look at the locks and at its size.
-            read = rows(reader, facet.name(), self.server.major()).await;
-        }
+        let read = rows(reader, facet.name(), self.server.major()).await;
         self.progress.finished(facet.name());
         match read {
             Ok(rows) => rows,

@@ -76,7 +76,7 @@ pub fn preflight(plan: &Plan, steps: &[&Step], site: &Site, limits: &Limits, our
     let mentioned = |name: &Name| steps.iter().any(|step| step.change.object() == name);
     let strangers = site.leftovers.iter().filter(|left| !mentioned(&Name::new(&left.schema, &left.name)));
     found.warnings.extend(strangers.map(|left| {
-        format!("{} is {}, and no step of this plan mends it", Name::new(&left.schema, &left.name), left.state)
+        format!("{} is {}, and no step of this plan repairs it", Name::new(&left.schema, &left.name), left.state)
     }));
     if has(LockClass::Blocking) && site.server.standbys > 0 {
         found.warnings.push("exclusive locks are replayed on standbys, where they cancel or delay queries".to_owned());

@@ -60,7 +60,8 @@ pub fn parse_quantity(text: &str, unit: &str) -> Result<f64, BadQuantity> {
     };
     suffixes.iter().find(|(name, _)| *name == suffix).map(|(_, factor)| number * factor / per_unit).ok_or_else(|| {
         let known: Vec<_> = suffixes.iter().map(|(name, _)| *name).collect();
-        BadQuantity(format!("{suffix:?} is not a unit of {unit}; known: {}", known.join(", ")))
+        let what = if unit == "bytes" { "size" } else { "time" };
+        BadQuantity(format!("{suffix:?} is not a unit of {what}; known: {}", known.join(", ")))
     })
 }
 
@@ -170,7 +171,8 @@ mod tests {
     #[test]
     fn refuses_the_rest_and_says_why() {
         for (text, unit, reason) in [
-            ("100Mib", "bytes", "is not a unit of bytes"),
+            ("100Mib", "bytes", "is not a unit of size"),
+            ("5x", "days", "is not a unit of time"),
             ("ten", "ms", "is not a number"),
             ("5s", "calls", "plain number of calls"),
             ("inf", "ms", "is not a number"),

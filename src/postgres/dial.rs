@@ -51,12 +51,7 @@ impl Dialed {
                 let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
                 return Ok((client, listen(connection, Arc::clone(&notices))));
             }
-            let connector = connector(target).map_err(|error| ConnectError {
-                place: place.clone(),
-                cause: error.0,
-                next: "mend the TLS parameters of the target".to_owned(),
-                sqlstate: None,
-            })?;
+            let connector = connector(target).map_err(|error| ConnectError::tls(&place, error))?;
             let (client, connection) = config.connect(connector).await.map_err(failed)?;
             Ok((client, listen(connection, Arc::clone(&notices))))
         };

@@ -56,10 +56,11 @@ impl ReadError {
         }
     }
 
-    /// It was in the way of others, and can be tried again: on a standby, of what is replayed there.
+    /// It may pass by the next try: a standby cancelled what was in the way of its replay, or somebody held a lock, as on
+    /// a relation between our look at the locks and at its size.
     #[must_use]
-    pub fn is_conflict(&self) -> bool {
-        matches!(self.sqlstate.as_deref(), Some("40001" | "40P01"))
+    pub fn may_pass(&self) -> bool {
+        matches!(self.sqlstate.as_deref(), Some("40001" | "40P01" | "55P03"))
     }
 
     /// The connection is gone: nothing more can be read over it.
@@ -83,6 +84,12 @@ impl ConnectError {
             None => (deepest(error), remedy_of_text(&deepest(error), io_kind(error))),
         };
         Self { place: place.to_owned(), cause, next: next.to_owned(), sqlstate }
+    }
+
+    /// What the target says of TLS cannot be done.
+    pub(super) fn tls(place: &str, error: TargetError) -> Self {
+        let next = "correct the TLS parameters of the target".to_owned();
+        Self { place: place.to_owned(), cause: error.0, next, sqlstate: None }
     }
 
     pub(super) fn timeout(place: &str, seconds: f64) -> Self {

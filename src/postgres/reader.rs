@@ -102,12 +102,7 @@ impl Reader {
     /// `run` becomes the application name, `pgassay/<run>`.
     pub async fn connect(target: &Target, limits: Limits, run: &str) -> Result<Self, ConnectError> {
         let place = target.place();
-        let unusable = |error: TargetError| ConnectError {
-            place: place.clone(),
-            cause: error.0,
-            next: "mend the TLS parameters of the target".to_owned(),
-            sqlstate: None,
-        };
+        let unusable = |error| ConnectError::tls(&place, error);
         let mut config = target.config.clone();
         config.application_name(format!("pgassay/{run}")).connect_timeout(target.connect_timeout);
         let is_plain = target.protection == Protection::Disable;
@@ -152,15 +147,15 @@ impl Reader {
         self.is_hidden = rows.is_ok_and(|rows| rows.iter().any(|row| row.may_hide));
     }
 
-    /// Runs one query in a read-only transaction of its own and reads its rows. What a standby cancels, as it stands in
-    /// the way of what it has to replay, is tried once more.
+    /// Runs one query in a read-only transaction of its own and reads its rows; once more where what stands in the way
+    /// may be gone by then.
     pub async fn read<T: DeserializeOwned>(
         &self,
         sql: &str,
         params: &[(&(dyn ToSql + Sync), Type)],
     ) -> Result<Vec<T>, ReadError> {
         match self.read_once(sql, params).await {
-            Err(error) if error.is_conflict() => self.read_once(sql, params).await,
+            Err(error) if error.may_pass() => self.read_once(sql, params).await,
             answer => answer,
         }
     }

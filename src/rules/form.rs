@@ -4,8 +4,11 @@ use crate::model::finding::{Fix, Severity};
 use crate::rules::library::Origin;
 use crate::rules::params::ParamForm;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// What a rule is about: the folder it lives in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -60,13 +63,36 @@ pub struct Requires {
 }
 
 /// The facet of a rule.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "should be the name of a facet, or {sql: FILE} for a SELECT in a file beside the rule")]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema)]
+#[schemars(untagged)]
 pub enum Over {
     /// One that every snapshot has.
     Facet(String),
     /// The pack's own.
     Own(OwnFacet),
+}
+
+/// By hand, as an untagged enum would lose where in the file a mistake stands.
+impl<'de> Deserialize<'de> for Over {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Over;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a facet, or {sql: FILE} for a SELECT in a file beside the rule")
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<Over, E> {
+                Ok(Over::Facet(name.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Over, A::Error> {
+                OwnFacet::deserialize(MapAccessDeserializer::new(map)).map(Over::Own)
+            }
+        }
+        from.deserialize_any(Either)
+    }
 }
 
 /// A SELECT that a pack brings along.

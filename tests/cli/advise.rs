@@ -14,7 +14,8 @@ fn what_cannot_be_done_is_told() {
         ),
         (vec!["--what-if", "host=/nowhere dbname=copy"], "no socket there"),
         (vec!["--what-if", "copy"], "`copy` is no URL and no key=value pair"),
-        (vec!["--budget", "2 parsecs"], "budget: \"parsecs\" is not a unit of bytes"),
+        (vec!["--budget", "2"], "budget: `2` has no unit: write it as in 2GB"),
+        (vec!["--budget", "2 parsecs"], "budget: \"parsecs\" is not a unit of size"),
         (vec!["--max-indexes", "0"], "0 is not in 1.."),
         (vec!["--weigh-by", "rows"], "possible values: time, calls"),
         (vec!["--explain", "1", "--format", "json"], "cannot be used with"),
@@ -65,7 +66,7 @@ fn the_config_says_how_to_advise_and_is_checked() {
     let from = ["advise", "--from", shop.to_str().expect("UTF-8")];
     for (config, told) in [
         ("advise: {what_if: \"host=/nowhere dbname=copy\"}\n", "no socket there"),
-        ("advise: {budget: 1 parsec}\n", "budget: \"parsec\" is not a unit of bytes"),
+        ("advise: {budget: 1 parsec}\n", "budget: \"parsec\" is not a unit of size"),
         ("advise: {max_indexes: 0}\n", "pgassay.yaml:1:10: max_indexes should be at least 1"),
         ("advise: {weigh_by: rows}\n", "unknown variant `rows`"),
         ("advise: {what_if: \"postgres://u:S3cret@copy/d\"}\n", "what_if holds a password"),

@@ -149,7 +149,7 @@ fn nothing_is_applied_that_nobody_confirmed() {
     apply(&["--yes", "--step", "one"], "invalid value 'one'");
     apply(&["--yes", "--max-wait", "soon"], "max-wait: ");
     apply(&["--yes", "--max-wait", "0"], "max-wait: ");
-    apply(&["--yes", "--free-disk", "5parsec"], "free-disk: \"parsec\" is not a unit of bytes");
+    apply(&["--yes", "--free-disk", "5parsec"], "free-disk: \"parsec\" is not a unit of size");
     apply(&["--yes", "--parallel-workers", "65"], "65 is not in 0..=64");
     apply(&["--yes"], "no socket there");
     apply(&["--dry-run"], "no socket there");

@@ -11,7 +11,7 @@ fn mistakes_are_told_before_anything_is_watched() {
         (vec!["--pgbouncer", "host=/nowhere user=stats"], "cannot connect to /nowhere:6432/pgbouncer"),
         (vec!["--pgbouncer", "postgres://db1/shop"], "--pgbouncer: the console is the database `pgbouncer`"),
         (vec!["--pgbouncer", "host=a,b"], "--pgbouncer: several hosts are several consoles"),
-        (vec!["host=/nowhere", "--sample", "1 fortnight"], "sample: \"fortnight\" is not a unit of ms"),
+        (vec!["host=/nowhere", "--sample", "1 fortnight"], "sample: \"fortnight\" is not a unit of time"),
         (vec!["host=/nowhere", "--target-wait", "0"], "target-wait: `0` should be between 10us and 1min"),
         (vec!["host=/nowhere", "--cores", "0"], "0 is not in 1.."),
         (vec!["host=/nowhere"], "no socket there"),

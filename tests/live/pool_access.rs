@@ -1,6 +1,6 @@
 //! How one gets to a PgBouncer's console, and what is said when one does not.
 
-use crate::support::{CORNER, Certificates, Crowd, Habit, Pooler, Yard, corner, free_port, newest};
+use crate::support::{CORNER, Certificates, Crowd, Habit, Pooler, Yard, corner, free_port, newest, until_so};
 use pgassay::demo::{Cluster, Setup};
 use serde_json::Value;
 use std::time::Duration;
@@ -110,4 +110,18 @@ async fn tls_and_several_consoles() {
     );
     assert!(poolers[1]["version"].is_string(), "{all:#}");
     crowd.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watching_ends_when_nobody_reads_on() {
+    let yard = Yard::open();
+    let cluster = server(&yard).await;
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pgassay"));
+    command.env_clear().current_dir(yard.path()).stdout(writer);
+    let dsn = cluster.dsn("auditor", CORNER);
+    let mut child = command.args(["pool", &dsn, "--watch", "--sample", "100ms"]).spawn().expect("it starts");
+    drop((reader, command));
+    until_so("it ends", || child.try_wait().expect("a child").is_some());
+    assert_eq!(child.wait().expect("its end").code(), Some(0));
 }
