@@ -2,8 +2,9 @@
 //! says of the relations they name.
 
 use super::build;
-use super::common::counters_since;
+use super::common::{Since, counters_since, database_since};
 use super::lookup::{Key, Lookup};
+use super::paging::paged_whole;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Index, Relation, Statement, StatementCounters, StatementKind, WrappedColumn};
 use crate::model::table::Table;
@@ -55,12 +56,18 @@ struct StatementRow<'a> {
     non_sargable: Vec<String>,
     /// Rows written in the relations it names, by anybody; none when none is known here. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
     table_writes: Option<i64>,
+    /// Its generic plan reads and sorts or groups all its rows before it returns the first of a page, and no index holds what it sorts by: each page costs the same. {bool | EXPLAIN Limit, Sort, Aggregate, pg_index}
+    pages_cost_alike: bool,
+    /// Calls for each transaction that the database committed; none without its counters. {calls | calls ÷ window, xact_commit ÷ window}
+    calls_per_commit: Option<f64>,
     /// It looks rows up in one relation by one column compared with a value. {bool | pg_query}
     is_key_lookup: bool,
     /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
     parent_statement: Option<String>,
     /// Fingerprint of that statement. {text | pg_query fingerprint}
     parent_fingerprint: Option<String>,
+    /// Calls of that statement. {calls | pg_stat_statements.calls}
+    parent_calls: Option<i64>,
     /// Calls of this statement for one call of that one. {calls | calls}
     calls_per_parent_call: Option<f64>,
     /// Rows that statement returned in one call. {tuples | rows ÷ calls}
@@ -139,8 +146,12 @@ struct Workload<'a> {
     /// Statements by the relations they name.
     by_relation: HashMap<Key<'a>, Vec<&'a Statement>>,
     neighbours: HashMap<Key<'a>, HashSet<Key<'a>>>,
+    /// Statements whose pages cost alike, by fingerprint.
+    paged_whole: HashSet<&'a str>,
     /// Length of the window.
     minutes: f64,
+    /// Transactions committed in a minute of theirs.
+    commits_per_minute: Option<f64>,
 }
 
 impl<'a> Workload<'a> {
@@ -151,8 +162,17 @@ impl<'a> Workload<'a> {
                 by_relation.entry(key(relation)).or_default().push(statement);
             }
         }
-        let days = counters_since(lookup.snapshot).days(lookup.snapshot.captured_at);
-        Self { lookup, by_relation, neighbours: neighbours(lookup), minutes: (days * 1440.0).max(1.0 / 60.0) }
+        let minutes = |since: Since| (since.days(lookup.snapshot.captured_at) * 1440.0).max(1.0 / 60.0);
+        let commits = lookup.snapshot.current_database().map_or(0, |database| database.commits);
+        Self {
+            lookup,
+            by_relation,
+            neighbours: neighbours(lookup),
+            paged_whole: paged_whole(lookup),
+            minutes: minutes(counters_since(lookup.snapshot)),
+            #[allow(clippy::cast_precision_loss, reason = "a counter")]
+            commits_per_minute: (commits > 0).then(|| commits as f64 / minutes(database_since(lookup.snapshot))),
+        }
     }
 
     fn parent_of(&self, statement: &Statement, relations: &[&Relation]) -> Option<Parent<'a>> {
@@ -199,9 +219,12 @@ impl<'a> Workload<'a> {
             widest_row_count: widest.map_or(0, |relation| self.sum(relation, |leaf| leaf.estimated_rows.unwrap_or(0))),
             non_sargable: self.non_sargable(statement, &relations),
             table_writes: relations.iter().map(|row| self.sum(row, writes)).reduce(|sum, own| sum + own),
+            pages_cost_alike: self.paged_whole.contains(statement.fingerprint.as_str()),
+            calls_per_commit: self.commits_per_minute.map(|commits| counters.calls as f64 / self.minutes / commits),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
             parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
+            parent_calls: parent.as_ref().map(|parent| parent.statement.counters.calls),
             calls_per_parent_call: parent.as_ref().map(|parent| parent.calls_per_call),
             parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
             statement,
