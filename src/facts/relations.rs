@@ -56,7 +56,7 @@ pub(super) struct RelationRow<'a> {
     has_primary_key: bool,
     /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
     has_other_key: bool,
-    /// A unique index that would do as a primary key, were its columns NOT NULL; the first by name, none without one. {name | pg_index, pg_attribute}
+    /// A unique index that would identify rows, were its columns NOT NULL; the first by name, none without one. {name | pg_index, pg_attribute}
     nullable_key: Option<String>,
     /// ANALYZE has made statistics of at least one column that the role may see; of a partitioned table those of the whole. {bool | pg_stats}
     has_column_statistics: bool,

@@ -125,14 +125,20 @@ fn key(relation: &Relation) -> Key<'_> {
     (&relation.schema, &relation.name)
 }
 
-/// Tables joined with each table by a foreign key, in either direction.
-fn neighbours<'a>(lookup: &Lookup<'a>) -> HashMap<Key<'a>, HashSet<Key<'a>>> {
-    let mut neighbours: HashMap<Key<'_>, HashSet<Key<'_>>> = HashMap::new();
+/// By table, the tables that a foreign key of one column joins it with, in either direction, each with
+/// that column on its own side.
+type Neighbours<'a> = HashMap<Key<'a>, Vec<(&'a str, Key<'a>)>>;
+
+fn neighbours<'a>(lookup: &Lookup<'a>) -> Neighbours<'a> {
+    let mut neighbours = Neighbours::new();
     for foreign in &lookup.snapshot.foreign_keys {
+        let ([column], [referenced]) = (foreign.columns.as_slice(), foreign.referenced_columns.as_slice()) else {
+            continue;
+        };
         let one = (foreign.schema.as_str(), foreign.table.as_str());
         let other = (foreign.referenced_schema.as_str(), foreign.referenced_table.as_str());
-        neighbours.entry(one).or_default().insert(other);
-        neighbours.entry(other).or_default().insert(one);
+        neighbours.entry(one).or_default().push((column, other));
+        neighbours.entry(other).or_default().push((referenced, one));
     }
     neighbours
 }
@@ -145,7 +151,7 @@ struct Workload<'a> {
     lookup: &'a Lookup<'a>,
     /// Statements by the relations they name.
     by_relation: HashMap<Key<'a>, Vec<&'a Statement>>,
-    neighbours: HashMap<Key<'a>, HashSet<Key<'a>>>,
+    neighbours: Neighbours<'a>,
     /// Statements whose pages cost alike, by fingerprint.
     paged_whole: HashSet<&'a str>,
     /// Length of the window.
@@ -177,9 +183,11 @@ impl<'a> Workload<'a> {
 
     fn parent_of(&self, statement: &Statement, relations: &[&Relation]) -> Option<Parent<'a>> {
         let [relation] = relations else { return None };
-        let near = self.neighbours.get(&key(relation))?;
+        let near = self.neighbours.get(&key(relation))?.iter();
+        // What is looked up by another column than the one that joins follows no list of that table.
+        let joined = near.filter(|(column, _)| statement.lookup_columns.iter().any(|own| own == column));
         let related: Vec<&Statement> =
-            near.iter().filter_map(|place| self.by_relation.get(place)).flatten().copied().collect();
+            joined.filter_map(|(_, place)| self.by_relation.get(place)).flatten().copied().collect();
         parent(statement, &related)
     }
 
