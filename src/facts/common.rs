@@ -80,14 +80,9 @@ impl Since {
     }
 }
 
-/// What the audited database's own counters cover, on this server.
-pub(super) fn database_since(snapshot: &Snapshot) -> Since {
-    Since::new(snapshot.current_database().and_then(|database| database.stats_reset), snapshot)
-}
-
 /// What counters of tables and indexes cover on every node that was read: the youngest decides.
 pub(super) fn tables_since(snapshot: &Snapshot) -> Since {
-    let own = database_since(snapshot);
+    let own = Since::new(snapshot.current_database().and_then(|database| database.stats_reset), snapshot);
     let nodes = snapshot.nodes.iter().map(|node| match node.stats_reset {
         Some(from) => Since { from, is_reset: true },
         None => Since { from: node.started_at, is_reset: false },

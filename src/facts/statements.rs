@@ -2,7 +2,7 @@
 //! says of the relations they name.
 
 use super::build;
-use super::common::{Since, counters_since, database_since};
+use super::common::counters_since;
 use super::lookup::{Key, Lookup};
 use super::paging::paged_whole;
 use crate::model::object::{Object, ObjectKind};
@@ -58,8 +58,6 @@ struct StatementRow<'a> {
     table_writes: Option<i64>,
     /// Its generic plan reads and sorts or groups all its rows before it returns the first of a page, and no index holds what it sorts by: each page costs the same. {bool | EXPLAIN Limit, Sort, Aggregate, pg_index}
     pages_cost_alike: bool,
-    /// Calls for each transaction that the database committed; none without its counters. {calls | calls ÷ window, xact_commit ÷ window}
-    calls_per_commit: Option<f64>,
     /// It looks rows up in one relation by one column compared with a value. {bool | pg_query}
     is_key_lookup: bool,
     /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
@@ -156,8 +154,6 @@ struct Workload<'a> {
     paged_whole: HashSet<&'a str>,
     /// Length of the window.
     minutes: f64,
-    /// Transactions committed in a minute of theirs.
-    commits_per_minute: Option<f64>,
 }
 
 impl<'a> Workload<'a> {
@@ -168,16 +164,13 @@ impl<'a> Workload<'a> {
                 by_relation.entry(key(relation)).or_default().push(statement);
             }
         }
-        let minutes = |since: Since| (since.days(lookup.snapshot.captured_at) * 1440.0).max(1.0 / 60.0);
-        let commits = lookup.snapshot.current_database().map_or(0, |database| database.commits);
+        let days = counters_since(lookup.snapshot).days(lookup.snapshot.captured_at);
         Self {
             lookup,
             by_relation,
             neighbours: neighbours(lookup),
             paged_whole: paged_whole(lookup),
-            minutes: minutes(counters_since(lookup.snapshot)),
-            #[allow(clippy::cast_precision_loss, reason = "a counter")]
-            commits_per_minute: (commits > 0).then(|| commits as f64 / minutes(database_since(lookup.snapshot))),
+            minutes: (days * 1440.0).max(1.0 / 60.0),
         }
     }
 
@@ -228,7 +221,6 @@ impl<'a> Workload<'a> {
             non_sargable: self.non_sargable(statement, &relations),
             table_writes: relations.iter().map(|row| self.sum(row, writes)).reduce(|sum, own| sum + own),
             pages_cost_alike: self.paged_whole.contains(statement.fingerprint.as_str()),
-            calls_per_commit: self.commits_per_minute.map(|commits| counters.calls as f64 / self.minutes / commits),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
             parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
