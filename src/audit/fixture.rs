@@ -48,13 +48,17 @@ pub struct Expected {
     /// A part of its message, where the story is about it.
     #[serde(default)]
     pub message: Option<String>,
+    /// A part of what it says to do, where the story is about that.
+    #[serde(default)]
+    pub fix: Option<String>,
 }
 
 impl Expected {
     fn told(&self) -> String {
         let confidence = self.confidence.map(|confidence| format!(" ({})", confidence.name())).unwrap_or_default();
         let message = self.message.as_ref().map(|part| format!(" … {part} …")).unwrap_or_default();
-        format!("{} {}{confidence}{message}", self.severity.name(), self.object)
+        let fix = self.fix.as_ref().map(|part| format!(" → … {part} …")).unwrap_or_default();
+        format!("{} {}{confidence}{message}{fix}", self.severity.name(), self.object)
     }
 }
 
@@ -128,14 +132,16 @@ fn compare(expected: &[Expected], found: &[&Finding]) -> Result<(), String> {
             && wanted.severity == finding.severity
             && wanted.confidence.is_none_or(|confidence| confidence == finding.confidence)
             && wanted.message.as_ref().is_none_or(|part| finding.message.contains(part))
+            && wanted.fix.as_ref().is_none_or(|part| finding.fix.text.contains(part))
     };
     let told = |finding: &&Finding| {
         format!(
-            "{} {} ({}) {}",
+            "{} {} ({}) {} → {}",
             finding.severity.name(),
             finding.object.path(),
             finding.confidence.name(),
-            finding.message
+            finding.message,
+            finding.fix.text
         )
     };
     let missing: Vec<String> = expected

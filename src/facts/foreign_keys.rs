@@ -5,7 +5,7 @@ use super::indexes::serves;
 use super::lookup::{Key, Lookup};
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind, identifier};
-use crate::model::snapshot::{ForeignKey, RelationKind};
+use crate::model::snapshot::{ForeignKey, RelationKind, Statement, StatementKind};
 use crate::model::table::Table;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,10 +31,33 @@ struct ForeignKeyRow<'a> {
     referenced_changes: i64,
     /// Rows deleted in the referenced table. {tuples | n_tup_del}
     referenced_deletes: i64,
+    /// Rows updated by statements that set a column of the referenced key; none where no UPDATE of that table was seen. {tuples | pg_stat_statements.rows, pg_query}
+    rekeyed_by_statements: Option<i64>,
+}
+
+/// What UPDATEs of a table set, and how many rows of it.
+type Updates<'a> = HashMap<Key<'a>, Vec<&'a Statement>>;
+
+fn updates<'a>(lookup: &Lookup<'a>) -> Updates<'a> {
+    let mut updates = Updates::new();
+    for statement in lookup.snapshot.statements.iter().filter(|one| one.kind == StatementKind::Update) {
+        for relation in statement.relations.iter().filter_map(|name| lookup.named(name)) {
+            updates.entry((&relation.schema, &relation.name)).or_default().push(statement);
+        }
+    }
+    updates
+}
+
+/// An UPDATE that reads other tables is counted for those too: it errs towards a key that changes.
+fn rekeyed(updates: &Updates<'_>, key: &ForeignKey) -> Option<i64> {
+    let seen = updates.get(&(key.referenced_schema.as_str(), key.referenced_table.as_str()))?;
+    let sets_key = |one: &&&Statement| one.set_columns.iter().any(|column| key.referenced_columns.contains(column));
+    Some(seen.iter().filter(sets_key).map(|one| one.counters.rows).sum())
 }
 
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
     let tables: HashMap<Key<'_>, &RelationRow<'_>> = relations.iter().map(|row| (row.key(), row)).collect();
+    let updates = updates(lookup);
     let rows = lookup.snapshot.foreign_keys.iter().map(move |key| {
         let place = (key.schema.as_str(), key.table.as_str());
         let own = tables.get(&place);
@@ -50,6 +73,7 @@ pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]
             table_writes: own.map_or(0, |row| row.writes),
             referenced_changes: referenced.map_or(0, |row| row.relation.deleted + row.relation.updated),
             referenced_deletes: referenced.map_or(0, |row| row.relation.deleted),
+            rekeyed_by_statements: rekeyed(&updates, key),
         };
         (Object::in_schema(ObjectKind::ForeignKey, &key.database, &key.schema, &key.name).of_table(&key.table), row)
     });

@@ -22,6 +22,7 @@ mod instance;
 mod locks;
 mod lookup;
 mod nodes;
+mod paging;
 mod partitions;
 mod plain;
 mod plans;

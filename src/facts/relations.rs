@@ -4,8 +4,8 @@ use super::autovacuum::Autovacuum;
 use super::bloat;
 use super::build;
 use super::lookup::{Key, Lookup};
-use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{ConstraintKind, Relation, RelationKind};
+use crate::model::object::{Object, ObjectKind, identifier};
+use crate::model::snapshot::{ConstraintKind, Index, Relation, RelationKind};
 use crate::model::table::Table;
 use crate::partition::{Timely, timely};
 use schemars::JsonSchema;
@@ -56,6 +56,8 @@ pub(super) struct RelationRow<'a> {
     has_primary_key: bool,
     /// It has a unique index over NOT NULL columns only, which identifies rows as a primary key would. {bool | pg_index, pg_attribute}
     has_other_key: bool,
+    /// A unique index that would identify rows, were its columns NOT NULL; the first by name, none without one. {name | pg_index, pg_attribute}
+    nullable_key: Option<String>,
     /// ANALYZE has made statistics of at least one column that the role may see; of a partitioned table those of the whole. {bool | pg_stats}
     has_column_statistics: bool,
     /// ANALYZE has been recorded since the counters' last reset; of a partitioned table one of itself, as autovacuum analyzes only its leaves. {bool | last_analyze, last_autoanalyze}
@@ -124,13 +126,17 @@ fn bloat<'a>(lookup: &Lookup<'a>, leaves: &[&'a Relation]) -> (Option<f64>, Opti
     (excess, pct)
 }
 
-fn has_other_key(lookup: &Lookup<'_>, relation: &Relation) -> bool {
-    let key = (relation.schema.as_str(), relation.name.as_str());
-    let columns = lookup.columns(key);
+/// Unique indexes over columns that tell all rows apart, as long as none is NULL.
+fn keys<'a>(lookup: &Lookup<'a>, table: Key<'a>) -> impl Iterator<Item = &'a Index> {
+    let indexes = lookup.indexes(table).iter().copied();
+    indexes
+        .filter(|index| index.is_unique && index.is_valid && index.predicate.is_none() && index.expressions.is_none())
+}
+
+fn has_other_key(lookup: &Lookup<'_>, table: Key<'_>) -> bool {
+    let columns = lookup.columns(table);
     let is_not_null = |name: &String| columns.iter().any(|column| column.name == *name && column.is_not_null);
-    lookup.indexes(key).iter().any(|index| {
-        index.is_unique && index.is_valid && index.predicate.is_none() && index.key_columns.iter().all(is_not_null)
-    })
+    keys(lookup, table).any(|index| index.key_columns.iter().all(is_not_null))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of rows")]
@@ -177,7 +183,8 @@ fn row<'a>(
         month_key_time_pct: timely.map_or(0.0, |timely| 100.0 * timely.workload.time_share),
         deleted_by_age: timely.and_then(|timely| timely.retention.as_ref()).map_or(0, |found| found.rows),
         has_primary_key: lookup.constraints(key).iter().any(|constraint| constraint.kind == ConstraintKind::PrimaryKey),
-        has_other_key: has_other_key(lookup, own),
+        has_other_key: has_other_key(lookup, key),
+        nullable_key: keys(lookup, key).map(|index| identifier(&index.name)).min(),
         has_column_statistics: lookup.columns(key).iter().any(|column| column.has_statistics),
         is_analyzed: own.last_analyze.is_some() || own.last_autoanalyze.is_some(),
         relation,

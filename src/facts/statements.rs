@@ -4,6 +4,7 @@
 use super::build;
 use super::common::counters_since;
 use super::lookup::{Key, Lookup};
+use super::paging::paged_whole;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Index, Relation, Statement, StatementCounters, StatementKind, WrappedColumn};
 use crate::model::table::Table;
@@ -55,12 +56,16 @@ struct StatementRow<'a> {
     non_sargable: Vec<String>,
     /// Rows written in the relations it names, by anybody; none when none is known here. {tuples | n_tup_ins + n_tup_upd + n_tup_del}
     table_writes: Option<i64>,
+    /// Its generic plan reads and sorts or groups all its rows before it returns the first of a page, and no index holds what it sorts by: each page costs the same. {bool | EXPLAIN Limit, Sort, Aggregate, pg_index}
+    pages_cost_alike: bool,
     /// It looks rows up in one relation by one column compared with a value. {bool | pg_query}
     is_key_lookup: bool,
     /// A statement on a related table whose rows explain these look-ups: about one call for each row it returned. {text | pg_stat_statements, pg_constraint}
     parent_statement: Option<String>,
     /// Fingerprint of that statement. {text | pg_query fingerprint}
     parent_fingerprint: Option<String>,
+    /// Calls of that statement. {calls | pg_stat_statements.calls}
+    parent_calls: Option<i64>,
     /// Calls of this statement for one call of that one. {calls | calls}
     calls_per_parent_call: Option<f64>,
     /// Rows that statement returned in one call. {tuples | rows ÷ calls}
@@ -118,14 +123,20 @@ fn key(relation: &Relation) -> Key<'_> {
     (&relation.schema, &relation.name)
 }
 
-/// Tables joined with each table by a foreign key, in either direction.
-fn neighbours<'a>(lookup: &Lookup<'a>) -> HashMap<Key<'a>, HashSet<Key<'a>>> {
-    let mut neighbours: HashMap<Key<'_>, HashSet<Key<'_>>> = HashMap::new();
+/// By table, the tables that a foreign key of one column joins it with, in either direction, each with
+/// that column on its own side.
+type Neighbours<'a> = HashMap<Key<'a>, Vec<(&'a str, Key<'a>)>>;
+
+fn neighbours<'a>(lookup: &Lookup<'a>) -> Neighbours<'a> {
+    let mut neighbours = Neighbours::new();
     for foreign in &lookup.snapshot.foreign_keys {
+        let ([column], [referenced]) = (foreign.columns.as_slice(), foreign.referenced_columns.as_slice()) else {
+            continue;
+        };
         let one = (foreign.schema.as_str(), foreign.table.as_str());
         let other = (foreign.referenced_schema.as_str(), foreign.referenced_table.as_str());
-        neighbours.entry(one).or_default().insert(other);
-        neighbours.entry(other).or_default().insert(one);
+        neighbours.entry(one).or_default().push((column, other));
+        neighbours.entry(other).or_default().push((referenced, one));
     }
     neighbours
 }
@@ -138,7 +149,9 @@ struct Workload<'a> {
     lookup: &'a Lookup<'a>,
     /// Statements by the relations they name.
     by_relation: HashMap<Key<'a>, Vec<&'a Statement>>,
-    neighbours: HashMap<Key<'a>, HashSet<Key<'a>>>,
+    neighbours: Neighbours<'a>,
+    /// Statements whose pages cost alike, by fingerprint.
+    paged_whole: HashSet<&'a str>,
     /// Length of the window.
     minutes: f64,
 }
@@ -152,14 +165,22 @@ impl<'a> Workload<'a> {
             }
         }
         let days = counters_since(lookup.snapshot).days(lookup.snapshot.captured_at);
-        Self { lookup, by_relation, neighbours: neighbours(lookup), minutes: (days * 1440.0).max(1.0 / 60.0) }
+        Self {
+            lookup,
+            by_relation,
+            neighbours: neighbours(lookup),
+            paged_whole: paged_whole(lookup),
+            minutes: (days * 1440.0).max(1.0 / 60.0),
+        }
     }
 
     fn parent_of(&self, statement: &Statement, relations: &[&Relation]) -> Option<Parent<'a>> {
         let [relation] = relations else { return None };
-        let near = self.neighbours.get(&key(relation))?;
+        let near = self.neighbours.get(&key(relation))?.iter();
+        // What is looked up by another column than the one that joins follows no list of that table.
+        let joined = near.filter(|(column, _)| statement.lookup_columns.iter().any(|own| own == column));
         let related: Vec<&Statement> =
-            near.iter().filter_map(|place| self.by_relation.get(place)).flatten().copied().collect();
+            joined.filter_map(|(_, place)| self.by_relation.get(place)).flatten().copied().collect();
         parent(statement, &related)
     }
 
@@ -199,9 +220,11 @@ impl<'a> Workload<'a> {
             widest_row_count: widest.map_or(0, |relation| self.sum(relation, |leaf| leaf.estimated_rows.unwrap_or(0))),
             non_sargable: self.non_sargable(statement, &relations),
             table_writes: relations.iter().map(|row| self.sum(row, writes)).reduce(|sum, own| sum + own),
+            pages_cost_alike: self.paged_whole.contains(statement.fingerprint.as_str()),
             is_key_lookup,
             parent_statement: parent.as_ref().map(|parent| parent.statement.text.clone()),
             parent_fingerprint: parent.as_ref().map(|parent| parent.statement.fingerprint.clone()),
+            parent_calls: parent.as_ref().map(|parent| parent.statement.counters.calls),
             calls_per_parent_call: parent.as_ref().map(|parent| parent.calls_per_call),
             parent_rows_per_call: parent.map(|parent| per_call(parent.statement.counters.rows, parent.statement)),
             statement,

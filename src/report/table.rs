@@ -81,9 +81,14 @@ impl Page<'_> {
             Severity::Info => "1;36",
         };
         self.heading(&severity.name().to_uppercase(), code)?;
-        for finding in found {
-            let new = if finding.new == Some(true) { "  (new)" } else { "" };
-            self.item(&finding.rule, &format!("{}{new}", object(verdict, finding)), &words(finding))?;
+        for run in found.chunk_by(|one, next| one.rule == next.rule && one.fix.text == next.fix.text) {
+            for (number, finding) in run.iter().enumerate() {
+                let new = if finding.new == Some(true) { "  (new)" } else { "" };
+                let mut below = words(finding);
+                // Thirty tables to do the same with are told it once.
+                below.extend((number + 1 == run.len()).then(|| fix(finding, run.len())));
+                self.item(&finding.rule, &format!("{}{new}", object(verdict, finding)), &below)?;
+            }
         }
         Ok(())
     }
@@ -147,7 +152,13 @@ fn words(finding: &Finding) -> Vec<String> {
     };
     let statement = finding.object.statement.as_deref().map(shortened);
     let message = std::iter::once(format!("{}{doubt}", finding.message));
-    message.chain(statement).chain([format!("→ {}", finding.fix.text)]).collect()
+    message.chain(statement).collect()
+}
+
+/// What to do about a finding, or about so many in a row.
+fn fix(finding: &Finding, of: usize) -> String {
+    let text = &finding.fix.text;
+    if of == 1 { format!("→ {text}") } else { format!("→ for each of these {of}: {text}") }
 }
 
 fn shortened(text: &str) -> String {
