@@ -117,12 +117,11 @@ impl<'a> Site<'a> {
 
     /// How a month of this name is partitioned again.
     fn below(&self, month: Month, name: &str) -> Result<Option<Subpartitioning>, String> {
-        let newest = self.layout.newest().map(|part| part.partition);
-        let held = |row: &Partition| self.layout.months(self.zone).find(|(_, other)| other.name == row.name);
-        let sibling = newest.map_or(("", None), |row| (place(row).1, held(row).map(|(month, _)| month)));
-        let again = |below: &Below<'_>| below.again(Turn { sibling, new: (name, month) });
-        let made = self.below.as_ref().map_err(Clone::clone);
-        made.and_then(|below| below.as_ref().map(again).transpose()).map_err(|why| by_hand(&self.table, &why))
+        let Some(below) = self.below.as_ref().map_err(|why| by_hand(&self.table, why))? else { return Ok(None) };
+        let Some(newest) = self.layout.newest().map(|part| part.partition) else { return Ok(None) };
+        let held = self.layout.months(self.zone).find(|(_, row)| place(row) == place(newest));
+        let sibling = (place(newest).1, held.map(|(month, _)| month));
+        below.again(Turn { sibling, new: (name, month) }).map(Some)
     }
 
     /// The range of a month; none where it is held.
@@ -163,7 +162,7 @@ impl<'a> Site<'a> {
                 if edges.iter().skip(1).any(|edge| *edge != Edge::Minvalue) {
                     let bound = part.partition.bound.as_deref().unwrap_or_default();
                     return Err(format!(
-                        "{} is cut by another column too ({bound}): make {month} by hand",
+                        "{} is cut by another column too ({bound}), and so would be new months: make those by hand",
                         path(part.partition)
                     ));
                 }
@@ -191,7 +190,7 @@ fn below<'a>(layout: &Layout<'a>, tables: &Tables<'a>, key: &[String]) -> Result
 
 fn by_hand(table: &Name, why: &str) -> String {
     format!(
-        "{why}; each new month would be like it: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …], its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes"
+        "{why}; each new month would be like it: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …], its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes; with an identity column its partitions come last, from PostgreSQL 17 on"
     )
 }
 
