@@ -183,8 +183,8 @@ fn below<'a>(layout: &Layout<'a>, tables: &Tables<'a>, key: &[String]) -> Result
         return Err(format!("{}, its newest partition, is a foreign table", path(newest)));
     }
     let cut = |row: &Partition| tables.get(&place(row))?.first().map(|row| row.key_definition.as_str());
-    let others = layout.parts.iter().filter(|part| part.slice.is_some()).map(|part| part.partition);
-    let earlier = others.filter(|row| row.name != newest.name && !row.is_leaf && cut(row) == cut(newest)).last();
+    let mut others = layout.parts.iter().filter(|part| part.slice.is_some()).map(|part| part.partition);
+    let earlier = others.rfind(|row| place(row) != place(newest) && !row.is_leaf && cut(row) == cut(newest));
     Below::of(tables, newest, earlier, key.first().map(String::as_str).unwrap_or_default())
 }
 
