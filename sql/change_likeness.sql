@@ -1,5 +1,5 @@
--- what a table is beyond its columns, for a partition to be made like it: one row
--- needs: nothing; $1 schema, $2 table
+-- what tables are beyond their columns, for partitions to be made like them: a row each, in the order of their names
+-- needs: nothing; $1 schemas, $2 names, one pair each
 select
   pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
   s.spcname::text as tablespace,
@@ -54,16 +54,16 @@ select
   case c.relreplident when 'd' then 'default' when 'n' then 'nothing' when 'f' then 'full' else 'index' end as replica_identity,
   (select pg_catalog.json_build_object('schema', pn.nspname, 'name', pi.relname)
     from pg_catalog.pg_index i
-    join pg_catalog.pg_inherits h on h.inhrelid = i.indexrelid
-    join pg_catalog.pg_class pi on pi.oid = h.inhparent
+    join pg_catalog.pg_class pi on pi.oid = pg_catalog.pg_partition_root(i.indexrelid) and pi.oid <> i.indexrelid
     join pg_catalog.pg_namespace pn on pn.oid = pi.relnamespace
     where i.indrelid = c.oid and i.indisreplident) as replica_index,
   array(
     select u.pubname::text
     from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication u on u.oid = r.prpubid
     where r.prrelid = c.oid order by u.pubname) as publications
-from pg_catalog.pg_class c
-join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality w (schema, name, nr)
+join pg_catalog.pg_namespace n on n.nspname = w.schema
+join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.name
 left join pg_catalog.pg_tablespace s on s.oid = c.reltablespace
 left join pg_catalog.pg_am m on m.oid = c.relam
-where n.nspname = $1 and c.relname = $2
+order by w.nr

@@ -76,9 +76,13 @@ impl Scout {
         self.reader.read(query.sql, params).await
     }
 
-    async fn named<T: DeserializeOwned>(&self, query: &str, names: &BTreeSet<Name>) -> Result<Vec<T>, ReadError> {
-        let schemas: Vec<&str> = names.iter().map(|name| name.schema.as_str()).collect();
-        let names: Vec<&str> = names.iter().map(|name| name.name.as_str()).collect();
+    async fn named<'a, T: DeserializeOwned>(
+        &self,
+        query: &str,
+        names: impl IntoIterator<Item = &'a Name>,
+    ) -> Result<Vec<T>, ReadError> {
+        let (schemas, names): (Vec<&str>, Vec<&str>) =
+            names.into_iter().map(|name| (name.schema.as_str(), name.name.as_str())).unzip();
         self.ask(query, &[(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)]).await
     }
 
@@ -120,8 +124,8 @@ impl Scout {
         let tables = changes.iter().map(|change| change.table().clone());
         let wished = changes.iter().map(|change| change.object().clone());
         let leaves = changes.iter().filter_map(|change| change.index()).flat_map(|index| &index.leaves);
-        let second = changes.iter().filter_map(|change| change.second().cloned());
-        let names = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).chain(second);
+        let more = changes.iter().flat_map(|change| change.more_names()).cloned();
+        let names = tables.chain(wished).chain(leaves.map(|leaf| leaf.index.clone())).chain(more);
         let names: BTreeSet<Name> = names.collect();
         let relations: Vec<crate::model::catalog::SeenRelation> = self.named("change_relations", &names).await?;
         // Reading a definition takes a lock on the table: where it is of no interest, nobody waits for that.
@@ -156,8 +160,13 @@ impl Scout {
 
     /// What a table is beyond its columns; none where it is gone.
     pub async fn likeness(&self, table: &Name) -> Result<Option<Likeness>, ReadError> {
-        let name = [(&table.schema as &(dyn ToSql + Sync), Type::TEXT), (&table.name, Type::TEXT)];
-        Ok(self.ask("change_likeness", &name).await?.pop())
+        Ok(self.likenesses(std::slice::from_ref(table)).await?.and_then(|mut found| found.pop()))
+    }
+
+    /// The same of several tables, in their order; none where one is gone.
+    pub async fn likenesses(&self, tables: &[Name]) -> Result<Option<Vec<Likeness>>, ReadError> {
+        let found = self.named("change_likeness", tables).await?;
+        Ok((found.len() == tables.len()).then_some(found))
     }
 
     /// All that a table is made of; none where there is no such table.
@@ -227,7 +236,7 @@ impl Scout {
 
     /// The relations of these names, and all partitions below them.
     pub async fn relations(&self, names: &[Name]) -> Result<Vec<SeenRelation>, ReadError> {
-        self.named("change_relations", &names.iter().cloned().collect()).await
+        self.named("change_relations", names).await
     }
 
     /// Rows of a DEFAULT partition that are of one of these ranges.

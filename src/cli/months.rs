@@ -10,8 +10,8 @@ use super::{connection, exit, interrupt, settings};
 use crate::apply::Scout;
 use crate::model::partition::Range;
 use crate::model::plan::{Name, Plan};
-use crate::model::snapshot::{Facet, Partition, Snapshot};
-use crate::partition::{DefaultTerms, Evidence, Missing, Month, Site, Zone, by_table, creation, session_zone};
+use crate::model::snapshot::{Facet, Snapshot};
+use crate::partition::{DefaultTerms, Evidence, Missing, Month, Site, Tables, Zone, by_table, creation, session_zone};
 use crate::postgres::{ReadError, Target};
 use crate::report::escape;
 use anyhow::{Context, Result, anyhow, bail};
@@ -151,10 +151,8 @@ impl Desk {
             let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
             let (mut sites, mut left_out) = (Vec::new(), Vec::new());
             for order in orders {
-                let site = named(&names, &order.table, &self.snapshot.target.database).and_then(|table| {
-                    let rows = tables.get(&(table.schema.as_str(), table.name.as_str())).map_or(&[][..], Vec::as_slice);
-                    self.site(order, &table, rows)
-                });
+                let site = named(&names, &order.table, &self.snapshot.target.database)
+                    .and_then(|table| self.site(order, &table, &tables));
                 match site {
                     Ok(found) => sites.push(found),
                     Err(error) => left_out.push(format!("{error:#}")),
@@ -170,13 +168,13 @@ impl Desk {
         })
     }
 
-    fn site<'a>(&self, order: &Order, table: &Name, rows: &[&'a Partition]) -> Result<(Site<'a>, Vec<Missing>)> {
+    fn site<'a>(&self, order: &Order, table: &Name, tables: &Tables<'a>) -> Result<(Site<'a>, Vec<Missing>)> {
         if keeper(&self.snapshot.managers, table).is_some() && !order.is_told {
             bail!("{table} is kept by pg_partman: name it with --table, or take it out of part_config");
         }
         warn_of_keeper(&self.snapshot.managers, table);
         let now = self.snapshot.captured_at;
-        let of = Site::of(table, rows, order.zone, session_zone(&self.snapshot), now);
+        let of = Site::of(table, tables, order.zone, session_zone(&self.snapshot), now);
         let site = of.map_err(|why| anyhow!("{why}"))?;
         let current = site.zone.month_of(now).ok_or_else(|| anyhow!("the server's clock is out of range"))?;
         let first = order.from.unwrap_or(current);
@@ -209,9 +207,8 @@ impl Desk {
 
 /// What is known of a table whose months are missing.
 async fn evidence(scout: &Scout, site: &Site<'_>, missing: &[Missing]) -> Result<Evidence> {
-    let model = site.sibling().unwrap_or_else(|| site.table.clone());
     let gone = || anyhow!("{} went away while it was looked at: try again", site.table);
-    let likeness = scout.likeness(&model).await?.ok_or_else(gone)?;
+    let likenesses = scout.likenesses(&site.models()).await?.ok_or_else(gone)?;
     let seen = scout.partitioned(&site.table).await?.ok_or_else(gone)?;
     let key = site.key_columns.first().filter(|key| !key.is_empty());
     let strayed = match (site.default(), key) {
@@ -229,5 +226,5 @@ async fn evidence(scout: &Scout, site: &Site<'_>, missing: &[Missing]) -> Result
         }
         _ => Vec::new(),
     };
-    Ok(Evidence { likeness, seen, strayed })
+    Ok(Evidence { likenesses, seen, strayed })
 }

@@ -9,8 +9,8 @@ use super::{connection, exit, interrupt, settings};
 use crate::apply::{Run, Scout, StepEnd};
 use crate::model::partition::DetachedForm;
 use crate::model::plan::{Change, Name, Plan};
-use crate::model::snapshot::{Relation, Snapshot};
-use crate::partition::{Keep, Leaving, Quarantined, by_table, overdue, retirement, session_zone, survey};
+use crate::model::snapshot::Snapshot;
+use crate::partition::{Keep, Leaving, Quarantined, by_table, overdue, retirement, session_zone, weights};
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -109,9 +109,6 @@ async fn plan(
             "{name} is half detached already, and nothing else can be meanwhile\n  next: ALTER TABLE {table} DETACH PARTITION {name} FINALIZE, or `pgassay apply resume` where it was begun here"
         );
     }
-    let survey = survey(snapshot, connection::tool());
-    let parts: Vec<_> =
-        survey.tables.iter().filter(|one| one.table == *table).flat_map(|one| &one.partitions).collect();
     let named = |row: &crate::model::snapshot::Partition| {
         Name::new(row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
     };
@@ -119,27 +116,19 @@ async fn plan(
         found.iter().map(|one| named(one.partition)).chain(out.iter().map(|(form, _)| form.name.clone())).collect();
     let relations = scout.relations(&wanted).await?;
     let relation = |name: &Name| relations.iter().find(|row| row.schema == name.schema && row.name == name.name);
+    let weigh = weights(snapshot);
     let leaving = found.into_iter().filter_map(|one| {
         let name = named(one.partition);
-        let part = parts.iter().find(|part| part.name == name)?;
-        let (oid, bytes) = (relation(&name)?.oid, part.table_bytes + part.index_bytes);
-        Some(Leaving { oid, range: one.range, to: one.to, rows: part.rows, bytes, name })
+        let (rows, bytes) = weigh(&name);
+        Some(Leaving { oid: relation(&name)?.oid, range: one.range, to: one.to, rows, bytes, name })
     });
     let leaving: Vec<Leaving> = leaving.collect();
     let quarantined = out.into_iter().filter_map(|(form, since)| {
         // One that was attached again, or made anew, is not ours to drop.
         relation(&form.name).filter(|row| row.oid == form.oid && row.parent_name.is_none())?;
-        let (rows, bytes) = weight(snapshot, &form.name);
+        let (rows, bytes) = weigh(&form.name);
         Some(Quarantined { form, since, rows, bytes })
     });
     let quarantined: Vec<Quarantined> = quarantined.collect();
     Ok(retirement(table, &seen, &leaving, &quarantined, keep, snapshot, connection::tool()))
-}
-
-/// Rows and bytes of a table that is no partition any more.
-fn weight(snapshot: &Snapshot, name: &Name) -> (i64, i64) {
-    let own = snapshot.relations.iter().find(|row| row.schema == name.schema && row.name == name.name);
-    let indexes = snapshot.indexes.iter().filter(|row| row.schema == name.schema && row.table == name.name);
-    let bytes = own.map_or(0, |row| row.bytes + row.toast_bytes) + indexes.map(|row| row.bytes).sum::<i64>();
-    (own.map_or(0, Relation::row_count), bytes)
 }

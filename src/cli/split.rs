@@ -28,8 +28,7 @@ async fn plan(scout: &Scout, snapshot: &Snapshot, args: &SplitArgs) -> Result<Pl
     let tables = by_table(snapshot);
     let names: Vec<Name> = tables.keys().map(|(schema, name)| Name::new(schema, name)).collect();
     let table = named(&names, &args.table, &snapshot.target.database)?;
-    let rows = tables.get(&(table.schema.as_str(), table.name.as_str())).map_or(&[][..], Vec::as_slice);
-    let of = Site::of(&table, rows, args.zone, session_zone(snapshot), snapshot.captured_at);
+    let of = Site::of(&table, &tables, args.zone, session_zone(snapshot), snapshot.captured_at);
     let site = of.map_err(|why| anyhow!("{why}"))?;
     let wide = wide(&site).map_err(|why| anyhow!("{why}"))?;
     let gone = || anyhow!("{table} went away while it was looked at: try again");

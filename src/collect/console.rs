@@ -260,7 +260,7 @@ pub(super) fn pools(shown: &Shown, pooler: &mut Pooler) -> Vec<PoolCounts> {
         clients_active: row.count("cl_active"),
         clients_waiting: row.count("cl_waiting"),
         servers_active: row.count("sv_active"),
-        servers: SERVERS.iter().map(|name| row.count(name)).sum(),
+        servers: SERVERS.iter().map(|name| row.count(name)).fold(0, i64::saturating_add),
         servers_login: row.count("sv_login"),
         max_wait_ms: 1000.0 * row.float("maxwait").unwrap_or(0.0) + row.millis("maxwait_us"),
         pool_mode: row.text("pool_mode").map(str::to_owned),

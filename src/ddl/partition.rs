@@ -1,12 +1,14 @@
 //! Partitions made and taken back: their SQL, and the judgement of a catalog.
 //!
-//! A partition is made by itself and then attached, in one transaction: CREATE TABLE … PARTITION OF would lock
-//! the partitioned table against everything.
+//! A partition is made by itself, with what is below it, and then attached, in one transaction: CREATE TABLE …
+//! PARTITION OF would lock the partitioned table against everything.
 
 use super::quote::{literal, qualified, quoted};
 use super::state::{State, kind};
 use crate::model::catalog::{Catalog, SeenRelation};
-use crate::model::partition::{AnalyzedColumn, DefaultPartition, Edge, Grant, Likeness, PartitionForm, Policy, Range};
+use crate::model::partition::{
+    AnalyzedColumn, DefaultPartition, Edge, Grant, Likeness, PartitionForm, Policy, Range, Subpartitioning,
+};
 use crate::model::plan::{LockClass, Name, Statement};
 use crate::statement::range_bound;
 
@@ -25,15 +27,27 @@ pub(super) fn create(form: &PartitionForm) -> Statement {
     if let Some(default) = &form.default {
         commands.push(window(default));
     }
+    commands.push(table_like(form, &form.name, &form.likeness, form.below.as_ref()));
+    commands.extend(alike(&form.name, &form.likeness));
+    for (_, part) in form.subpartitions() {
+        commands.push(table_like(form, &part.name, &part.likeness, part.below.as_ref()));
+        commands.extend(alike(&part.name, &part.likeness));
+    }
+    let below = form.subpartitions().into_iter().map(|(parent, part)| {
+        format!("ALTER TABLE {} ATTACH PARTITION {} {}", qualified(parent), qualified(&part.name), part.bound)
+    });
+    // While nobody waits, but where that would leave them without identity.
+    let (early, late): (Vec<String>, Vec<String>) = below.partition(|_| !form.has_identity);
+    commands.extend(early);
     // Those who write lock in this order: what a row refers to, the table, its partition.
     commands.extend(form.references.iter().map(|name| lock(name, "SHARE ROW EXCLUSIVE")));
     commands.push(format!("LOCK TABLE ONLY {table} IN SHARE UPDATE EXCLUSIVE MODE"));
     commands.extend(form.default.iter().map(|default| lock(&default.name, "ACCESS EXCLUSIVE")));
-    commands.push(table_like(form));
-    commands.extend(alike(&form.name, &form.likeness));
     commands.extend(form.default.iter().filter_map(|default| moved(form, default)));
     commands.push(format!("ALTER TABLE {table} ATTACH PARTITION {name} {}", bound(&form.range)));
+    commands.extend(late);
     commands.extend(replica_identity(&form.name, &form.likeness));
+    commands.extend(form.subpartitions().iter().filter_map(|(_, part)| replica_identity(&part.name, &part.likeness)));
     let (strongest, on) = match (&form.default, form.references.first()) {
         (Some(default), _) => ("ACCESS EXCLUSIVE", &default.name),
         (None, Some(reference)) => ("SHARE ROW EXCLUSIVE", reference),
@@ -47,13 +61,15 @@ pub(super) fn drop(form: &PartitionForm) -> Statement {
     let name = qualified(&form.name);
     let full = format!("{} holds rows, and is kept", form.name).replace('%', "%%");
     let guard = format!(
-        "begin if exists (select from only {name}) then raise exception {} using errcode = 'object_in_use'; end if; end",
+        "begin if exists (select from {name}) then raise exception {} using errcode = 'object_in_use'; end if; end",
         literal(&full)
     );
     let mut commands = vec![hurried()];
     commands.extend(form.references.iter().map(|name| lock(name, "SHARE ROW EXCLUSIVE")));
     commands.push(lock_only(&form.table, "ACCESS EXCLUSIVE"));
     commands.push(format!("LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"));
+    // Rows that a policy hides from its owner are rows.
+    commands.push(format!("ALTER TABLE {name} NO FORCE ROW LEVEL SECURITY"));
     commands.push(format!("DO {}", literal(&guard)));
     commands.push(format!("DROP TABLE {name}"));
     transaction(commands, "ACCESS EXCLUSIVE", &form.table)
@@ -85,14 +101,16 @@ fn window(default: &DefaultPartition) -> String {
     format!("SET LOCAL statement_timeout = {}", (default.window_ms / statements).max(1))
 }
 
-fn table_like(form: &PartitionForm) -> String {
-    let (unlogged, storage) = kept_as(&form.likeness);
+/// A table with the columns of the partitioned one.
+fn table_like(form: &PartitionForm, name: &Name, likeness: &Likeness, below: Option<&Subpartitioning>) -> String {
+    let (unlogged, storage) = kept_as(likeness);
+    let again = below.map(|below| format!(" PARTITION BY {}", below.key)).unwrap_or_default();
     let compression = if form.has_compression { " INCLUDING COMPRESSION" } else { "" };
     // No identity: it would be one of its own, from 1. Indexes and keys come with ATTACH.
     format!(
         "CREATE {unlogged}TABLE {} (LIKE {} INCLUDING COMMENTS{compression} INCLUDING CONSTRAINTS INCLUDING DEFAULTS \
-         INCLUDING GENERATED INCLUDING STATISTICS INCLUDING STORAGE){storage}",
-        qualified(&form.name),
+         INCLUDING GENERATED INCLUDING STATISTICS INCLUDING STORAGE){again}{storage}",
+        qualified(name),
         qualified(&form.table)
     )
 }
@@ -179,7 +197,7 @@ pub(super) fn replica_identity(name: &Name, likeness: &Likeness) -> Option<Strin
             let body = format!(
                 "declare own name; begin \
                  select c.relname into strict own from pg_index i join pg_class c on c.oid = i.indexrelid \
-                 join pg_inherits h on h.inhrelid = c.oid where i.indrelid = {own}::regclass and h.inhparent = {of}::regclass; \
+                 where i.indrelid = {own}::regclass and {of}::regclass in (select pg_partition_ancestors(c.oid)); \
                  execute 'ALTER TABLE ' || {own} || ' REPLICA IDENTITY USING INDEX ' || quote_ident(own); end"
             );
             Some(format!("DO {}", literal(&body)))
@@ -193,7 +211,7 @@ fn moved(form: &PartitionForm, default: &DefaultPartition) -> Option<String> {
     let columns: Vec<String> = drain.columns.iter().map(|column| quoted(column)).collect();
     let columns = columns.join(", ");
     Some(format!(
-        "WITH moved AS (DELETE FROM ONLY {} WHERE {} RETURNING {columns}) \
+        "WITH moved AS (DELETE FROM {} WHERE {} RETURNING {columns}) \
          INSERT INTO {} ({columns}) SELECT {columns} FROM moved",
         qualified(&default.name),
         within(&drain.key, &form.range)?,
@@ -217,7 +235,7 @@ pub fn strayed(default: &Name, key: &str, ranges: &[&Range]) -> Option<String> {
     let one = |(nr, range): (usize, &&Range)| {
         Some(format!(
             "select {nr} as nr, pg_catalog.count(*) as rows, pg_catalog.min({column})::text as first, \
-             pg_catalog.max({column})::text as last from only {table} where {} having pg_catalog.count(*) > 0",
+             pg_catalog.max({column})::text as last from {table} where {} having pg_catalog.count(*) > 0",
             within(key, range)?
         ))
     };
@@ -262,6 +280,10 @@ pub(super) fn created(form: &PartitionForm, catalog: &Catalog) -> State {
     }
     if let Some(other) = catalog.partitions(&form.table).find(|row| holds(row, &form.range)) {
         return State::Done(format!("{} holds its range", Name::new(&other.schema, &other.name)));
+    }
+    if let Some(taken) = form.subpartitions().iter().find_map(|(_, part)| catalog.relation(&part.name)) {
+        let name = Name::new(&taken.schema, &taken.name);
+        return State::Foreign(format!("the name {name} is taken by {}", kind(&taken.kind)));
     }
     let default = catalog.partitions(&form.table).find(|row| row.bound.as_deref() == Some("DEFAULT"));
     let default = default.map(|row| Name::new(&row.schema, &row.name));

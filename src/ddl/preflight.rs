@@ -6,6 +6,7 @@ use super::state::{Half, State, state, twin};
 use crate::model::catalog::{Behind, Catalog, Holder, Leftover, SeenServer};
 use crate::model::plan::{Change, LockClass, Name, Plan, Step};
 use crate::model::units;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A transaction that has been open for so long is not just passing, in seconds.
@@ -151,7 +152,7 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
             );
             refusals.push(text);
         }
-        if let Some(schema) = created_in(&step.change) {
+        for schema in created_in(&step.change) {
             let known = site.catalog.relations.iter().find(|row| row.schema == *schema);
             if known.is_some_and(|row| !row.may_create) {
                 refusals.push(format!("{} may not create in schema {schema}", site.server.role));
@@ -185,15 +186,22 @@ fn late(step: &Step, site: &Site) -> Option<String> {
     })
 }
 
-/// The schema that a change makes something in.
-fn created_in(change: &Change) -> Option<&String> {
-    match change {
+/// The schemas that a change makes something in.
+fn created_in(change: &Change) -> BTreeSet<&String> {
+    let one = match change {
         Change::CreateIndex(form) => Some(&form.table.schema),
         Change::CreateStatistics(form) => Some(&form.table.schema),
         Change::CreatePartition(form) => Some(&form.name.schema),
         Change::AdoptTable(form) => Some(&form.table.schema),
         _ => None,
-    }
+    };
+    one.into_iter().chain(below(change).map(|name| &name.schema)).collect()
+}
+
+/// The partitions below one that a change makes.
+fn below(change: &Change) -> impl Iterator<Item = &Name> {
+    let is_made = matches!(change, Change::CreatePartition(_));
+    change.more_names().into_iter().filter(move |_| is_made)
 }
 
 /// Builds of strangers on the tables of a step.
@@ -212,12 +220,12 @@ fn builds(step: &Step, half: Option<Half>, site: &Site, ours: Option<&str>) -> O
 
 fn names(step: &Step) -> Vec<String> {
     let creates = match &step.change {
-        Change::CreateIndex(form) => vec![&form.name],
-        Change::CreateStatistics(form) => vec![&form.name],
-        Change::CreatePartition(form) => vec![&form.name],
-        _ => Vec::new(),
+        Change::CreateIndex(form) => Some(&form.name),
+        Change::CreateStatistics(form) => Some(&form.name),
+        Change::CreatePartition(form) => Some(&form.name),
+        _ => None,
     };
-    let long = creates.into_iter().filter(|name| name.name.len() > MAX_NAME_BYTES);
+    let long = creates.into_iter().chain(below(&step.change)).filter(|name| name.name.len() > MAX_NAME_BYTES);
     long.map(|name| format!("{name} is longer than {MAX_NAME_BYTES} bytes and would be cut")).collect()
 }
 

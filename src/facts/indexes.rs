@@ -9,8 +9,9 @@ use super::lookup::{Key, Lookup};
 use super::nodes::Elsewhere;
 use super::relations::RelationRow;
 use crate::model::object::{Object, ObjectKind};
-use crate::model::snapshot::{ForeignKey, Index, Partition};
+use crate::model::snapshot::{ForeignKey, Index};
 use crate::model::table::Table;
+use crate::partition::Parts;
 use crate::statement::{index_option, index_text};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -201,7 +202,7 @@ struct Judge<'a> {
     lookup: &'a Lookup<'a>,
     tables: HashMap<Key<'a>, &'a RelationRow<'a>>,
     children: Children<'a>,
-    partitions: Partitions<'a>,
+    parts: Parts<'a>,
     elsewhere: Elsewhere<'a>,
     updates: Updates<'a>,
 }
@@ -215,19 +216,9 @@ impl<'a> Judge<'a> {
         wholes(self.lookup.indexes(place), &self.children).into_iter().map(row).collect()
     }
 
-    /// Of an index that is not valid: a valid one has a part everywhere.
     fn partitions_without(&self, index: &Index) -> Vec<String> {
-        if !index.is_partitioned || index.is_valid {
-            return Vec::new();
-        }
-        let parts = self.children.get(&(index.schema.as_str(), index.name.as_str())).map_or(&[][..], Vec::as_slice);
-        let served: BTreeSet<Key<'_>> = parts.iter().map(|part| (part.schema.as_str(), part.table.as_str())).collect();
-        let all = self.partitions.get(&(index.schema.as_str(), index.table.as_str())).into_iter().flatten();
-        let places = all.filter_map(|row| Some((row.schema.as_deref()?, row.name.as_deref()?)));
-        places
-            .filter(|place| !served.contains(place))
-            .map(|(schema, name)| Object::in_schema(ObjectKind::Table, &index.database, schema, name).path())
-            .collect()
+        let own = self.parts.missing(index).into_iter();
+        own.map(|name| Object::in_schema(ObjectKind::Table, &index.database, &name.schema, &name.name).path()).collect()
     }
 
     fn row(&self, place: Key<'a>, whole: Whole<'a>) -> IndexRow<'a> {
@@ -279,24 +270,13 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// The partitions right below each table.
-type Partitions<'a> = HashMap<Key<'a>, Vec<&'a Partition>>;
-
-fn partitions(rows: &[Partition]) -> Partitions<'_> {
-    let mut partitions: Partitions<'_> = HashMap::new();
-    for row in rows.iter().filter(|row| row.name.is_some()) {
-        partitions.entry((&row.parent_schema, &row.parent_name)).or_default().push(row);
-    }
-    partitions
-}
-
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>, relations: &'a [RelationRow<'a>]) -> Table<'a> {
     let indexes = &lookup.snapshot.indexes;
     let judge = Judge {
         lookup,
         tables: relations.iter().map(|row| (row.key(), row)).collect(),
         children: children(indexes),
-        partitions: partitions(&lookup.snapshot.partitions),
+        parts: Parts::of(lookup.snapshot),
         elsewhere: Elsewhere::of(lookup.snapshot),
         updates: Updates::of(lookup),
     };

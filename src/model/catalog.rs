@@ -83,14 +83,16 @@ pub struct SeenPartitioned {
     pub references: Vec<Name>,
     /// Foreign keys refer to it.
     pub is_referenced: bool,
-    /// `pg_class.relkind` of its DEFAULT partition; none without one.
+    /// `pg_class.relkind` of its DEFAULT partition, `f` where it has a foreign table below it; none without one.
     pub default_kind: Option<String>,
-    /// Size of that by the last VACUUM or ANALYZE, in bytes.
+    /// Size of that, with all below it, by the last VACUUM or ANALYZE, in bytes.
     pub default_bytes: i64,
     /// A DELETE there calls a trigger.
     pub default_has_triggers: bool,
     /// Columns that are not generated.
     pub columns: Vec<String>,
+    /// It has an identity column, and the server is 17 or later, where its partitions have it too.
+    pub has_identity: bool,
 }
 
 /// Rows of the DEFAULT partition that are of one range.

@@ -48,6 +48,53 @@ pub struct PartitionForm {
     /// How its newest sibling is.
     #[serde(default)]
     pub likeness: Likeness,
+    /// How it is partitioned again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Subpartitioning>,
+    /// The table has an identity column, and the server is 17 or later: what is attached to a partition gets it too, and what came
+    /// with one does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_identity: bool,
+}
+
+impl PartitionForm {
+    /// The partitions below it, and what each is attached to, the upper first.
+    #[must_use]
+    pub fn subpartitions(&self) -> Vec<(&Name, &Subpartition)> {
+        let mut found = Vec::new();
+        let mut open = vec![(&self.name, self.below.as_ref())];
+        while let Some((parent, below)) = open.pop() {
+            let parts = below.map(|below| below.partitions.as_slice()).unwrap_or_default();
+            found.extend(parts.iter().map(|part| (parent, part)));
+            open.extend(parts.iter().map(|part| (&part.name, part.below.as_ref())));
+        }
+        found
+    }
+}
+
+/// How a partition is partitioned again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subpartitioning {
+    /// `HASH (user_id)`, as `pg_get_partkeydef` writes it.
+    pub key: String,
+    /// Its partitions.
+    pub partitions: Vec<Subpartition>,
+}
+
+/// A partition of a partition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subpartition {
+    /// Its name.
+    pub name: Name,
+    /// `FOR VALUES WITH (modulus 4, remainder 0)`, as the server writes it in UTC and ISO.
+    pub bound: String,
+    /// How the one of the newest sibling is.
+    pub likeness: Likeness,
+    /// How it is partitioned in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<Subpartitioning>,
 }
 
 /// The DEFAULT partition of a table that gets another partition.

@@ -308,16 +308,20 @@ impl Change {
         }
     }
 
-    /// The name that its table has as the first partition of its successor, or under which months are filled.
+    /// More names that it takes: those of partitions below a partition, the one that its table has as the first partition
+    /// of its successor, or under which months are filled.
     #[must_use]
-    pub fn second(&self) -> Option<&Name> {
+    pub fn more_names(&self) -> Vec<&Name> {
         match self {
-            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => Some(&form.legacy),
-            Self::AdoptTable(form) | Self::ReleaseTable(form) => Some(&form.legacy),
-            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
-                Some(&form.staging)
+            Self::CreatePartition(form) | Self::DropPartition(form) => {
+                form.subpartitions().into_iter().map(|(_, part)| &part.name).collect()
             }
-            _ => None,
+            Self::PrepareAdoption(form) | Self::WithdrawPreparation(form) => vec![&form.legacy],
+            Self::AdoptTable(form) | Self::ReleaseTable(form) => vec![&form.legacy],
+            Self::BeginSplit(form) | Self::AbandonSplit(form) | Self::CopyRows(form) | Self::FinishSplit(form) => {
+                vec![&form.staging]
+            }
+            _ => Vec::new(),
         }
     }
 

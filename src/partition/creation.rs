@@ -1,19 +1,22 @@
 //! Which months a table lacks, and the plan that makes them.
 
+use super::below::{Below, Turn};
 use super::bound::Slice;
 use super::layout::{Layout, Part};
 use super::month::Month;
 use super::naming::Naming;
 use super::runway::is_month;
+use super::survey::{Tables, name, place};
 use super::zone::Zone;
 use crate::ddl::{Wanted, creations, quoted};
 use crate::model::catalog::{SeenPartitioned, Strayed};
 use crate::model::finding::fingerprint;
-use crate::model::partition::{DefaultPartition, Drain, Edge, Likeness, PartitionForm, Range};
+use crate::model::partition::{DefaultPartition, Drain, Edge, Likeness, PartitionForm, Range, Subpartitioning};
 use crate::model::plan::{Change, Estimate, FindingRef, Left, Name, Plan};
 use crate::model::snapshot::{Partition, Snapshot, Tool};
 use crate::model::units;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
 /// The rule that a month is made for.
 const RULE: &str = "partition_runway";
@@ -30,6 +33,8 @@ pub struct Missing {
     pub name: Name,
     /// What it will hold.
     pub range: Range,
+    /// How it is partitioned again, as yet without what those of its sibling are.
+    pub below: Option<Subpartitioning>,
 }
 
 /// A table whose months are to be made.
@@ -43,18 +48,21 @@ pub struct Site<'a> {
     pub key_columns: &'a [String],
     /// The zone whose months they are.
     pub zone: Zone,
+    /// What lies below the newest partition, or why another one is not made like it.
+    below: Result<Option<Below<'a>>, String>,
 }
 
 impl<'a> Site<'a> {
-    /// The table of these rows of partitions. `wished` is the zone that was asked for, `session` the one that
-    /// decides where several fit; `now` is when.
+    /// A table of these. `wished` is the zone that was asked for, `session` the one that decides where several fit;
+    /// `now` is when.
     pub fn of(
         table: &Name,
-        rows: &[&'a Partition],
+        tables: &Tables<'a>,
         wished: Option<Zone>,
         session: Option<Zone>,
         now: DateTime<Utc>,
     ) -> Result<Self, String> {
+        let rows = tables.get(&(table.schema.as_str(), table.name.as_str())).map(Vec::as_slice).unwrap_or_default();
         let first = rows.first().ok_or_else(|| format!("{table} is no partitioned table"))?;
         let layout = Layout::of(rows)
             .ok_or_else(|| format!("{table} is cut by {}, of which its bounds say no time", first.key_definition))?;
@@ -69,7 +77,8 @@ impl<'a> Site<'a> {
             return Err(format!("{table}: its newest partition is no month of the calendar"));
         }
         let zone = zone(table, &layout, wished, session, now)?;
-        Ok(Self { table: table.clone(), layout, key_columns: &first.key_columns, zone })
+        let below = below(&layout, tables, &first.key_columns);
+        Ok(Self { table: table.clone(), layout, key_columns: &first.key_columns, zone, below })
     }
 
     /// The newest partition, DEFAULT left out, which a new one is made like.
@@ -84,22 +93,11 @@ impl<'a> Site<'a> {
         self.layout.default_part().map(name)
     }
 
-    /// Why a new month is not made like the newest partition.
-    fn unlike(&self) -> Option<String> {
-        let newest = self.layout.newest().map(|part| part.partition);
-        if let Some(row) = newest.into_iter().chain(self.layout.default_part()).find(|row| !row.is_leaf) {
-            return Some(format!(
-                "{} is partitioned again, and so would be each new month: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) PARTITION BY …, its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes",
-                path(row),
-                table = self.table
-            ));
-        }
-        newest.filter(|row| row.is_foreign).map(|row| {
-            format!(
-                "{}, its newest partition, is a foreign table, and each new month would be one too: make those by hand, there and here",
-                path(row)
-            )
-        })
+    /// The tables that a new month is made like: the newest partition and what lies below it, or else the table itself.
+    #[must_use]
+    pub fn models(&self) -> Vec<Name> {
+        let below = self.below.iter().flatten().flat_map(Below::names);
+        std::iter::once(self.sibling().unwrap_or_else(|| self.table.clone())).chain(below).collect()
     }
 
     /// The months from one to another that no partition holds, the first first.
@@ -109,13 +107,21 @@ impl<'a> Site<'a> {
         let mut missing = Vec::new();
         for month in (0..=last.since(first)).filter_map(|nr| first.plus(nr)) {
             if let Some(range) = self.range(month)? {
-                missing.push(Missing { month, name: Name::new(&schema, &naming.name(month)?), range });
+                let name = naming.name(month)?;
+                let below = self.below(month, &name)?;
+                missing.push(Missing { month, name: Name::new(&schema, &name), range, below });
             }
         }
-        match self.unlike().filter(|_| !missing.is_empty()) {
-            Some(why) => Err(why),
-            None => Ok(missing),
-        }
+        Ok(missing)
+    }
+
+    /// How a month of this name is partitioned again.
+    fn below(&self, month: Month, name: &str) -> Result<Option<Subpartitioning>, String> {
+        let Some(below) = self.below.as_ref().map_err(|why| by_hand(&self.table, why))? else { return Ok(None) };
+        let Some(newest) = self.layout.newest().map(|part| part.partition) else { return Ok(None) };
+        let held = self.layout.months(self.zone).find(|(_, row)| place(row) == place(newest));
+        let sibling = (place(newest).1, held.map(|(month, _)| month));
+        below.again(Turn { sibling, new: (name, month) }).map(Some)
     }
 
     /// The range of a month; none where it is held.
@@ -156,7 +162,7 @@ impl<'a> Site<'a> {
                 if edges.iter().skip(1).any(|edge| *edge != Edge::Minvalue) {
                     let bound = part.partition.bound.as_deref().unwrap_or_default();
                     return Err(format!(
-                        "{} is cut by another column too ({bound}): make {month} by hand",
+                        "{} is cut by another column too ({bound}), and so would be new months: make those by hand",
                         path(part.partition)
                     ));
                 }
@@ -170,8 +176,22 @@ impl<'a> Site<'a> {
     }
 }
 
-fn name(row: &Partition) -> Name {
-    Name::new(row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
+/// What lies below the newest partition of a table.
+fn below<'a>(layout: &Layout<'a>, tables: &Tables<'a>, key: &[String]) -> Result<Option<Below<'a>>, String> {
+    let Some(newest) = layout.newest().map(|part| part.partition) else { return Ok(None) };
+    if newest.is_foreign {
+        return Err(format!("{}, its newest partition, is a foreign table", path(newest)));
+    }
+    let cut = |row: &Partition| tables.get(&place(row))?.first().map(|row| row.key_definition.as_str());
+    let mut others = layout.parts.iter().filter(|part| part.slice.is_some()).map(|part| part.partition);
+    let earlier = others.rfind(|row| place(row) != place(newest) && !row.is_leaf && cut(row) == cut(newest));
+    Below::of(tables, newest, earlier, key.first().map(String::as_str).unwrap_or_default())
+}
+
+fn by_hand(table: &Name, why: &str) -> String {
+    format!(
+        "{why}; each new month would be like it: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …], its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes; with an identity column its partitions come last, from PostgreSQL 17 on"
+    )
 }
 
 fn path(row: &Partition) -> String {
@@ -228,8 +248,8 @@ fn zone(
 /// What is known of a table beyond its partitions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// How its newest partition is, or the table itself where it has none.
-    pub likeness: Likeness,
+    /// How [`Site::models`] are, in their order.
+    pub likenesses: Vec<Likeness>,
     /// What decides how a partition is made.
     pub seen: SeenPartitioned,
     /// Rows of DEFAULT that are of one of the missing months, by its number.
@@ -298,6 +318,12 @@ fn form(
         (Some(default), Some(rows)) => Some(drained(site, &default, &missing, rows, evidence, terms)?),
         _ => None,
     };
+    let models = site.models();
+    let own = evidence.likenesses.iter().zip(&models);
+    let mut likenesses = own.map(|(likeness, model)| detachable(likeness, model));
+    let likeness = likenesses.next().unwrap_or_default();
+    let mut below = missing.below;
+    like_siblings(&mut below, &mut likenesses);
     Ok(PartitionForm {
         name: missing.name,
         table: site.table.clone(),
@@ -305,8 +331,18 @@ fn form(
         has_compression,
         references: evidence.seen.references.clone(),
         default: site.default().map(|name| DefaultPartition { name, window_ms: terms.window_ms, drain }),
-        likeness: detachable(&evidence.likeness, &site.sibling().unwrap_or_else(|| site.table.clone())),
+        likeness,
+        below,
+        has_identity: evidence.seen.has_identity,
     })
+}
+
+/// Gives what is below a month what those of its sibling are.
+fn like_siblings(below: &mut Option<Subpartitioning>, likenesses: &mut impl Iterator<Item = Likeness>) {
+    for part in below.iter_mut().flat_map(|below| &mut below.partitions) {
+        part.likeness = likenesses.next().unwrap_or_default();
+        like_siblings(&mut part.below, likenesses);
+    }
 }
 
 /// What it takes to move the rows, or why they are not moved.
@@ -321,10 +357,12 @@ fn drained(
 ) -> Result<Drain, String> {
     let count = units::count(rows.rows as f64);
     let told = format!("{count} rows of {} are in {default} ({} to {})", missing.month, rows.first, rows.last);
-    let obstacle = if evidence.seen.default_kind.as_deref() != Some("r") {
-        Some("it is no plain table")
+    let obstacle = if evidence.seen.default_kind.as_deref() == Some("f") {
+        Some("it is a foreign table, or has one below it")
     } else if evidence.seen.is_referenced {
         Some("foreign keys refer to the table, and a DELETE would reach their rows")
+    } else if missing.below.is_some() && evidence.seen.has_identity {
+        Some("the table has an identity column, so that the partitions of a month are attached after it")
     } else if evidence.seen.default_has_triggers {
         Some("a DELETE there calls triggers")
     } else {
@@ -364,11 +402,13 @@ fn wanted(
         caveats
             .push(format!("the move of {count} rows must be taken back one day: undo keeps a month that holds rows"));
     }
-    if form.likeness.policies.len() < evidence.likeness.policies.len() {
+    if evidence.likenesses.iter().zip(site.models()).any(|(own, model)| detachable(own, &model) != *own) {
         caveats.push("the policies of its sibling ask for other tables by that one's name, and are left out: read by its own name it lets nobody through".to_owned());
     }
-    if !evidence.likeness.publications.is_empty() {
-        let names = evidence.likeness.publications.join(", ");
+    let published: BTreeSet<&str> =
+        evidence.likenesses.iter().flat_map(|own| &own.publications).map(String::as_str).collect();
+    if !published.is_empty() {
+        let names = published.into_iter().collect::<Vec<_>>().join(", ");
         caveats.push(format!(
             "it must be published at once by its own name, as its sibling is in {names}: add it there by hand"
         ));

@@ -3,6 +3,7 @@
 //!
 //! Bounds are truth, names are labels. Pure: the clock is an argument.
 
+mod below;
 mod bound;
 mod candidate;
 mod conversion;
@@ -14,6 +15,7 @@ mod layout;
 mod month;
 mod naming;
 mod obstacle;
+mod parts;
 mod retirement;
 mod runway;
 mod survey;
@@ -29,7 +31,8 @@ pub use layout::{Layout, Part};
 pub use month::Month;
 pub use naming::Naming;
 pub use obstacle::allowances;
+pub use parts::Parts;
 pub use retirement::{Keep, Leaving, Overdue, Quarantined, overdue, retirement};
 pub use runway::{Runway, runway};
-pub use survey::{by_table, session_zone, survey, surveyed};
+pub use survey::{Tables, by_table, session_zone, survey, surveyed, weights};
 pub use zone::{Zone, zones};

@@ -107,20 +107,30 @@ impl Naming {
 
     /// The name of a month; an error where PostgreSQL would cut it.
     pub fn name(&self, month: Month) -> Result<String, String> {
-        let name = format!("{}{}{}", self.before, self.style.write(month), self.after);
-        if name.len() > MAX_NAME_BYTES {
-            return Err(format!(
-                "the name {name} has {} bytes, and PostgreSQL cuts names at {MAX_NAME_BYTES}",
-                name.len()
-            ));
-        }
-        Ok(name)
+        whole(format!("{}{}{}", self.before, self.style.write(month), self.after))
     }
 
     /// The month that a name of this pattern says; none of another one.
     #[must_use]
     pub fn month(&self, name: &str) -> Option<Month> {
         self.style.read(name.strip_prefix(self.before.as_str())?.strip_suffix(self.after.as_str())?)
+    }
+}
+
+/// What lies below a month is named after it: with the month's own name in its name, else with the month said in another way.
+/// None where neither is there.
+pub(super) fn below(name: &str, sibling: (&str, Option<Month>), new: (&str, Month)) -> Option<Result<String, String>> {
+    if let Some(at) = name.rfind(sibling.0) {
+        return Some(whole(format!("{}{}{}", &name[..at], new.0, &name[at + sibling.0.len()..])));
+    }
+    Some(Naming::of(name, sibling.1?)?.name(new.1))
+}
+
+/// A name that PostgreSQL does not cut.
+fn whole(name: String) -> Result<String, String> {
+    match name.len() {
+        ..=MAX_NAME_BYTES => Ok(name),
+        bytes => Err(format!("the name {name} has {bytes} bytes, and PostgreSQL cuts names at {MAX_NAME_BYTES}")),
     }
 }
 
@@ -164,6 +174,29 @@ mod tests {
             [("e_legacy", "2026-01"), ("e_202602", "2026-02"), ("e_2026_03", "2026-03"), ("e_2026_04", "2026-04")];
         assert_eq!(next(&names).as_deref(), Some("e_2027_01"));
         assert_eq!(next(&names[..3]).as_deref(), Some("e_2027_01"), "the newest of two");
+    }
+
+    #[test]
+    fn what_is_below_a_month_is_named_after_it() {
+        let long = format!("e_2026_12_{}", "p".repeat(53));
+        for (name, sibling, expected) in [
+            ("e_2026_12_p0", "e_2026_12", Some(Ok("e_2027_01_p0"))),
+            ("p0 of e_2026_12", "e_2026_12", Some(Ok("p0 of e_2027_01"))),
+            ("e_legacy_p0", "e_legacy", Some(Ok("e_2027_01_p0"))),
+            ("e_eu_202612", "e_2026_12", Some(Ok("e_eu_202701"))),
+            ("e_2026_11_p0", "e_2026_12", None),
+            ("eu", "e_2026_12", None),
+            (&long, "e_2026_12", Some(Ok(&*long.replace("2026_12", "2027_01")))),
+            (&format!("{long}é"), "e_2026_12", Some(Err("65 bytes"))),
+        ] {
+            let found = below(name, (sibling, Some(month("2026-12"))), ("e_2027_01", month("2027-01")));
+            match (found, expected) {
+                (Some(Err(told)), Some(Err(part))) => assert!(told.contains(part), "{told}"),
+                (found, expected) => {
+                    assert_eq!(found, expected.map(|one| one.map(str::to_owned).map_err(str::to_owned)), "{name}")
+                }
+            }
+        }
     }
 
     #[test]

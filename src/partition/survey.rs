@@ -3,17 +3,22 @@
 use super::bound::Slice;
 use super::key::{Key, Unit};
 use super::layout::{Layout, Part};
+use super::parts::Parts;
 use super::runway::{Runway, runway};
 use super::zone::Zone;
 use crate::model::plan::{Name, PlanTarget};
-use crate::model::snapshot::{Partition, Relation, Snapshot, Tool};
+use crate::model::snapshot::{Index, Partition, Relation, Snapshot, Tool};
 use crate::model::survey::{
     IncompleteIndex, Misnamed, SURVEY_VERSION, Span, Stray, Survey, SurveyedPartition, SurveyedTable,
 };
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-type Place<'a> = (&'a str, &'a str);
+/// Schema and name.
+pub(super) type Place<'a> = (&'a str, &'a str);
+
+/// Rows of partitions by their table.
+pub type Tables<'a> = BTreeMap<Place<'a>, Vec<&'a Partition>>;
 
 /// All partitioned tables of the database that the snapshot is of.
 #[must_use]
@@ -49,9 +54,13 @@ pub fn session_zone(snapshot: &Snapshot) -> Option<Zone> {
 
 /// The rows of partitions by their table, in the order of names.
 #[must_use]
-pub fn by_table(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Vec<&Partition>> {
-    let mut tables: BTreeMap<Place<'_>, Vec<&Partition>> = BTreeMap::new();
-    for row in &snapshot.partitions {
+pub fn by_table(snapshot: &Snapshot) -> Tables<'_> {
+    grouped(&snapshot.partitions)
+}
+
+pub(super) fn grouped(partitions: &[Partition]) -> Tables<'_> {
+    let mut tables = Tables::new();
+    for row in partitions {
         tables.entry((&row.parent_schema, &row.parent_name)).or_default().push(row);
     }
     tables
@@ -59,10 +68,20 @@ pub fn by_table(snapshot: &Snapshot) -> BTreeMap<(&str, &str), Vec<&Partition>> 
 
 struct House<'a> {
     snapshot: &'a Snapshot,
-    tables: BTreeMap<Place<'a>, Vec<&'a Partition>>,
+    tables: Tables<'a>,
     relations: HashMap<Place<'a>, &'a Relation>,
     index_bytes: HashMap<Place<'a>, i64>,
+    parts: Parts<'a>,
     zone: Option<Zone>,
+}
+
+/// What tells rows of a table, an estimate, and its bytes with indexes, all partitions below it among them.
+pub fn weights(snapshot: &Snapshot) -> impl Fn(&Name) -> (i64, i64) {
+    let house = House::of(snapshot);
+    move |table| {
+        let Weight { rows, table_bytes, index_bytes } = house.weight((&table.schema, &table.name));
+        (rows, table_bytes + index_bytes)
+    }
 }
 
 /// What a partition takes, with all below it.
@@ -84,6 +103,7 @@ impl<'a> House<'a> {
             tables: by_table(snapshot),
             relations: snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row)).collect(),
             index_bytes,
+            parts: Parts::of(snapshot),
             zone: session_zone(snapshot),
         }
     }
@@ -112,7 +132,7 @@ impl<'a> House<'a> {
                 .and_then(Layout::stray)
                 .map(|(zone, row)| Stray { partition: name(row), zone: zone.name().to_owned() }),
             misnamed: layout.iter().zip(zone).flat_map(|(layout, zone)| misnamed(layout, zone)).collect(),
-            incomplete_indexes: self.incomplete(place, rows),
+            incomplete_indexes: self.incomplete(place),
             partitions: match &layout {
                 Some(layout) => layout.parts.iter().map(|part| self.partition(part, zone)).collect(),
                 None => present(rows).map(|row| self.unordered(row)).collect(),
@@ -128,7 +148,7 @@ impl<'a> House<'a> {
     fn partition(&self, part: &Part<'a>, zone: Option<Zone>) -> SurveyedPartition {
         let row = part.partition;
         let now = self.snapshot.captured_at;
-        let weight = self.weight(row);
+        let weight = self.weight(place(row));
         let ends = part.slice;
         let inside = |at: DateTime<Utc>| (at > DateTime::<Utc>::MIN_UTC && at < DateTime::<Utc>::MAX_UTC).then_some(at);
         let month = zone.zip(ends).and_then(|(zone, slice)| {
@@ -151,21 +171,21 @@ impl<'a> House<'a> {
         }
     }
 
-    fn weight(&self, row: &'a Partition) -> Weight {
+    fn weight(&self, table: Place<'a>) -> Weight {
         let mut sum = Weight::default();
         // A damaged snapshot may go in circles.
         let mut seen = BTreeSet::new();
-        let mut open = vec![row];
-        while let Some(row) = open.pop() {
-            let place = (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default());
-            if !seen.insert(place) {
+        let mut open = vec![table];
+        while let Some(one) = open.pop() {
+            if !seen.insert(one) {
                 continue;
             }
-            open.extend(self.tables.get(&place).into_iter().flatten().copied().filter(|row| row.name.is_some()));
-            sum.index_bytes += self.index_bytes.get(&place).copied().unwrap_or(0);
-            if let Some(relation) = self.relations.get(&place) {
+            let below = self.tables.get(&one);
+            open.extend(below.into_iter().flatten().filter(|row| row.name.is_some()).map(|row| place(row)));
+            sum.index_bytes += self.index_bytes.get(&one).copied().unwrap_or(0);
+            if let Some(relation) = self.relations.get(&one) {
                 // What ANALYZE knows of one that is partitioned again are the rows of its own partitions.
-                if row.is_leaf {
+                if below.is_none() {
                     sum.rows += relation.row_count();
                 }
                 sum.table_bytes += relation.bytes + relation.toast_bytes;
@@ -174,21 +194,13 @@ impl<'a> House<'a> {
         sum
     }
 
-    fn incomplete(&self, place: Place<'a>, rows: &[&'a Partition]) -> Vec<IncompleteIndex> {
-        let invalid = |index: &&crate::model::snapshot::Index| {
+    fn incomplete(&self, place: Place<'a>) -> Vec<IncompleteIndex> {
+        let invalid = |index: &&Index| {
             (index.schema.as_str(), index.table.as_str()) == place && index.is_partitioned && !index.is_valid
         };
-        let of = |index: &crate::model::snapshot::Index| {
-            let has_part = |row: &&Partition| {
-                self.snapshot.indexes.iter().any(|part| {
-                    part.parent_schema.as_ref() == Some(&index.schema)
-                        && part.parent_name.as_ref() == Some(&index.name)
-                        && Some(&part.schema) == row.schema.as_ref()
-                        && Some(&part.table) == row.name.as_ref()
-                })
-            };
-            let missing = present(rows).filter(|row| !has_part(row)).map(name).collect();
-            IncompleteIndex { index: Name::new(&index.schema, &index.name), missing }
+        let of = |index: &'a Index| IncompleteIndex {
+            index: Name::new(&index.schema, &index.name),
+            missing: self.parts.missing(index),
         };
         self.snapshot.indexes.iter().filter(invalid).map(of).collect()
     }
@@ -203,8 +215,13 @@ fn present<'a>(rows: &[&'a Partition]) -> impl Iterator<Item = &'a Partition> {
     rows.iter().copied().filter(|row| row.name.is_some())
 }
 
-fn name(row: &Partition) -> Name {
-    Name::new(row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
+pub(super) fn name(row: &Partition) -> Name {
+    let (schema, name) = place(row);
+    Name::new(schema, name)
+}
+
+pub(super) fn place(row: &Partition) -> Place<'_> {
+    (row.schema.as_deref().unwrap_or_default(), row.name.as_deref().unwrap_or_default())
 }
 
 fn misnamed(layout: &Layout<'_>, zone: Zone) -> Vec<Misnamed> {

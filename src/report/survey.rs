@@ -26,13 +26,30 @@ pub fn write_survey(survey: &Survey, style: Style, out: &mut dyn Write) -> io::R
     let head =
         format!("{count} partitioned {} in database {}, read {at}", noun(count, "table"), survey.target.database);
     writeln!(out, "{}", bold(&escape(&head), style))?;
-    for table in &survey.tables {
+    let (within, shown): (Vec<_>, Vec<_>) = survey.tables.iter().partition(|table| is_part_of_a_month(table, survey));
+    for table in shown {
         let how = format!("{}{}", escape(&table.key), told_zone(table));
         writeln!(out, "\n{}  {how}", bold(&escape(&table.table.to_string()), style))?;
         lines(&told(table), style, out)?;
         chart(table, out)?;
     }
+    let left_out = within.len();
+    if left_out > 0 {
+        let parts = noun(left_out, "partition");
+        writeln!(out, "\nnot drawn: {left_out} partitioned {parts} of these with nothing wrong; --table shows one")?;
+    }
     Ok(())
+}
+
+/// A table that is itself a partition by time, of which its own line tells all that is to be told.
+fn is_part_of_a_month(table: &SurveyedTable, survey: &Survey) -> bool {
+    let timely = survey.tables.iter().filter(|other| other.key_kind.is_some());
+    timely.flat_map(|other| &other.partitions).any(|one| one.is_partitioned && one.name == table.table)
+        && table.gaps.is_empty()
+        && table.stray.is_none()
+        && table.misnamed.is_empty()
+        && table.incomplete_indexes.is_empty()
+        && !table.partitions.iter().any(|one| one.is_detach_pending || (one.is_default && one.rows > 0))
 }
 
 /// Writes the survey as JSON, version 1.

@@ -1,8 +1,10 @@
 //! The bound of a range partition, as `pg_get_expr(relpartbound)` prints it.
 
+use super::condition::aliases;
 use crate::model::partition::{Edge, Range};
 use pg_query::protobuf::{Node, a_const};
 use pg_query::{NodeEnum, ParserOptions};
+use std::collections::BTreeSet;
 
 /// The ends of a range bound, or none when the bound is no range. Read by the parser, so that quotes, casts
 /// and several columns are no matter.
@@ -34,9 +36,42 @@ fn edge(node: &Node) -> Option<Edge> {
     }
 }
 
+/// The columns of a partition key as `pg_get_partkeydef` writes it, those in expressions among them; none of what is no such key.
+#[must_use]
+pub fn partition_key_columns(key: &str) -> Option<BTreeSet<String>> {
+    let parsed = pg_query::parse(&format!("create table t () partition by {key}"), ParserOptions::DEFAULT).ok()?;
+    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
+    let Some(NodeEnum::CreateStmt(create)) = statement.stmt.as_ref()?.node.as_ref() else { return None };
+    let mut found = BTreeSet::new();
+    for part in &create.partspec.as_ref()?.part_params {
+        let Some(NodeEnum::PartitionElem(part)) = part.node.as_ref() else { return None };
+        found.extend(Some(part.name.clone()).filter(|name| !name.is_empty()));
+        found.extend(aliases(part.expr.as_deref()));
+    }
+    Some(found)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Edge, range_bound};
+    use super::{Edge, partition_key_columns, range_bound};
+
+    #[test]
+    fn the_columns_of_a_key() {
+        for (key, columns) in [
+            ("HASH (user_id)", Some("user_id")),
+            ("LIST (lower(\"Region\") COLLATE \"C\" text_ops)", Some("Region")),
+            ("RANGE (date_trunc('day'::text, (at)::timestamp with time zone), id)", Some("at id")),
+            (
+                "RANGE (((at)::date), ((x).y), (COALESCE(a, b)), (CASE WHEN c THEN d ELSE e END))",
+                Some("a at b c d e x"),
+            ),
+            ("<locked: t>", None),
+            ("HASH (a); drop table t", None),
+        ] {
+            let found = partition_key_columns(key).map(|found| found.into_iter().collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), columns, "{key}");
+        }
+    }
 
     #[test]
     fn reads_values_and_open_ends() {

@@ -2,7 +2,9 @@
 
 use crate::support::{Site, index, server};
 use pgassay::ddl::{attach, create_parent, drop_parent, statements, trimmings};
-use pgassay::model::partition::{DefaultPartition, DetachForm, Edge, PartitionForm, Range};
+use pgassay::model::partition::{
+    DefaultPartition, DetachForm, Edge, PartitionForm, Range, Subpartition, Subpartitioning,
+};
 use pgassay::model::plan::{Change, IndexForm, LockClass, Name, Statement, StatisticsForm, Trimmings};
 use pgassay::postgres::Scratch;
 
@@ -88,15 +90,14 @@ fn trimmed() -> IndexForm {
 }
 
 /// A month of a table, made and taken back.
-fn month(table: &str, references: Vec<Name>, default: Option<DefaultPartition>) -> Vec<Statement> {
+fn month(table: &str, references: Vec<Name>, more: PartitionForm) -> Vec<Statement> {
     let edge = |day: &str| vec![Edge::Value(day.to_owned())];
     let form = PartitionForm {
         name: Name::new("shop", &format!("{table}_2027_01")),
         table: Name::new("shop", table),
         range: Range { from: edge("2027-01-01"), to: edge("2027-02-01") },
         references,
-        default,
-        ..PartitionForm::default()
+        ..more
     };
     [Change::CreatePartition(form.clone()), Change::DropPartition(form)].iter().flat_map(statements).collect()
 }
@@ -136,10 +137,20 @@ fn all() -> Vec<Statement> {
     all.push(create_parent(&parent));
     all.push(attach(&parent.name, &child, &Name::new("shop", "events_1")));
     all.push(drop_parent(&parent));
-    all.extend(month("events_by_day", Vec::new(), None));
-    all.extend(month("days", vec![Name::new("shop", "users")], None));
+    all.extend(month("events_by_day", Vec::new(), PartitionForm::default()));
+    all.extend(month("days", vec![Name::new("shop", "users")], PartitionForm::default()));
     let rest = DefaultPartition { name: Name::new("shop", "nights_rest"), window_ms: 1_000, drain: None };
-    all.extend(month("nights", Vec::new(), Some(rest)));
+    all.extend(month("nights", Vec::new(), PartitionForm { default: Some(rest), ..PartitionForm::default() }));
+    for has_identity in [false, true] {
+        let bucket = Subpartition {
+            name: Name::new("shop", "days_2027_01_p0"),
+            bound: "FOR VALUES WITH (modulus 1, remainder 0)".to_owned(),
+            ..Subpartition::default()
+        };
+        let below = Some(Subpartitioning { key: "HASH (user_id)".to_owned(), partitions: vec![bucket] });
+        let again = PartitionForm { below, has_identity, ..PartitionForm::default() };
+        all.extend(month("days", vec![Name::new("shop", "users")], again));
+    }
     let leaving = |references| DetachForm {
         name: Name::new("shop", "walks_1"),
         table: Name::new("shop", "walks"),

@@ -40,6 +40,7 @@ mod majors;
 mod measure;
 mod months;
 mod months_advice;
+mod months_below;
 mod months_breaks;
 mod months_keys;
 mod months_load;

@@ -1,7 +1,7 @@
 //! Months that are made: like their siblings, meeting their neighbours, without a lock that readers or writers
 //! feel, in one transaction each; taken back; and what DEFAULT holds.
 
-use crate::support::{Outcome, Site, newest, oldest, server};
+use crate::support::{CORNER, Outcome, Site, newest, oldest, server};
 use pgassay::demo::Binaries;
 
 /// A table cut by months of New York up to the current one, whose newest partition has all that can be had.
@@ -153,6 +153,26 @@ async fn what_was_made_is_taken_back_but_no_rows() {
         assert_eq!(partitions(&site).await, "3");
         assert!(site.run(&["undo"]).expect(0).stdout.contains("nothing to take back"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_a_policy_hides_keep_their_month() {
+    let site = calls(&newest()).await;
+    let hidden = "alter role keeper login; alter table shop.calls owner to keeper;
+        do $$ begin execute format('drop policy everybody on shop.%I', 'calls_' || to_char(now() at time zone 'America/New_York', 'YYYYMM')); end $$";
+    site.admin.execute(hidden).await.expect("the owner of the months sees no row of them");
+    let (dsn, state) = (site.cluster.dsn("keeper", CORNER), site.state().display().to_string());
+    let create = ["partition", "create", "shop.calls", &dsn, "--months", "1", "--state", &state, "--yes"];
+    site.yard.pgassay(&create).run().expect(0);
+    let full = "insert into shop.calls (at, user_id) values (now() + interval '1 month', 1)";
+    site.admin.execute(full).await.expect("a row");
+    let undo = ["apply", "undo", &dsn, "--state", &state, "--yes"];
+    let outcome = site.yard.pgassay(&undo).run().expect(5);
+    assert!(outcome.stdout.contains("holds rows, and is kept"), "{outcome:#?}");
+    assert_eq!(partitions(&site).await, "4");
+    site.admin.execute("truncate shop.calls").await.expect("no rows");
+    site.yard.pgassay(&["apply", "resume", &dsn, "--state", &state, "--yes"]).run().expect(0);
+    assert_eq!(partitions(&site).await, "3");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

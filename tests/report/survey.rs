@@ -128,6 +128,29 @@ fn only_the_newest_months_are_drawn() {
 }
 
 #[test]
+fn months_that_are_partitioned_are_not_drawn_once_more() {
+    let mut snapshot = Snapshot { partitions: Vec::new(), relations: Vec::new(), indexes: Vec::new(), ..shop() };
+    for (name, from, to) in [("steps_11", "2026-11-01", "2026-12-01"), ("steps_12", "2026-12-01", "2027-01-01")] {
+        snapshot.partitions.push(Partition { is_leaf: false, ..month("steps", name, from, to) });
+        let bucket = partition(name, &format!("{name}_p0"), "bigint", "FOR VALUES WITH (modulus 1, remainder 0)");
+        let strategy = "hash".to_owned();
+        snapshot.partitions.push(Partition { strategy, key_definition: "HASH (id)".to_owned(), ..bucket });
+        snapshot.relations.push(relation(&format!("{name}_p0"), 70, 8_192));
+    }
+    let text = table(&of(&snapshot));
+    assert!(text.contains("2 partitions; about 140 rows; 16 KiB"), "the sum of the leaves: {text}");
+    assert!(!text.contains("HASH (id)"), "{text}");
+    assert!(
+        text.ends_with("not drawn: 2 partitioned partitions of these with nothing wrong; --table shows one\n"),
+        "{text}"
+    );
+    snapshot.indexes.push(index("steps_12", "steps_12_id", true, None));
+    let text = table(&of(&snapshot));
+    assert!(text.contains("index log.steps_12_id is invalid: no part of it on log.steps_12_p0"), "{text}");
+    assert!(text.contains("not drawn: 1 partitioned partition of these"), "{text}");
+}
+
+#[test]
 fn the_json_keeps_its_schema() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/schema/survey.json");
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).expect("a schema")).expect("JSON");

@@ -264,8 +264,8 @@ fn months(wish: &Conversion, cut: &Cut, adopt: &AdoptForm, names: &Names) -> Res
             range: Range { from: edge(month)?, to: edge(next)? },
             has_compression: adopt.has_compression,
             references: adopt.inventory.references.clone(),
-            default: None,
             likeness: likeness.clone(),
+            ..PartitionForm::default()
         };
         wanted.push(Wanted {
             change: Change::CreatePartition(form),

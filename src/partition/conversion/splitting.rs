@@ -258,6 +258,7 @@ fn steps(form: SplitForm, first: Month, snapshot: &Snapshot) -> Vec<Wanted> {
 mod tests {
     use super::*;
     use crate::partition::layout::tests::rows;
+    use crate::partition::survey::grouped;
     use chrono::DateTime;
 
     #[test]
@@ -270,8 +271,7 @@ mod tests {
             ],
         );
         let table = Name::new("public", "t");
-        let all: Vec<_> = rows.iter().collect();
-        let site = Site::of(&table, &all, None, None, DateTime::UNIX_EPOCH).expect("a table by months");
+        let site = Site::of(&table, &grouped(&rows), None, None, DateTime::UNIX_EPOCH).expect("a table by months");
         let wide = wide(&site).expect("all before a month");
         let begin = |oldest: &Oldest, months| first(&site, &wide, oldest, months).map(|month| month.to_string());
         let since = |text: &str| Oldest::Key(text.to_owned());
@@ -289,8 +289,7 @@ mod tests {
         assert_eq!(begin(&since("-infinity"), Some(7)), said("2026-06"));
         let mut deep = rows.clone();
         deep[0].is_leaf = false;
-        let all: Vec<_> = deep.iter().collect();
-        let site = Site::of(&table, &all, None, None, DateTime::UNIX_EPOCH).expect("a table by months");
+        let site = Site::of(&table, &grouped(&deep), None, None, DateTime::UNIX_EPOCH).expect("a table by months");
         assert!(super::wide(&site).is_err_and(|why| why.contains("t_legacy is a foreign table or partitioned again")));
     }
 }

@@ -3,6 +3,7 @@
 use super::super::key::{Key, Unit};
 use super::super::layout::tests::rows;
 use super::super::month::tests::months;
+use super::super::survey::grouped;
 use super::super::zone::tests::any_zone;
 use super::*;
 use proptest::prelude::*;
@@ -26,7 +27,7 @@ fn table() -> Name {
 
 fn site<'a>(rows: &'a [Partition], wished: Option<&str>, session: Option<&str>) -> Result<Site<'a>, String> {
     let zone = |name: &str| Zone::named(name).expect("a zone");
-    Site::of(&table(), &rows.iter().collect::<Vec<_>>(), wished.map(zone), session.map(zone), now())
+    Site::of(&table(), &grouped(rows), wished.map(zone), session.map(zone), now())
 }
 
 fn missing(rows: &[Partition], first: &str, last: &str) -> Result<Vec<String>, String> {
@@ -94,7 +95,7 @@ fn what_new_months_would_have_to_be_is_asked_only_where_some_are_missing() {
     rows[0].is_leaf = false;
     assert_eq!(missing(&rows, "2026-06", "2026-08"), august(), "the newest is a plain table");
     for (is_leaf, is_foreign, said) in
-        [(false, false, "public.t_2026_07 is partitioned again"), (true, true, "foreign table")]
+        [(false, false, "public.t_2026_07 is partitioned again, and has no partitions"), (true, true, "foreign table")]
     {
         (rows[1].is_leaf, rows[1].is_foreign) = (is_leaf, is_foreign);
         assert_eq!(missing(&rows, "2026-06", "2026-07"), Ok(vec![]), "all are there");
@@ -131,7 +132,7 @@ fn rows_in_default_keep_a_month_from_being_made_or_are_moved() {
     let site = site(&rows, None, None).expect("a site");
     let snapshot = Snapshot::empty(Tool::default(), now());
     let evidence = |seen: SeenPartitioned| Evidence {
-        likeness: Likeness::default(),
+        likenesses: vec![Likeness::default()],
         seen,
         strayed: vec![Strayed { nr: 0, rows: 7, first: "2026-07-03".to_owned(), last: "2026-07-09".to_owned() }],
     };
@@ -151,7 +152,7 @@ fn rows_in_default_keep_a_month_from_being_made_or_are_moved() {
     for seen in [
         SeenPartitioned { is_referenced: true, ..seen.clone() },
         SeenPartitioned { default_has_triggers: true, ..seen.clone() },
-        SeenPartitioned { default_kind: Some("p".to_owned()), ..seen.clone() },
+        SeenPartitioned { default_kind: Some("f".to_owned()), ..seen.clone() },
     ] {
         let plan = plan(&seen, true);
         assert_eq!((plan.steps.len(), plan.left.len()), (1, 1), "{seen:?}");
@@ -184,8 +185,7 @@ proptest! {
             prop_assert_eq!(key_type, "bigint");
             return Ok(());
         }
-        let rows = all.iter().collect::<Vec<_>>();
-        let site = Site::of(&table(), &rows, key.has_zone().then_some(zone), None, now());
+        let site = Site::of(&table(), &grouped(&all), key.has_zone().then_some(zone), None, now());
         let site = site.map_err(TestCaseError::fail)?;
         let Some(last) = first.plus(23) else { return Ok(()) };
         let Ok(made) = site.missing(first, last) else {
@@ -206,7 +206,7 @@ proptest! {
         prop_assert_eq!(layout.gaps(), []);
         let slices = layout.slices();
         prop_assert!(slices.windows(2).all(|pair| !pair[0].overlaps(&pair[1])));
-        let again = Site::of(&table(), &rows, key.has_zone().then_some(zone), None, now()).map_err(TestCaseError::fail)?;
+        let again = Site::of(&table(), &grouped(&all), key.has_zone().then_some(zone), None, now()).map_err(TestCaseError::fail)?;
         prop_assert_eq!(again.missing(first, last), Ok(vec![]));
     }
 }
