@@ -29,6 +29,10 @@ const SHAKES_IN_VAIN: u64 = 12;
 /// This share of what the workload costs is much.
 const AMPLE: f64 = 0.01;
 
+/// Of a statement that costs less there is not much left to save, whatever its share (`parallel_setup_cost`: from here
+/// on the planner would start processes for it).
+const LARGE: f64 = 1000.0;
+
 /// What the choice is bounded by.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
@@ -38,8 +42,8 @@ pub struct Bounds {
     pub max_per_table: usize,
     /// A step must save this share of what the workload costs without it, for each index it adds.
     pub least_gain: f64,
-    /// And this share of what some statement cost at first; or of what it costs without it, where that is much of
-    /// what the whole workload costs without it.
+    /// And this share of what some statement cost at first; or of what it costs without it, where that is a large cost,
+    /// and much of what the whole workload costs without it.
     pub least_statement_gain: f64,
 }
 
@@ -81,7 +85,7 @@ struct Tried {
     bytes: i64,
     /// The greatest share of what a statement cost at first by which it changes.
     of_first: f64,
-    /// And of the greater of its costs before and after.
+    /// And of the greater of its costs before and after, where that is large.
     of_now: f64,
 }
 
@@ -281,7 +285,7 @@ impl Chooser {
             let (now, then) = (self.cost(*query, *config), self.cost(*query, choice.configs[*query]));
             let change = (now - then).abs();
             tried.of_first = tried.of_first.max(change / self.options[*query].base.max(f64::MIN_POSITIVE));
-            tried.of_now = tried.of_now.max(change / now.max(then).max(f64::MIN_POSITIVE));
+            tried.of_now = tried.of_now.max(change / now.max(then).max(LARGE));
         }
         items.iter().for_each(|item| choice.has[*item] = !choice.has[*item]);
         before.into_iter().for_each(|(query, config)| choice.configs[query] = config);
