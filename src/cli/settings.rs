@@ -217,10 +217,12 @@ pub(super) fn databases(config: &Config, args: &DatabaseArgs) -> Databases {
     }
 }
 
-/// A time or a size, with its unit: who writes `--sample 10` means seconds, and not milliseconds.
+/// A time or a size, with its unit: who writes `--sample 10` means seconds, and not milliseconds, and who writes
+/// `--budget 2` no bytes. A million is a number of bytes, as programs write it.
 pub(super) fn quantity(name: &str, text: &str, unit: &str, example: &str) -> Result<f64> {
     let number = parse_quantity(text, unit).map_err(|error| anyhow!("{name}: {error}"))?;
-    if number != 0.0 && !text.contains(char::is_alphabetic) {
+    let is_plain = number == 0.0 || unit == "bytes" && number >= 1e6;
+    if !is_plain && !text.contains(char::is_alphabetic) {
         bail!("{name}: `{text}` has no unit: write it as in {example}");
     }
     Ok(number)

@@ -31,10 +31,12 @@ fn what_cannot_be_done_is_told() {
 fn without_a_planner_the_estimate_answers() {
     let desk = Desk::new();
     let shop = fixture("snapshots/shop.json.zst");
-    let from = ["advise", "--from", shop.to_str().expect("UTF-8"), "--format", "json"];
+    // A size that large is bytes, without a unit too.
+    let from = ["advise", "--from", shop.to_str().expect("UTF-8"), "--format", "json", "--budget", "500000000"];
     let said = desk.run(&from);
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{}", said.out);
     let advice: serde_json::Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(advice["account"]["budget_bytes"], 500_000_000);
     let proposals = advice["proposals"].as_array().expect("proposals");
     assert!(!proposals.is_empty(), "{advice:#}");
     for proposal in proposals {

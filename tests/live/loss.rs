@@ -110,9 +110,13 @@ async fn nobody_reads_on() {
     let dsn = cluster.dsn(SUPERUSER, CORNER);
     let program = env!("CARGO_BIN_EXE_pgassay");
     // As in `pgassay audit | head -1`, and at once.
-    let script = format!("('{program}' audit '{dsn}' --format json; echo $? >&2) | true");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(yard.path()).output().expect("it ends");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "0\n", "a closed pipe is success");
+    let code_beside = |reader: &str| {
+        let script = format!("('{program}' audit '{dsn}' --format json --fail-on info; echo $? >&2) | {reader}");
+        let output = Command::new("sh").args(["-c", &script]).current_dir(yard.path()).output().expect("it ends");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert_eq!(code_beside("cat"), "1\n", "something is found");
+    assert_eq!(code_beside("true"), "1\n", "who reads does not matter");
 }
 
 /// As in a folder that is not there, and on a disk that is full half-way: a limit on files stands for it.

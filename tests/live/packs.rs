@@ -22,18 +22,18 @@ const REFUSED: &[(&str, &[&str])] = &[
 
 /// Packs that are stopped when they run, and what is said: the reason, and a remedy that helps.
 const STOPPED: &[(&str, &str, &str)] = &[
-    ("column_gone", "u.nickname does not exist", "mend"),
-    ("divides", "division by zero", "mend"),
+    ("column_gone", "u.nickname does not exist", "correct"),
+    ("divides", "division by zero", "correct"),
     ("endless", "statement timeout", "statement-timeout"),
     ("fat", "more than", "less"),
     ("huge", "more than 10000 rows", "less"),
-    ("lifts_read_only", "transaction read-write mode must be set before any query", "mend"),
-    ("next_number", "cannot execute nextval() in a read-only transaction", "mend"),
+    ("lifts_read_only", "transaction read-write mode must be set before any query", "correct"),
+    ("next_number", "cannot execute nextval() in a read-only transaction", "correct"),
     ("sleeps", "statement timeout", "statement-timeout"),
     ("sleeps_unlimited", "statement timeout", "statement-timeout"),
     ("table_closed", "permission denied for", "grant"),
     ("waits", "lock timeout", "lock"),
-    ("writes_in_function", "cannot execute INSERT in a read-only transaction", "mend"),
+    ("writes_in_function", "cannot execute INSERT in a read-only transaction", "correct"),
 ];
 
 /// The corner shop, with a vault and a function that writes; the auditor may do too much for its own good.
