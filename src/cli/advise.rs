@@ -279,7 +279,8 @@ impl Planner {
         let proposal = advice.proposals.iter().find(|proposal| proposal.id == number);
         let served = proposal.and_then(|proposal| proposal.serves.first());
         let count = advice.proposals.len();
-        let served = served.ok_or_else(|| anyhow!("--explain {number}: proposals: {count}"))?;
+        let served =
+            served.ok_or_else(|| anyhow!("--explain {number}: there is no proposal {number} (proposals: {count})"))?;
         let query = queries.iter().find(|query| query.fingerprint == served.fingerprint);
         let question = Question {
             database: &self.asked.target.database,

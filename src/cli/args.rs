@@ -69,7 +69,7 @@ pub(super) enum Command {
     Snapshot(SnapshotArgs),
     /// Compare two workloads, and fail on regressions in blocks, rows, temporary files, WAL, calls or plans
     Diff(Box<DiffArgs>),
-    /// Recommend indexes for the workload, each checked with the planner
+    /// Recommend indexes for the workload, checked with the planner where HypoPG is, else estimated
     Advise(Box<AdviseArgs>),
     /// Turn findings into an ordered change, with its SQL, locks, estimates and undo
     Plan(Box<PlanArgs>),

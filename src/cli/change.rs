@@ -7,7 +7,7 @@ use super::progress_bar::Bar;
 use super::{connection, exit, interrupt, output, settings, verify};
 use crate::apply::{self, Crew, Header, Journal, Run, Scout, Settings, StepEnd};
 use crate::ddl::{Limits, Preflight, Site, State, preflight, script, state};
-use crate::model::plan::{Plan, Step};
+use crate::model::plan::{Change, Plan, Step};
 use crate::postgres::Target;
 use crate::report::{escape, write_plan};
 use crate::store::{self, write_snapshot, write_whole};
@@ -102,7 +102,7 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
         let todo: Vec<&Step> = steps.iter().copied().filter(|step| !is_done(job.plan, step, &site)).collect();
         if todo.is_empty() {
             crew.dismiss().await;
-            super::print("nothing to do: the database is as the plan wants it\n")?;
+            super::print(nothing_to_do(job))?;
             return Ok(exit::OK);
         }
         if !args.yes {
@@ -125,6 +125,15 @@ pub(super) fn carry_out(shared: &Shared, config: &Config, job: &Job<'_>, args: &
         keep_before(shared, job.target, &before).await;
         work(shared, &mut crew, job.plan, &steps, &settings, journal, None).await
     })
+}
+
+fn nothing_to_do(job: &Job<'_>) -> &'static str {
+    let is_of_split = job.plan.steps.iter().any(|step| matches!(step.change, Change::AbandonSplit(_)));
+    match job.undoes {
+        Some(_) if is_of_split => "nothing to undo: nothing of it is left; a finished split is not taken back\n",
+        Some(_) => "nothing to undo: nothing of it is left\n",
+        None => "nothing to do: the database is as the plan wants it\n",
+    }
 }
 
 /// Tries one step out, and rolls it back. Nothing is journaled, as nothing changes.

@@ -28,7 +28,7 @@ pub(super) enum PartitionCommand {
     Advise(Box<PartitionAdviseArgs>),
     /// Print the DDL of a new partitioned table, modelled on an existing or a described one
     New(Box<NewArgs>),
-    /// Create a table's missing months, without locking out readers or writers
+    /// Create a table's missing months; only a DEFAULT partition is locked against reads, for --window at most
     Create(Box<CreateArgs>),
     /// Create the missing months of all tables in the config: for cron
     Maintain(Box<MaintainArgs>),
@@ -308,7 +308,7 @@ pub(super) enum EpochArg {
 /// What may be done to the DEFAULT partition.
 #[derive(Debug, Default, Args)]
 pub(super) struct DefaultArgs {
-    /// Move a month's rows out of the DEFAULT partition, in the transaction that creates the month
+    /// Move a month's rows out of the DEFAULT partition, in the transaction that creates the month; needs --window
     #[arg(long, requires = "window", help_heading = "DEFAULT partition")]
     pub(super) drain_default: bool,
     /// Lock the DEFAULT partition for at most this long, else leave the month out [default: 1s]

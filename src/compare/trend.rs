@@ -239,7 +239,8 @@ fn summary(trends: &[Trend]) -> Summary {
 fn notes(chronicle: &Chronicle) -> Vec<String> {
     let mut notes = Vec::new();
     if chronicle.runs < WHOLE_LEAST {
-        notes.push(format!("{} runs are too few: trends are told from {WHOLE_LEAST} values on", chronicle.runs));
+        let are = if chronicle.runs == 1 { "run is" } else { "runs are" };
+        notes.push(format!("{} {are} too few: trends are told from {WHOLE_LEAST} values on", chronicle.runs));
     }
     if chronicle.evictions > 0 {
         notes.push(format!(

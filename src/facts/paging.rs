@@ -23,16 +23,24 @@ fn source(node: &Value) -> Option<&Value> {
 
 fn reads_all_first(lookup: &Lookup<'_>, root: &Value) -> bool {
     let is_limit = |node: &&Value| text(node, "Node Type") == Some("Limit");
-    let mut path = std::iter::successors(Some(root), |node| source(node)).skip_while(|node| !is_limit(node));
-    let Some(limit) = path.next() else { return false };
-    for node in path {
-        match text(node, "Node Type") {
-            Some("Sort") => return !has_order(lookup, limit, node),
-            Some("Aggregate") if text(node, "Strategy") != Some("Sorted") => return true,
-            _ => {}
-        }
+    let limit = std::iter::successors(Some(root), |node| source(node)).find(is_limit);
+    limit.is_some_and(|limit| is_ready(lookup, limit, limit))
+}
+
+/// Rows of this node are all there, read and in order, before the first is returned, and to return
+/// one more reads nothing more: a join or a subquery above the sort would, for each row skipped.
+fn is_ready(lookup: &Lookup<'_>, limit: &Value, node: &Value) -> bool {
+    let children = node.get("Plans").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let is_of = |child: &&Value, relation| text(child, "Parent Relationship") == Some(relation);
+    let reads_by_row = children.iter().any(|child| is_of(&child, "SubPlan"));
+    let sources: Vec<&Value> = children.iter().filter(|child| !is_of(child, "InitPlan")).collect();
+    match text(node, "Node Type") {
+        Some("Sort") => !has_order(lookup, limit, node),
+        Some("Aggregate") if text(node, "Strategy") != Some("Sorted") => !reads_by_row,
+        Some("Merge Append") => !sources.is_empty() && sources.iter().all(|child| is_ready(lookup, limit, child)),
+        Some("LockRows") => false,
+        _ => matches!(sources.as_slice(), [child] if !reads_by_row && is_ready(lookup, limit, child)),
     }
-    false
 }
 
 /// An index of a table below the limit holds the first column of the order: deep pages alone may be why

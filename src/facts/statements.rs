@@ -26,6 +26,8 @@ struct StatementRow<'a> {
     calls_per_minute: f64,
     /// Share of the calls of all statements of the database. {pct | calls ÷ Σ calls}
     calls_pct: f64,
+    /// Share that all statements which insert a row at a time (INSERT … VALUES, at most one row a call) have of the calls of all statements of the database. {pct | Σ calls ÷ Σ calls}
+    single_inserts_pct: f64,
     /// WAL written by one call, full-page images taken off. {bytes | (wal_bytes − wal_fpi × block_size) ÷ calls}
     wal_bytes_per_call: f64,
     /// Rows returned or affected by one call. {tuples | rows ÷ calls}
@@ -96,8 +98,12 @@ fn per_call(value: i64, statement: &Statement) -> f64 {
     value as f64 / statement.counters.calls.max(1) as f64
 }
 
+/// Calls below which a statement was seldom asked: that its rows are as many as the look-ups is as likely chance.
+const SELDOM: i64 = 10;
+
 /// The related statement whose rows best explain the look-ups: they come about once per row it
-/// returned (within a factor of two), from a table that a foreign key joins with this one.
+/// returned (within a factor of two), from a table that a foreign key joins with this one. One that
+/// was seldom asked explains less than any that was asked often, be its rows nearer.
 #[allow(clippy::cast_precision_loss, reason = "counters")]
 fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>> {
     let calls = child.counters.calls as f64;
@@ -107,8 +113,24 @@ fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>
         .filter(|other| other.counters.rows > other.counters.calls && shares_role(child, other))
         .map(|other| (calls / other.counters.rows as f64, *other))
         .filter(|(ratio, _)| (0.5..=2.0).contains(ratio))
-        .min_by(|a, b| a.0.ln().abs().total_cmp(&b.0.ln().abs()).then_with(|| a.1.fingerprint.cmp(&b.1.fingerprint)))
+        .min_by(|(near, one), (far, other)| {
+            let is_seldom = |statement: &Statement| statement.counters.calls < SELDOM;
+            let by_calls = is_seldom(one).cmp(&is_seldom(other));
+            let by_rows = || near.ln().abs().total_cmp(&far.ln().abs());
+            by_calls.then_with(by_rows).then_with(|| one.fingerprint.cmp(&other.fingerprint))
+        })
         .map(|(_, statement)| Parent { statement, calls_per_call: calls / statement.counters.calls.max(1) as f64 })
+}
+
+fn is_single_insert(statement: &Statement) -> bool {
+    let counters = &statement.counters;
+    statement.kind == StatementKind::Insert && statement.inserts_values && counters.rows <= counters.calls
+}
+
+/// A share of all calls.
+#[allow(clippy::cast_precision_loss, reason = "counters")]
+fn calls_pct(calls: i64, all: i64) -> f64 {
+    if all > 0 { 100.0 * calls as f64 / all as f64 } else { 0.0 }
 }
 
 fn shares_role(one: &Statement, other: &Statement) -> bool {
@@ -152,6 +174,8 @@ struct Workload<'a> {
     neighbours: Neighbours<'a>,
     /// Statements whose pages cost alike, by fingerprint.
     paged_whole: HashSet<&'a str>,
+    /// Calls of all statements that insert a row at a time.
+    single_inserts: i64,
     /// Length of the window.
     minutes: f64,
 }
@@ -164,12 +188,14 @@ impl<'a> Workload<'a> {
                 by_relation.entry(key(relation)).or_default().push(statement);
             }
         }
+        let inserts = lookup.snapshot.statements.iter().filter(|statement| is_single_insert(statement));
         let days = counters_since(lookup.snapshot).days(lookup.snapshot.captured_at);
         Self {
             lookup,
             by_relation,
             neighbours: neighbours(lookup),
             paged_whole: paged_whole(lookup),
+            single_inserts: inserts.fold(0, |sum, statement| sum.saturating_add(statement.counters.calls)),
             minutes: (days * 1440.0).max(1.0 / 60.0),
         }
     }
@@ -201,7 +227,8 @@ impl<'a> Workload<'a> {
             all_exec_time_ms: all,
             estimated_p95_ms: estimated_p95(counters),
             calls_per_minute: counters.calls as f64 / self.minutes,
-            calls_pct: if all_calls > 0 { 100.0 * counters.calls as f64 / all_calls as f64 } else { 0.0 },
+            calls_pct: calls_pct(counters.calls, all_calls),
+            single_inserts_pct: calls_pct(self.single_inserts, all_calls),
             wal_bytes_per_call: per_call(counters.wal_without_images(snapshot.server.block_bytes), statement),
             rows_per_call: per_call(counters.rows, statement),
             blocks_per_call: per_call(touched, statement),

@@ -239,15 +239,16 @@ pub(super) fn account(account: &Account) -> Vec<String> {
     let budget = account
         .budget_bytes
         .map_or("no budget".to_owned(), |bytes| format!("a budget of {}", units::bytes(bytes as f64)));
-    let candidates = units::count(account.candidates as f64);
+    let counted = |number: usize, word| format!("{} {}", units::count(number as f64), noun(number, word));
+    let candidates = counted(account.candidates, "candidate");
     let time = units::millis(account.seconds * 1000.0);
-    let questions = units::count(account.what_if_calls as f64);
+    let questions = counted(account.what_if_calls, "question");
     let sessions = format!("{} {}", account.sessions, noun(account.sessions, "session"));
     let weighed = match &account.estimate {
         Some(why) => format!("weighed by the built-in estimate in {time}, as {why}"),
-        None => format!("{questions} questions to the planner in {time} over {sessions}"),
+        None => format!("{questions} to the planner in {time} over {sessions}"),
     };
-    told.push(format!("{candidates} candidates, {weighed}; {budget}, {} indexes a table", account.max_indexes));
+    told.push(format!("{candidates}, {weighed}; {budget}, {} indexes a table", account.max_indexes));
     if account.below_threshold > 0 {
         told.push(format!(
             "{} left out that would save less than {} % of the workload and less than {} % of each statement",

@@ -81,7 +81,7 @@ impl Page<'_> {
             Severity::Info => "1;36",
         };
         self.heading(&severity.name().to_uppercase(), code)?;
-        for run in found.chunk_by(|one, next| one.rule == next.rule && one.fix.text == next.fix.text) {
+        for run in alike(found) {
             for (number, finding) in run.iter().enumerate() {
                 let new = if finding.new == Some(true) { "  (new)" } else { "" };
                 let mut below = words(finding);
@@ -153,6 +153,19 @@ fn words(finding: &Finding) -> Vec<String> {
     let statement = finding.object.statement.as_deref().map(shortened);
     let message = std::iter::once(format!("{}{doubt}", finding.message));
     message.chain(statement).collect()
+}
+
+/// Findings of one rule with the same fix brought together, each group at the place of its first.
+fn alike(found: Vec<&Finding>) -> Vec<Vec<&Finding>> {
+    let mut groups: Vec<Vec<&Finding>> = Vec::new();
+    for finding in found {
+        let is_alike = |one: &&Finding| one.rule == finding.rule && one.fix.text == finding.fix.text;
+        match groups.iter_mut().find(|group| group.first().is_some_and(is_alike)) {
+            Some(group) => group.push(finding),
+            None => groups.push(vec![finding]),
+        }
+    }
+    groups
 }
 
 /// What to do about a finding, or about so many in a row.

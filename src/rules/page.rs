@@ -54,10 +54,18 @@ fn capitalised(title: &str) -> String {
 
 fn param_row(rule: &str, name: &str, param: &ParamForm) -> String {
     let value = match &param.default {
+        Quantity::Number(1.0) => format!("1 {}", singular(&param.unit)),
         Quantity::Number(number) => format!("{number} {}", param.unit),
         Quantity::Text(text) => text.clone(),
     };
     format!("- `{name}`: {value}. {}. Change it with `--param {rule}.{name}=…`.", capitalised(param.why.trim()))
+}
+
+/// A unit of one: `month`, `row a call`.
+fn singular(unit: &str) -> String {
+    let (first, rest) = unit.find(' ').map_or((unit, ""), |at| unit.split_at(at));
+    let one = first.strip_suffix('s').filter(|one| one.len() > 1).unwrap_or(first);
+    format!("{one}{rest}")
 }
 
 /// A template's words: places by the names of their fields, alternatives one after the other.

@@ -114,6 +114,15 @@ async fn rows_that_were_just_copied_are_listed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_split_is_not_taken_back() {
+    let Some(site) = converted(newest().major, &CALLS.replace("30000", "2000")).await else { return };
+    split(&site, &[]).expect(0);
+    let outcome = site.run(&["undo"]).expect(0);
+    assert!(outcome.stdout.starts_with("nothing to undo: "), "{outcome:#?}");
+    assert!(outcome.stdout.contains("a finished split is not taken back"), "{outcome:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_split_that_breaks_off_goes_on_or_is_taken_back() {
     for next in ["resume", "undo"] {
         let Some(site) = open(newest().major).await else { continue };

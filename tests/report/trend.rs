@@ -69,6 +69,8 @@ fn all_of_it_has_what_is_stable_and_no_escape() {
     let all = written(|out| write_trends(&judged(25), true, PLAIN, out));
     assert!(all.contains("stable  calls_per_second") && !all.contains('\u{1b}'), "{all}");
     let few = written(|out| write_trends(&judged(3), true, PLAIN, out));
+    let one = written(|out| write_trends(&judged(1), true, PLAIN, out));
+    assert!(one.contains("1 run is too few"), "{one}");
     assert!(few.contains("3 runs are too few") && few.contains("unknown  bytes"), "{few}");
     let none = written(|out| write_trends(&judged(0), false, PLAIN, out));
     assert!(none.starts_with("shop@db1:5432: 0 runs, 0 windows compared\n"), "{none}");
