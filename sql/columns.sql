@@ -7,7 +7,16 @@ select
   a.attname::text as name,
   a.attnum::integer as position,
   pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
-  case when y.typtype = 'd' then pg_catalog.format_type(y.typbasetype, y.typtypmod)::text end as base_type,
+  case when y.typtype = 'd' then (
+    -- a domain may be over a domain
+    with recursive made (base, modifier, depth) as (
+      select y.typbasetype, y.typtypmod, 1
+      union all
+      select o.typbasetype, o.typtypmod, m.depth + 1
+      from made m join pg_catalog.pg_type o on o.oid = m.base and o.typtype = 'd' where m.depth < 32
+    )
+    select pg_catalog.format_type(m.base, m.modifier)::text from made m order by m.depth desc limit 1
+  ) end as base_type,
   a.attnotnull as is_not_null,
   case when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
     or (k.collprovider = 'd' and d.sorts_by_bytes) end as sorts_by_bytes,
