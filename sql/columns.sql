@@ -7,7 +7,10 @@ select
   a.attname::text as name,
   a.attnum::integer as position,
   pg_catalog.format_type(a.atttypid, a.atttypmod)::text as type_name,
-  case when y.typtype = 'd' then pg_catalog.format_type(y.typbasetype, y.typtypmod)::text end as base_type,
+  case when y.typtype = 'd' then ( -- a domain may be over a domain
+    with recursive made (base, modifier, depth) as (select y.typbasetype, y.typtypmod, 1 union all
+      select o.typbasetype, o.typtypmod, m.depth + 1 from made m join pg_catalog.pg_type o on o.oid = m.base and o.typtype = 'd' where m.depth < 32)
+    select pg_catalog.format_type(m.base, m.modifier)::text from made m order by m.depth desc limit 1) end as base_type,
   a.attnotnull as is_not_null,
   case when k.collisdeterministic then k.collprovider = 'b' or (k.collprovider = 'c' and k.collcollate in ('C', 'POSIX'))
     or (k.collprovider = 'd' and d.sorts_by_bytes) end as sorts_by_bytes,
@@ -28,8 +31,7 @@ select
       select case when pg_catalog.bool_and(pg_catalog.isfinite(v.at)) then pg_catalog.array_agg(
         -- far from any year that a row has
         greatest(-2e9, least(2e9, (extract(epoch from pg_catalog.now()) - extract(epoch from v.at)) / 3600))::integer
-        order by v.tenth) else '{}' end
-      from (
+        order by v.tenth) else '{}' end from (
         select b.tenth,
           case
             when t.unit is null then b.bound::timestamptz
@@ -49,8 +51,7 @@ select
   t.unit as time_unit
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-join pg_catalog.pg_type y on y.oid = a.atttypid
-left join pg_catalog.pg_collation k on k.oid = a.attcollation
+join pg_catalog.pg_type y on y.oid = a.atttypid left join pg_catalog.pg_collation k on k.oid = a.attcollation
 cross join (
   -- the provider is known from 15 on
   select coalesce(pg_catalog.to_jsonb(b) ->> 'datlocprovider', 'c') = 'b'
@@ -74,7 +75,6 @@ left join lateral (
   select 'uuid_v7', 1000
   where h.bounds ~ '^[{]([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}[,}])+$'
 ) t on true
-where c.relkind in ('r', 'p', 'm')
-  and c.relpersistence <> 't'
+where c.relkind in ('r', 'p', 'm') and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
 order by n.nspname, c.relname, a.attnum

@@ -30,9 +30,11 @@ impl<'a> Functions<'a> {
         own.filter(move |function| schema.as_ref().is_none_or(|schema| *schema == function.schema))
     }
 
-    /// Its result may change from row to row.
+    /// Its result may change from row to row, whichever of its name is meant. In doubt the planner knows, or what is seen
+    /// of its arguments.
     fn is_volatile(&self, called: &Called) -> bool {
-        self.named(called.schema.as_deref(), &called.name).any(|one| one.volatility == Volatility::Volatile)
+        let mut named = self.named(called.schema.as_deref(), &called.name).peekable();
+        named.peek().is_some() && named.all(|one| one.volatility == Volatility::Volatile)
     }
 
     /// Those that may be meant: of as many arguments, and of the types that are known where one has just these.
@@ -42,12 +44,21 @@ impl<'a> Functions<'a> {
             let most = if one.is_variadic { usize::MAX } else { one.arguments.len() };
             (least.saturating_sub(usize::from(one.is_variadic))..=most).contains(&types.len())
         };
+        // What takes a text takes a varchar.
+        let texts = |key: String| if key == "varchar" { "text".to_owned() } else { key };
         let mut meant: Vec<&Function> = self.named(schema, name).filter(fits).collect();
         for (at, known) in types.iter().enumerate().filter(|(_, known)| !known.is_empty()) {
-            let takes = |one: &&Function| one.arguments.get(at).is_some_and(|own| type_key(own) == *known);
+            let takes =
+                |one: &&Function| one.arguments.get(at).is_some_and(|own| texts(type_key(own)) == texts(known.clone()));
             if meant.iter().any(takes) {
                 meant.retain(takes);
             }
+        }
+        // Of two that take the same, that of pg_catalog is found first.
+        let own = |one: &Function| one.schema == "pg_catalog";
+        let is_hidden = |one: &Function| meant.iter().any(|by| own(by) && !own(one) && by.arguments == one.arguments);
+        if schema.is_none() {
+            return meant.iter().copied().filter(|one| !is_hidden(one)).collect();
         }
         meant
     }
@@ -183,6 +194,8 @@ mod tests {
                 function("date_trunc", &["text", "timestamp without time zone"], Volatility::Immutable),
                 function("random", &[], Volatility::Volatile),
                 function("now", &[], Volatility::Stable),
+                Function { schema: "app".into(), ..function("lower", &["text[]"], Volatility::Volatile) },
+                Function { schema: "app".into(), ..function("lower", &["text"], Volatility::Volatile) },
             ],
             ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH)
         }
@@ -202,6 +215,8 @@ mod tests {
             ("((o.at)::date = $1)", "((o.at)::date = $1)"),
             ("(o.n = (random())::integer)", "(o.n = (pgassay_sub_plan())::integer)"),
             ("(o.at > now())", "(o.at > now())"),
+            ("(lower((o.name)::text) = $1)", "(lower((o.name)::text) = $1)"),
+            ("(app.lower((o.name)::text) = $1)", "(app.pgassay_sub_plan((o.name)::text) = $1)"),
             ("((x.n)::text = $1)", "((x.n)::text = $1)"),
         ] {
             let plan = json!({"Plans": [{"Schema": "s", "Relation Name": "t", "Alias": "o", "Filter": condition}]});
@@ -219,9 +234,14 @@ mod tests {
         {
             assert!(is_immutable(expression), "{expression}");
         }
-        for expression in
-            ["date_trunc('day'::text, at)", "(at)::date", "plain < now()", "unheard_of(n)", "lower(name, n)"]
-        {
+        for expression in [
+            "date_trunc('day'::text, at)",
+            "(at)::date",
+            "plain < now()",
+            "unheard_of(n)",
+            "lower(name, n)",
+            "app.lower(name)",
+        ] {
             assert!(!is_immutable(expression), "{expression}");
         }
     }

@@ -95,11 +95,15 @@ async fn explained(
     }
 }
 
-/// Names of what looks like a function in conditions and orders of plans.
+/// Names of what looks like a function in conditions and orders of plans. `TRIM(BOTH FROM …)`, as plans print it from 14 on,
+/// is one of three.
 fn called(plans: &[Plan]) -> Vec<String> {
     let texts = plans.iter().filter_map(|plan| plan.plan.as_ref()).flat_map(compared);
-    let names: BTreeSet<String> =
+    let mut names: BTreeSet<String> =
         texts.filter_map(calls).flat_map(|calls| calls.functions).map(|call| call.name).collect();
+    if names.remove("trim") {
+        names.extend(["btrim", "ltrim", "rtrim"].map(str::to_owned));
+    }
     names.into_iter().collect()
 }
 
@@ -247,6 +251,13 @@ mod tests {
         let gap = late(&[plan(None), plan(Some("timeout"))]).expect("a gap");
         assert!(gap.partial && !gap.is_failure && gap.reason.starts_with("1 of 2 statements was not"), "{gap:?}");
         assert!(!late(&[plan(Some("timeout"))]).expect("a gap").partial);
+    }
+
+    #[test]
+    fn functions_are_known_by_their_names_in_pg_proc() {
+        let filter = serde_json::json!({"Filter": "((TRIM(BOTH FROM t.note) = $1) AND (lower(t.name) = $2))"});
+        let plan = Plan { plan: Some(filter), ..Plan::default() };
+        assert_eq!(called(&[plan]), ["and", "btrim", "lower", "ltrim", "rtrim"]);
     }
 
     #[test]

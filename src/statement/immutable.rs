@@ -44,8 +44,10 @@ pub fn type_key(name: &str) -> String {
 }
 
 /// Types whose texts and numbers depend on no setting.
-const STEADY: [&str; 13] =
-    ["bool", "bpchar", "cidr", "float4", "float8", "inet", "int2", "int4", "int8", "jsonb", "numeric", "text", "uuid"];
+const STEADY: [&str; 16] = [
+    "bool", "bpchar", "cidr", "citext", "float4", "float8", "inet", "int2", "int4", "int8", "jsonb", "name", "numeric",
+    "text", "uuid", "varchar",
+];
 
 const TEXTS: [&str; 3] = ["text", "varchar", "bpchar"];
 
@@ -104,9 +106,9 @@ fn cast_to(cast: &TypeCast, nature: &dyn Nature) -> Option<String> {
         return Some(to);
     }
     let from = result(argument, nature)?;
-    let is_in = |names: &[&str]| names.contains(&from.as_str()) && names.contains(&to.as_str());
-    let is_text = |name: &str| STEADY.contains(&name) || name == "varchar";
-    let is_steady = from == to || is_text(&from) && is_text(&to) || is_in(&["timestamp", "date"]);
+    let from = if from.ends_with(".citext") { "citext" } else { from.as_str() };
+    let is_in = |names: &[&str]| names.contains(&from) && names.contains(&to.as_str());
+    let is_steady = from == to || is_in(&STEADY) || is_in(&["timestamp", "date"]) || is_in(&["varchar[]", "text[]"]);
     is_steady.then_some(to)
 }
 
@@ -139,6 +141,7 @@ fn operated(expression: &AExpr, nature: &dyn Nature) -> Option<String> {
         "-" if is_zoned => Some("interval".to_owned()),
         "=" | "<>" | "<" | "<=" | ">" | ">=" => (!left.is_empty() || !right.is_empty()).then(|| "bool".to_owned()),
         "->>" | "#>>" => Some("text".to_owned()),
+        "->" if left == "hstore" || left.ends_with(".hstore") => Some("text".to_owned()),
         // Of what is no text the text depends on settings.
         "||" => {
             let is_joined = |one: &String| TEXTS.contains(&one.as_str());
@@ -157,7 +160,18 @@ mod tests {
 
     impl Nature for Known {
         fn column(&self, name: &str) -> String {
-            let known = ["n int4", "t text", "v varchar", "at timestamptz", "day date", "plain timestamp", "doc jsonb"];
+            let known = [
+                "n int4",
+                "t text",
+                "v varchar",
+                "at timestamptz",
+                "day date",
+                "plain timestamp",
+                "doc jsonb",
+                "c public.citext",
+                "k hstore",
+                "labels varchar[]",
+            ];
             let found = known.iter().filter_map(|one| one.split_once(' ')).find(|(own, _)| *own == name);
             found.map_or(String::new(), |(_, kind)| kind.to_owned())
         }
@@ -179,6 +193,9 @@ mod tests {
             "n + 1",
             "(n)::text",
             "(n % 10)",
+            "lower((c)::text)",
+            "(labels)::text[]",
+            "(k -> 'a'::text) || t",
             "t || ' '::text || (v)::text",
             "COALESCE(t, ''::text)",
             "(doc ->> 'a'::text)::int",
