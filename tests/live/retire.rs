@@ -208,7 +208,7 @@ async fn what_came_back_and_left_again_is_out_since_then() {
     assert!(early.stdout.contains("nothing to do"), "{early:#?}");
     assert_eq!(tables(&site).await, "steps_0, steps_1, steps_2, steps_3, steps_4 alone");
     let late = retire(&site, &["--keep", "3 months", "--drop", "--quarantine", "1ms"]).expect(0);
-    assert_eq!(late.stdout.matches("drop_detached shop.steps_4").count(), 1, "{late:#?}");
+    assert!(late.stdout.starts_with("1 step for"), "{late:#?}");
     assert_eq!(tables(&site).await, "steps_0, steps_1, steps_2, steps_3");
 }
 
