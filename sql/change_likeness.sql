@@ -52,10 +52,12 @@ select
     from pg_catalog.pg_policy p
     where p.polrelid = c.oid), '[]') as policies,
   case c.relreplident when 'd' then 'default' when 'n' then 'nothing' when 'f' then 'full' else 'index' end as replica_identity,
+  -- only what the whole table has comes with ATTACH
   (select pg_catalog.json_build_object('schema', pn.nspname, 'name', pi.relname)
     from pg_catalog.pg_index i
     join pg_catalog.pg_class pi on pi.oid = pg_catalog.pg_partition_root(i.indexrelid) and pi.oid <> i.indexrelid
     join pg_catalog.pg_namespace pn on pn.oid = pi.relnamespace
+    join pg_catalog.pg_index p on p.indexrelid = pi.oid and p.indrelid = pg_catalog.pg_partition_root(c.oid)
     where i.indrelid = c.oid and i.indisreplident) as replica_index,
   array(
     select u.pubname::text

@@ -13,6 +13,7 @@ use crate::model::snapshot::Snapshot;
 use crate::partition::{Keep, Leaving, Quarantined, by_table, overdue, retirement, session_zone, weights};
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeMap;
 
 /// How long a detached table is kept before `--drop` drops it, unless told otherwise.
 const QUARANTINE: &str = "7d";
@@ -58,7 +59,7 @@ fn keep(config: &Config, args: &RetireArgs, table: &Name) -> Result<Keep> {
     }
 }
 
-/// Tables that runs of this machine detached from this one before that time.
+/// Tables that runs of this machine detached from this one, last before that time.
 fn detached(
     runs: &[Run],
     snapshot: &Snapshot,
@@ -69,21 +70,25 @@ fn detached(
         let target = &run.header.plan.target;
         target.database == snapshot.target.database && target.system_identifier == snapshot.server.system_identifier
     });
-    let mut found = Vec::new();
-    for run in own {
-        for step in &run.header.plan.steps {
-            let Change::DetachPartition(form) = &step.change else { continue };
-            let end = run.steps.get(&step.id).and_then(|story| story.end.as_ref());
-            let Some((StepEnd::Done, at, _)) = end.filter(|(_, at, _)| *at <= before) else { continue };
-            if form.table == *table {
-                let keys = snapshot.foreign_keys.iter();
-                let keys = keys.filter(|key| key.schema == form.name.schema && key.table == form.name.name);
-                let keys = keys.map(|key| key.name.clone()).collect();
-                found.push((DetachedForm { name: form.name.clone(), table: table.clone(), oid: form.oid, keys }, *at));
-            }
+    // What came back and left again has the same OID: only the newest of its ways counts.
+    let mut newest = BTreeMap::new();
+    for (run, step) in own.flat_map(|run| run.header.plan.steps.iter().map(move |step| (run, step))) {
+        let (Change::DetachPartition(form) | Change::AttachPartition(form)) = &step.change else { continue };
+        let end = run.steps.get(&step.id).and_then(|story| story.end.as_ref());
+        let Some((end, at, _)) = end.filter(|(end, ..)| *end != StepEnd::Failed) else { continue };
+        if form.table == *table && newest.get(&form.oid).is_none_or(|(_, since, _)| since < at) {
+            let is_out = end.is_good() && matches!(step.change, Change::DetachPartition(_));
+            newest.insert(form.oid, (form, *at, is_out));
         }
     }
-    found
+    let out = newest.into_values().filter(|(_, since, is_out)| *is_out && *since <= before);
+    out.map(|(form, since, _)| {
+        let keys = snapshot.foreign_keys.iter();
+        let keys = keys.filter(|key| key.schema == form.name.schema && key.table == form.name.name);
+        let keys = keys.map(|key| key.name.clone()).collect();
+        (DetachedForm { name: form.name.clone(), table: table.clone(), oid: form.oid, keys }, since)
+    })
+    .collect()
 }
 
 async fn plan(

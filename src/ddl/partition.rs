@@ -61,8 +61,9 @@ pub(super) fn drop(form: &PartitionForm) -> Statement {
     let name = qualified(&form.name);
     let full = format!("{} holds rows, and is kept", form.name).replace('%', "%%");
     let guard = format!(
-        "begin if exists (select from {name}) then raise exception {} using errcode = 'object_in_use'; end if; end",
-        literal(&full)
+        "begin if exists (select from {name}) then raise exception {} using errcode = 'object_in_use'; end if; {}end",
+        literal(&full),
+        strangers(form)
     );
     let mut commands = vec![hurried()];
     commands.extend(form.references.iter().map(|name| lock(name, "SHARE ROW EXCLUSIVE")));
@@ -73,6 +74,23 @@ pub(super) fn drop(form: &PartitionForm) -> Statement {
     commands.push(format!("DO {}", literal(&guard)));
     commands.push(format!("DROP TABLE {name}"));
     transaction(commands, "ACCESS EXCLUSIVE", &form.table)
+}
+
+/// Stops where somebody else made a partition below it.
+fn strangers(form: &PartitionForm) -> String {
+    if form.below.is_none() {
+        return String::new();
+    }
+    let told = format!("{} has partitions that this run did not make, and is kept", form.name).replace('%', "%%");
+    let made = std::iter::once(&form.name).chain(form.subpartitions().into_iter().map(|(_, part)| &part.name));
+    let made: Vec<String> = made.map(|name| literal(&qualified(name))).collect();
+    format!(
+        "if exists (select from pg_partition_tree({}) t where not exists (select from unnest(array[{}]) made \
+         where to_regclass(made) = t.relid)) then raise exception {} using errcode = 'object_in_use'; end if; ",
+        literal(&qualified(&form.name)),
+        made.join(", "),
+        literal(&told)
+    )
 }
 
 pub(super) fn transaction(commands: Vec<String>, strongest: &str, on: &Name) -> Statement {

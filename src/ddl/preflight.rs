@@ -167,11 +167,30 @@ fn step(plan: &Plan, step: &Step, site: &Site, ours: Option<&str>) -> Vec<String
             step.change.object()
         ));
     }
+    refusals.extend(owners(step, site));
     refusals.extend(late(step, site));
     refusals.extend(builds(step, half, site, ours));
     refusals.extend(names(step));
     refusals.extend(leaves(plan, step, site, ours));
     refusals
+}
+
+/// Partitions are given to the owners of those they are made like, which are partitions of the table too.
+fn owners(step: &Step, site: &Site) -> Vec<String> {
+    let Change::CreatePartition(form) = &step.change else { return Vec::new() };
+    let below = form.subpartitions().into_iter().map(|(_, part)| &part.likeness);
+    let owners: BTreeSet<&str> = std::iter::once(&form.likeness).chain(below).map(|own| own.owner.as_str()).collect();
+    let barred = |owner: &&str| site.catalog.relations.iter().any(|row| row.owner == **owner && !row.is_owner);
+    let is_table = |owner: &str| site.catalog.relation(&form.table).is_some_and(|table| table.owner == owner);
+    let barred = owners.into_iter().filter(|owner| !is_table(owner)).filter(barred);
+    barred
+        .map(|owner| {
+            format!(
+                "{} or a partition below it is to belong to {owner}, and {} may not act as that role",
+                form.name, site.server.role
+            )
+        })
+        .collect()
 }
 
 /// A table is adopted well before the rows come that it will refuse.

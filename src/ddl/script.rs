@@ -32,6 +32,8 @@ fn head(plan: &Plan, text: &mut String) {
     comment(text, "a step that fails stops the script; `pgassay apply` retries, watches, repairs and resumes besides");
     text.push_str("\\set ON_ERROR_STOP on\n");
     text.push_str("SET search_path = pg_catalog;\nSET statement_timeout = 0;\n");
+    // Else a snapshot would be older than the locks that a transaction waits for.
+    text.push_str("SET default_transaction_isolation = 'read committed';\n");
     let database = literal(&target.database);
     comment(text, "divides by zero, and so stops, in any other database than the planned one");
     let _ = writeln!(text, "SELECT 1 / (current_database() = {database})::int AS is_planned_database;");

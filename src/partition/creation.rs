@@ -363,6 +363,8 @@ fn drained(
         Some("foreign keys refer to the table, and a DELETE would reach their rows")
     } else if missing.below.is_some() && evidence.seen.has_identity {
         Some("the table has an identity column, so that the partitions of a month are attached after it")
+    } else if missing.below.as_ref().is_some_and(leaves_out) {
+        Some("below the month is a list or a range without DEFAULT, which may not take them all")
     } else if evidence.seen.default_has_triggers {
         Some("a DELETE there calls triggers")
     } else {
@@ -378,6 +380,20 @@ fn drained(
             columns: evidence.seen.columns.clone(),
         }),
     }
+}
+
+/// Some row may find no place: a level is by list or range, and has no DEFAULT.
+fn leaves_out(below: &Subpartitioning) -> bool {
+    let is_open = !below.key.starts_with("HASH") && below.partitions.iter().all(|part| part.bound != "DEFAULT");
+    is_open || below.partitions.iter().filter_map(|part| part.below.as_ref()).any(leaves_out)
+}
+
+/// Partitions that keep the default replica identity, though their models have another.
+fn unidentified(likenesses: &[Likeness]) -> Option<String> {
+    let is_alone = |own: &Likeness| own.replica_identity == "index" && own.replica_index.is_none();
+    likenesses.iter().any(is_alone).then(|| {
+        "its sibling's replica identity, or that of a partition below it, is an index that the partitioned table does not have: it gets the default one, and UPDATE and DELETE fail where they are published and it has no primary key".to_owned()
+    })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "an estimate")]
@@ -413,6 +429,7 @@ fn wanted(
             "it must be published at once by its own name, as its sibling is in {names}: add it there by hand"
         ));
     }
+    caveats.extend(unidentified(&evidence.likenesses));
     let estimate = match &form.default {
         Some(_) => Estimate {
             seconds: Some(evidence.seen.default_bytes as f64 / BYTES_PER_SECOND),

@@ -259,3 +259,36 @@ async fn months_that_are_partitioned_again_leave_and_come_back() {
         );
     }
 }
+
+/// A month with one region that is known by an index of the month, and a row of DEFAULT that it has no place for.
+const NOTES: &str = "
+    create table shop.notes (id bigint not null, at date not null) partition by range (at);
+    create table shop.notes_2027_12 partition of shop.notes for values from ('2027-12-01') to ('2028-01-01') partition by list (id);
+    create table shop.notes_2027_12_one partition of shop.notes_2027_12 for values in (1);
+    create unique index notes_2027_12_key on shop.notes_2027_12 (id);
+    alter table shop.notes_2027_12_one replica identity using index notes_2027_12_one_id_idx;
+    create table shop.notes_rest partition of shop.notes default;
+    insert into shop.notes values (7, '2028-01-05')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_month_has_for_itself_stops_no_run_and_is_not_dropped() {
+    for binaries in [oldest(), newest()] {
+        let site = Site::with(&binaries, NOTES).await;
+        let words =
+            ["create", "shop.notes", "--from", "2027-12", "--to", "2028-02", "--drain-default", "--window", "20s"];
+        let outcome = run(&site, &words).expect(3);
+        assert!(outcome.stdout.contains("a list or a range without DEFAULT"), "{outcome:#?}");
+        assert!(outcome.stdout.contains("replica identity, or that of a partition"), "{outcome:#?}");
+        let months = "select string_agg(inhrelid::regclass::text, ' ' order by inhrelid) from pg_inherits where inhparent = 'shop.notes'::regclass";
+        assert_eq!(site.text(months).await, "shop.notes_2027_12 shop.notes_rest shop.notes_2028_02");
+        let identity = "select relreplident::text from pg_class where relname = 'notes_2028_02_one'";
+        assert_eq!(site.text(identity).await, "d");
+        let own = "create table shop.two partition of shop.notes_2028_02 for values in (2)";
+        site.admin.execute(own).await.expect("made by hand");
+        let kept = site.run(&["undo"]).expect(5);
+        assert!(kept.stdout.contains("has partitions that this run did not make, and is kept"), "{kept:#?}");
+        site.admin.execute("drop table shop.two").await.expect("dropped");
+        site.run(&["resume"]).expect(0);
+        assert_eq!(site.text(months).await, "shop.notes_2027_12 shop.notes_rest");
+    }
+}

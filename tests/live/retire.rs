@@ -193,6 +193,26 @@ async fn only_what_was_out_for_long_enough_is_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_back_and_left_again_is_out_since_then() {
+    let site = open(&newest()).await;
+    retire(&site, &["--keep", "3 months"]).expect(0);
+    // A hundred years ago, by its journal.
+    for file in std::fs::read_dir(site.state()).expect("journals") {
+        let path = file.expect("a journal").path();
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(&path, text.replace(r#""at":"20"#, r#""at":"19"#)).expect("written");
+    }
+    site.run(&["undo"]).expect(0);
+    retire(&site, &["--keep", "3 months"]).expect(0);
+    let early = retire(&site, &["--keep", "3 months", "--drop", "--quarantine", "1d"]).expect(0);
+    assert!(early.stdout.contains("nothing to do"), "{early:#?}");
+    assert_eq!(tables(&site).await, "steps_0, steps_1, steps_2, steps_3, steps_4 alone");
+    let late = retire(&site, &["--keep", "3 months", "--drop", "--quarantine", "1ms"]).expect(0);
+    assert!(late.stdout.starts_with("1 step for"), "{late:#?}");
+    assert_eq!(tables(&site).await, "steps_0, steps_1, steps_2, steps_3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn some_months_never_leave() {
     let site = open(&newest()).await;
     let more = "create table shop.prizes (id bigint, at date, foreign key (id, at) references shop.steps (id, at))";

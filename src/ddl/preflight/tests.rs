@@ -3,6 +3,7 @@
 use super::*;
 use crate::ddl::statements;
 use crate::model::catalog::{SeenIndex, SeenRelation};
+use crate::model::partition::{Likeness, PartitionForm, Subpartition, Subpartitioning};
 use crate::model::plan::{Estimate, IndexForm, PLAN_VERSION, PlanTarget};
 use crate::model::snapshot::Tool;
 use chrono::DateTime;
@@ -191,6 +192,24 @@ fn what_does_not_matter_is_no_reason() {
         ..SeenIndex::default()
     });
     assert_eq!(found(Change::CreateIndex(form()), &done, &limits()).refusals, [""; 0]);
+}
+
+#[test]
+fn a_partition_is_given_only_to_a_role_that_we_may_act_as() {
+    let named = |name: &str| Name::new("public", name);
+    let owned = |owner: &str| Likeness { owner: owner.to_owned(), ..Likeness::default() };
+    let part = Subpartition { name: named("t_2_eu"), likeness: owned("keeper"), ..Subpartition::default() };
+    let below = Subpartitioning { key: "LIST (region)".to_owned(), partitions: vec![part] };
+    let month = PartitionForm { name: named("t_2"), table: named("t"), likeness: owned("owner"), ..Default::default() };
+    let month = PartitionForm { below: Some(below), ..month };
+    let mut site = site();
+    let change = || Change::CreatePartition(month.clone());
+    let keeper = SeenRelation { owner: "keeper".to_owned(), ..relation("t_1_eu") };
+    site.catalog.relations.push(keeper);
+    assert_eq!(found(change(), &site, &limits()).refusals, [""; 0]);
+    site.catalog.relations[1].is_owner = false;
+    let told = "step 1: public.t_2 or a partition below it is to belong to keeper, and me may not act as that role";
+    assert_eq!(found(change(), &site, &limits()).refusals, [told]);
 }
 
 #[test]

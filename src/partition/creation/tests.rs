@@ -6,6 +6,7 @@ use super::super::month::tests::months;
 use super::super::survey::grouped;
 use super::super::zone::tests::any_zone;
 use super::*;
+use crate::model::partition::Subpartition;
 use proptest::prelude::*;
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -159,6 +160,28 @@ fn rows_in_default_keep_a_month_from_being_made_or_are_moved() {
         assert!(plan.left[0].reason.contains("they are not moved"), "{seen:?}");
     }
     assert!(crate::ddl::sound(&moved).is_ok());
+}
+
+#[test]
+fn rows_are_moved_only_where_each_finds_a_place() {
+    let level = |key: &str, bounds: &[&str], below: Option<&Subpartitioning>| {
+        let part = |bound: &&str| Subpartition {
+            bound: (*bound).to_owned(),
+            below: below.cloned(),
+            ..Subpartition::default()
+        };
+        Subpartitioning { key: key.to_owned(), partitions: bounds.iter().map(part).collect() }
+    };
+    let hash = level("HASH (id)", &["FOR VALUES WITH (modulus 1, remainder 0)"], None);
+    let (list, range) = (["FOR VALUES IN (1)"], ["FOR VALUES FROM (1) TO (9)"]);
+    assert!(!leaves_out(&hash));
+    assert!(!leaves_out(&level("LIST (id)", &["FOR VALUES IN (1)", "DEFAULT"], Some(&hash))));
+    assert!(leaves_out(&level("LIST (id)", &list, None)) && leaves_out(&level("RANGE (id)", &range, None)));
+    assert!(leaves_out(&level(
+        "HASH (id)",
+        &["FOR VALUES WITH (modulus 1, remainder 0)"],
+        Some(&level("LIST (id)", &list, None))
+    )));
 }
 
 proptest! {
