@@ -195,7 +195,7 @@ fn below<'a>(layout: &Layout<'a>, tables: &Tables<'a>, key: &[String]) -> Result
 
 fn by_hand(table: &Name, why: &str) -> String {
     format!(
-        "{why}; each new month would be like it: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …], its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes; with an identity column its partitions come last, from PostgreSQL 17 on"
+        "{why}; each new month would be like it: make those by hand\n  next: 1. CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …]\n        2. its partitions; with an identity column, from PostgreSQL 17 on, only after 3.\n        3. ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes"
     )
 }
 

@@ -169,7 +169,7 @@ async fn what_cannot_be_copied_is_refused_with_the_way_round() {
     let span = ["--from", "2027-12", "--to", "2028-02"];
     let days = run(&site, &[&["create", "shop.days"], &span[..]].concat()).expect(2);
     assert!(days.stderr.contains("shop.days_2027_12 is partitioned again by RANGE (at): by its time"), "{days:#?}");
-    assert!(days.stderr.contains("next: CREATE TABLE"), "{days:#?}");
+    assert!(days.stderr.contains("next: 1. CREATE TABLE"), "{days:#?}");
     site.yard.write("pgassay.yaml", "partition: {tables: [{table: shop.days}, {table: shop.words}]}");
     let (dsn, state) = (site.dsn(), site.state().display().to_string());
     let kept = ["partition", "maintain", &dsn, "--state", &state, "--yes"];
