@@ -48,7 +48,15 @@ select
         select case when r.role <> 0 then pg_catalog.pg_get_userbyid(r.role)::text end
         from pg_catalog.unnest(p.polroles) with ordinality r (role, nr) order by r.nr),
       'using', pg_catalog.pg_get_expr(p.polqual, p.polrelid),
-      'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid)) order by p.polname)
+      'check', pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid),
+      -- its own columns depend on it one by one, a subquery on the whole table
+      'is_bound', exists (
+        select from pg_catalog.pg_depend d
+        where d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'n'
+          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          and (d.refobjid <> c.oid or d.refobjsubid = 0)
+          and pg_catalog.pg_partition_root(d.refobjid) = pg_catalog.pg_partition_root(c.oid)
+          and pg_catalog.pg_partition_root(d.refobjid) <> d.refobjid)) order by p.polname)
     from pg_catalog.pg_policy p
     where p.polrelid = c.oid), '[]') as policies,
   case c.relreplident when 'd' then 'default' when 'n' then 'nothing' when 'f' then 'full' else 'index' end as replica_identity,
@@ -62,7 +70,25 @@ select
   array(
     select u.pubname::text
     from pg_catalog.pg_publication_rel r join pg_catalog.pg_publication u on u.oid = r.prpubid
-    where r.prrelid = c.oid order by u.pubname) as publications
+    where r.prrelid = c.oid order by u.pubname) as publications,
+  array(
+    select o.kind || ' ' || pg_catalog.quote_ident(o.name)
+    from (
+      select case when i.indisunique then 'unique index' else 'index' end as kind, x.relname as name
+      from pg_catalog.pg_index i join pg_catalog.pg_class x on x.oid = i.indexrelid
+      where i.indrelid = c.oid and i.indislive
+        and not exists (select from pg_catalog.pg_inherits h where h.inhrelid = i.indexrelid)
+      union all
+      select case k.contype when 'c' then 'CHECK' else 'foreign key' end, k.conname
+      from pg_catalog.pg_constraint k
+      where k.conrelid = c.oid and k.contype in ('c', 'f') and k.conparentid = 0 and k.coninhcount = 0
+      union all
+      select 'trigger', t.tgname
+      from pg_catalog.pg_trigger t
+      where t.tgrelid = c.oid and not t.tgisinternal and t.tgparentid = 0
+    ) o
+    where c.relispartition
+    order by o.kind, o.name) as alone
 from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality w (schema, name, nr)
 join pg_catalog.pg_namespace n on n.nspname = w.schema
 join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = w.name

@@ -150,6 +150,9 @@ pub struct Likeness {
     pub replica_index: Option<Name>,
     /// Publications that name it itself.
     pub publications: Vec<String>,
+    /// Of a partition: indexes, constraints and triggers that are no part of its table's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alone: Vec<String>,
 }
 
 /// What ANALYZE is told of a column.
@@ -194,6 +197,9 @@ pub struct Policy {
     pub using: Option<String>,
     /// The condition on rows that come.
     pub check: Option<String>,
+    /// It asks for a partition by name, so that it is of this table alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_bound: bool,
 }
 
 /// A partition that leaves its table, or comes back.

@@ -100,6 +100,11 @@ impl<'a> Site<'a> {
         std::iter::once(self.sibling().unwrap_or_else(|| self.table.clone())).chain(below).collect()
     }
 
+    /// When months like the newest partition would not hold their rows as it does.
+    fn doubts(&self) -> Vec<String> {
+        self.below.iter().flatten().flat_map(Below::doubts).collect()
+    }
+
     /// The months from one to another that no partition holds, the first first.
     pub fn missing(&self, first: Month, last: Month) -> Result<Vec<Missing>, String> {
         let naming = self.layout.naming(self.zone).unwrap_or_else(|| Naming::standard(&self.table.name));
@@ -190,7 +195,7 @@ fn below<'a>(layout: &Layout<'a>, tables: &Tables<'a>, key: &[String]) -> Result
 
 fn by_hand(table: &Name, why: &str) -> String {
     format!(
-        "{why}; each new month would be like it: make those by hand\n  next: CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …], its partitions, then ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes; with an identity column its partitions come last, from PostgreSQL 17 on"
+        "{why}; each new month would be like it: make those by hand\n  next: 1. CREATE TABLE … (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES) [PARTITION BY …]\n        2. its partitions; with an identity column, from PostgreSQL 17 on, only after 3.\n        3. ALTER TABLE {table} ATTACH PARTITION …, for which nobody waits who reads or writes"
     )
 }
 
@@ -296,9 +301,10 @@ pub fn creation(
 pub(super) fn detachable(likeness: &Likeness, table: &Name) -> Likeness {
     let own = format!("{}.", quoted(&table.name));
     let names = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains(&own));
-    let is_bound = likeness.policies.iter().any(|policy| names(&policy.using) || names(&policy.check));
+    let is_bound =
+        likeness.policies.iter().any(|policy| policy.is_bound || names(&policy.using) || names(&policy.check));
     let policies = if is_bound { Vec::new() } else { likeness.policies.clone() };
-    Likeness { policies, ..likeness.clone() }
+    Likeness { policies, alone: Vec::new(), ..likeness.clone() }
 }
 
 fn reference(table: &Name) -> FindingRef {
@@ -418,11 +424,23 @@ fn wanted(
         caveats
             .push(format!("the move of {count} rows must be taken back one day: undo keeps a month that holds rows"));
     }
-    if evidence.likenesses.iter().zip(site.models()).any(|(own, model)| detachable(own, &model) != *own) {
+    caveats.extend(site.doubts());
+    let is_bound = |(own, model): (&Likeness, Name)| detachable(own, &model).policies.len() < own.policies.len();
+    if evidence.likenesses.iter().zip(site.models()).any(is_bound) {
         caveats.push("the policies of its sibling ask for other tables by that one's name, and are left out: read by its own name it lets nobody through".to_owned());
     }
     let published: BTreeSet<&str> =
         evidence.likenesses.iter().flat_map(|own| &own.publications).map(String::as_str).collect();
+    let models = site.models();
+    let own = evidence.likenesses.iter().zip(&models);
+    let alone: Vec<String> =
+        own.flat_map(|(likeness, model)| likeness.alone.iter().map(move |what| format!("{what} on {model}"))).collect();
+    if !alone.is_empty() {
+        caveats.push(format!(
+            "it needs from the start what its sibling alone has, and the table has not: {}: make it there by hand",
+            alone.join(", ")
+        ));
+    }
     if !published.is_empty() {
         let names = published.into_iter().collect::<Vec<_>>().join(", ");
         caveats.push(format!(

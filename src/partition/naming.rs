@@ -120,8 +120,15 @@ impl Naming {
 /// What lies below a month is named after it: with the month's own name in its name, else with the month said in another way.
 /// None where neither is there.
 pub(super) fn below(name: &str, sibling: (&str, Option<Month>), new: (&str, Month)) -> Option<Result<String, String>> {
-    if let Some(at) = name.rfind(sibling.0) {
-        return Some(whole(format!("{}{}{}", &name[..at], new.0, &name[at + sibling.0.len()..])));
+    let is_word = |(before, after): &(&str, &str)| {
+        !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
+    };
+    let places = name.match_indices(sibling.0).map(|(at, own)| (&name[..at], &name[at + own.len()..])).filter(is_word);
+    let mut places: Vec<(&str, &str)> = places.collect();
+    // In front it is the month for sure, else in the last place.
+    let place = places.iter().position(|(before, _)| before.is_empty()).map(|nr| places.remove(nr));
+    if let Some((before, after)) = place.or_else(|| places.pop()) {
+        return Some(whole(format!("{before}{}{after}", new.0)));
     }
     Some(Naming::of(name, sibling.1?)?.name(new.1))
 }
@@ -185,6 +192,10 @@ mod tests {
             ("e_legacy_p0", "e_legacy", Some(Ok("e_2027_01_p0"))),
             ("e_eu_202612", "e_2026_12", Some(Ok("e_eu_202701"))),
             ("e_2026_11_p0", "e_2026_12", None),
+            ("p_eu_part", "p", Some(Ok("e_2027_01_eu_part"))),
+            ("p_eu_p", "p", Some(Ok("e_2027_01_eu_p"))),
+            ("part_eu", "p", None),
+            ("eu p part", "p", Some(Ok("eu e_2027_01 part"))),
             ("eu", "e_2026_12", None),
             (&long, "e_2026_12", Some(Ok(&*long.replace("2026_12", "2027_01")))),
             (&format!("{long}é"), "e_2026_12", Some(Err("65 bytes"))),

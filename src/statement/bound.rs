@@ -18,6 +18,32 @@ pub fn range_bound(bound: &str) -> Option<Range> {
     Some(Range { from: ends(&bound.lowerdatums)?, to: ends(&bound.upperdatums)? })
 }
 
+/// The values of a list partition's bound as the server writes it; none of what is no such bound.
+#[must_use]
+pub fn list_bound(bound: &str) -> Option<BTreeSet<String>> {
+    let parsed = pg_query::parse(&format!("create table p partition of t {bound}"), ParserOptions::DEFAULT).ok()?;
+    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
+    let Some(NodeEnum::CreateStmt(create)) = statement.stmt.as_ref()?.node.as_ref() else { return None };
+    let values = &create.partbound.as_ref()?.listdatums;
+    values.iter().map(listed).collect::<Option<BTreeSet<_>>>().filter(|values| !values.is_empty())
+}
+
+/// A value with its quotes, so that a text is no NULL.
+fn listed(node: &Node) -> Option<String> {
+    match node.node.as_ref()? {
+        NodeEnum::AConst(constant) => match constant.val.as_ref() {
+            None => Some("NULL".to_owned()),
+            Some(a_const::Val::Boolval(truth)) => Some(truth.boolval.to_string()),
+            Some(_) => match edge(node)? {
+                Edge::Value(text) => Some(format!("'{text}'")),
+                _ => None,
+            },
+        },
+        NodeEnum::TypeCast(cast) => listed(cast.arg.as_deref()?),
+        _ => None,
+    }
+}
+
 fn edge(node: &Node) -> Option<Edge> {
     match node.node.as_ref()? {
         NodeEnum::AConst(constant) => match constant.val.as_ref()? {
@@ -53,7 +79,7 @@ pub fn partition_key_columns(key: &str) -> Option<BTreeSet<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Edge, partition_key_columns, range_bound};
+    use super::{Edge, list_bound, partition_key_columns, range_bound};
 
     #[test]
     fn the_columns_of_a_key() {
@@ -70,6 +96,20 @@ mod tests {
         ] {
             let found = partition_key_columns(key).map(|found| found.into_iter().collect::<Vec<_>>().join(" "));
             assert_eq!(found.as_deref(), columns, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_values_of_a_list() {
+        for (bound, values) in [
+            ("FOR VALUES IN ('e''u', NULL, 'NULL')", Some("'NULL' 'e'u' NULL")),
+            ("FOR VALUES IN (20261001, '-1'::integer)", Some("'-1' '20261001'")),
+            ("FOR VALUES IN (true)", Some("true")),
+            ("FOR VALUES FROM (1) TO (2)", None),
+            ("DEFAULT", None),
+        ] {
+            let found = list_bound(bound).map(|found| found.into_iter().collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), values, "{bound}");
         }
     }
 

@@ -20,7 +20,7 @@ mod sift;
 
 pub use access::{Access, Bound, ComparedColumn, access};
 pub use analyse::{Analysis, Unparsed, analyse};
-pub use bound::{partition_key_columns, range_bound};
+pub use bound::{list_bound, partition_key_columns, range_bound};
 pub use clause::{Clause, Condition, Test, TestedBy, conditions};
 pub use column::{ColumnText, column_text};
 pub use condition::{

@@ -169,7 +169,7 @@ async fn what_cannot_be_copied_is_refused_with_the_way_round() {
     let span = ["--from", "2027-12", "--to", "2028-02"];
     let days = run(&site, &[&["create", "shop.days"], &span[..]].concat()).expect(2);
     assert!(days.stderr.contains("shop.days_2027_12 is partitioned again by RANGE (at): by its time"), "{days:#?}");
-    assert!(days.stderr.contains("next: CREATE TABLE"), "{days:#?}");
+    assert!(days.stderr.contains("next: 1. CREATE TABLE"), "{days:#?}");
     site.yard.write("pgassay.yaml", "partition: {tables: [{table: shop.days}, {table: shop.words}]}");
     let (dsn, state) = (site.dsn(), site.state().display().to_string());
     let kept = ["partition", "maintain", &dsn, "--state", &state, "--yes"];
@@ -211,6 +211,39 @@ async fn rows_are_moved_out_of_a_default_that_is_partitioned() {
         let places = "select string_agg(distinct right(tableoid::regclass::text, 5), ' ') || count(*) from shop.calls";
         assert_eq!(site.text(places).await, "_rest100");
         assert_eq!(site.text(&census(1)).await, site.text(&census(0)).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_month_has_alone_is_told_and_a_policy_that_asks_for_it_is_left_out() {
+    for binaries in [oldest(), newest()] {
+        let site = Site::with(&binaries, "").await;
+        let made = "
+            create table shop.loc (id int not null, at date not null, region text) partition by range (at);
+            create table shop.loc_2027_12 partition of shop.loc for values from ('2027-12-01') to ('2028-01-01') partition by list (region);
+            create table shop.loc_2027_12_eu partition of shop.loc_2027_12 for values in ('eu');
+            create index on shop.loc (region);
+            create unique index mon_u on shop.loc_2027_12 (id, region);
+            alter table shop.loc_2027_12_eu add constraint small check (id < 9), add constraint eu_fk foreign key (id) references shop.users;
+            create function shop.watch() returns trigger language plpgsql as 'begin return new; end';
+            create trigger seen before insert on shop.loc_2027_12_eu for each row execute function shop.watch();
+            create policy own on shop.loc_2027_12 using (id > 0);
+            create policy asks on shop.loc_2027_12_eu using (exists (select from shop.loc_2027_12 m where m.id = 1))";
+        site.admin.execute(made).await.expect("a month");
+        let told = run(&site, &["create", "shop.loc", "--from", "2028-01", "--to", "2028-01"]).expect(0).stdout;
+        let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        for said in [
+            "unique index mon_u on shop.loc_2027_12,",
+            "CHECK small on shop.loc_2027_12_eu, foreign key eu_fk on shop.loc_2027_12_eu, trigger seen on shop.loc_2027_12_eu:",
+            "ask for other tables by that one's name",
+            "no older month tells",
+        ] {
+            assert!(words.contains(said), "{said}: {told}");
+        }
+        assert!(!words.contains("region_idx"), "what comes with the table is not alone: {told}");
+        let policies = "select string_agg(polname || ' ' || polrelid::regclass, ',') from pg_policy where polrelid::regclass::text like '%2028%'";
+        assert_eq!(site.text(policies).await, "own shop.loc_2028_01");
+        site.admin.execute("drop table shop.loc_2027_12").await.expect("nothing of the new month needs it");
     }
 }
 

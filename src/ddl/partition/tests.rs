@@ -89,6 +89,7 @@ fn row_security_comes_before_privileges() {
             roles: vec![None, Some("clerk".to_owned())],
             using: Some("x > 0".to_owned()),
             check: None,
+            is_bound: false,
         }],
         grants: vec![Grant {
             grantee: None,

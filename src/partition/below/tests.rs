@@ -95,14 +95,23 @@ fn bounds_that_are_of_one_month_are_not_copied() {
         (days, None, early, Some("by its time")),
         (("list", "LIST (((at)::date))", &[""][..]), Some(early), early, Some("by its time")),
         (("hash", "HASH (at)", &["date"][..]), None, "FOR VALUES WITH (modulus 1, remainder 0)", None),
-        (ids, None, early, None),
+        (ids, None, early, Some("no older month tells")),
+        (ids, None, "FOR VALUES FROM (MINVALUE) TO (MAXVALUE)", None),
+        (HASH, None, "FOR VALUES WITH (modulus 2, remainder 0)", Some("not every remainder")),
         (ids, Some(early), early, None),
         (ids, Some(early), late, Some("not by the bounds that public.t_2026_06 has")),
         (seen, None, early, Some("no older month tells")),
         (seen, Some(early), early, None),
         (weeks, None, early, Some("no older month tells")),
         (dates, Some("FOR VALUES IN ('2026-06-01')"), "FOR VALUES IN ('2026-07-01')", Some("they move on")),
-        (LIST, Some("FOR VALUES IN ('eu')"), "FOR VALUES IN ('us')", None),
+        (LIST, Some("FOR VALUES IN ('eu')"), "FOR VALUES IN ('us')", Some("lacks bounds that public.t_2026_06 has")),
+        (LIST, Some("FOR VALUES IN ('eu', NULL)"), "FOR VALUES IN ('us', NULL, 'eu')", None),
+        (
+            ("list", "LIST (day)", &["integer"]),
+            Some("FOR VALUES IN (20260601)"),
+            "FOR VALUES IN (20260701)",
+            Some("FOR VALUES IN (20260601)"),
+        ),
         (("range", "<locked: t_2026_07>", &["bigint"][..]), None, early, Some("cannot be read now")),
     ] {
         let older = older.map(|bound| below("t_2026_06", key, &[bound])).unwrap_or_default();
@@ -111,6 +120,38 @@ fn bounds_that_are_of_one_month_are_not_copied() {
             Some(said) => assert!(found.clone().is_err_and(|why| why.contains(said)), "{key:?}: {found:?}"),
             None => assert_eq!(found.map(|all| all.len()), Ok(2), "{key:?}"),
         }
+    }
+}
+
+#[test]
+fn bounds_that_may_be_of_one_month_are_told() {
+    let part = |month: &str, key, bounds: &[&str]| {
+        let names: Vec<String> = (0..bounds.len()).map(|nr| format!("{month}_p{nr}")).collect();
+        level(month, key, &names.iter().map(String::as_str).zip(bounds.iter().copied()).collect::<Vec<_>>())
+    };
+    let (eu, us, rest) = ("FOR VALUES IN ('eu')", "FOR VALUES IN ('us')", "DEFAULT");
+    let (low, high) = ("FOR VALUES FROM (MINVALUE) TO (5)", "FOR VALUES FROM (5) TO (MAXVALUE)");
+    let ids = ("range", "RANGE (id)", &["bigint"][..]);
+    for (key, older, newer, said) in [
+        (LIST, &[][..], &[eu][..], "no older month tells"),
+        (LIST, &[eu, us], &[eu, us], ""),
+        (LIST, &[eu, us, rest], &[eu, rest], "FOR VALUES IN ('us') must not go to DEFAULT: public.t_2026_06"),
+        (LIST, &[eu], &[eu, rest], ""),
+        (
+            HASH,
+            &[],
+            &["WITH (modulus 2, remainder 1)", "WITH (modulus 4, remainder 0)", "WITH (modulus 4, remainder 2)"],
+            "",
+        ),
+        (ids, &[], &[low, high], "no older month tells"),
+        (ids, &[], &["FOR VALUES FROM (1) TO (5)", rest], "no older month tells"),
+    ] {
+        let all = table(&part("t_2026_06", key, older), &part("t_2026_07", key, newer));
+        let earlier = Some(&all[0]).filter(|row| !row.is_leaf);
+        let below =
+            Below::of(&grouped(&all), &all[1], earlier, "at").expect("it is copied").expect("it is partitioned");
+        let doubts = below.doubts().join("; ");
+        assert!(doubts.contains(said) && doubts.is_empty() == said.is_empty(), "{newer:?}: {doubts}");
     }
 }
 
