@@ -5,7 +5,7 @@ use crate::ddl::{Site, qualified, quoted, strayed};
 use crate::model::adoption::{SeenKeys, SeenObstacle, SeenTable};
 use crate::model::blueprint::SeenOriginal;
 use crate::model::catalog::{Behind, Catalog, Holder, SeenPartitioned, SeenRelation, SeenServer, Strayed};
-use crate::model::partition::{Likeness, Range};
+use crate::model::partition::{Likeness, Range, SeenOwn};
 use crate::model::plan::{Change, Name, Plan};
 use crate::model::split::Oldest;
 use crate::postgres::{self, ConnectError, ReadError, Reader, Target, ToSql, Type, Writer, pick};
@@ -165,8 +165,11 @@ impl Scout {
 
     /// The same of several tables, in their order; none where one is gone.
     pub async fn likenesses(&self, tables: &[Name]) -> Result<Option<Vec<Likeness>>, ReadError> {
-        let found = self.named("change_likeness", tables).await?;
-        Ok((found.len() == tables.len()).then_some(found))
+        let mut found: Vec<Likeness> = self.named("change_likeness", tables).await?;
+        let own: Vec<SeenOwn> = self.named("change_own", tables).await?;
+        let is_whole = found.len() == tables.len() && own.len() == tables.len();
+        found.iter_mut().zip(own).for_each(|(likeness, own)| likeness.alone = own.alone);
+        Ok(is_whole.then_some(found))
     }
 
     /// All that a table is made of; none where there is no such table.

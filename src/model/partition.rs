@@ -150,8 +150,16 @@ pub struct Likeness {
     pub replica_index: Option<Name>,
     /// Publications that name it itself.
     pub publications: Vec<String>,
-    /// Of a partition: indexes, constraints and triggers that are no part of its table's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Of a partition: indexes, constraints and triggers that are no part of its table's; none in a plan.
+    #[serde(skip)]
+    pub alone: Vec<String>,
+}
+
+/// What a partition has that is no part of what its table has: the row of `sql/change_own.sql`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenOwn {
+    /// Kind and name of each.
     pub alone: Vec<String>,
 }
 

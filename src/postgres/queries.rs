@@ -57,6 +57,7 @@ queries! {
     "change_leftovers" Base, "change_leftovers.sql";
     "change_likeness" Base, "change_likeness.sql";
     "change_orphans" Base, "change_orphans.sql";
+    "change_own" Base, "change_own.sql";
     "change_partitioned" Base, "change_partitioned.sql";
     "change_relations" Base, "change_relations.sql";
     "change_replication" Base, "change_replication.sql";

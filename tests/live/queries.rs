@@ -144,6 +144,7 @@ fn wanted(query: &str) -> BTreeSet<String> {
         "change_leftovers" => properties::<Leftover>(),
         "change_likeness" => properties::<Likeness>(),
         "change_partitioned" => properties::<SeenPartitioned>(),
+        "change_own" => named(&["alone"]),
         "change_orphans" => named(&["pid", "application", "seconds"]),
         "change_relations" => properties::<SeenRelation>(),
         "change_replication" => properties::<Behind>(),
