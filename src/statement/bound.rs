@@ -2,7 +2,7 @@
 
 use super::condition::aliases;
 use crate::model::partition::{Edge, Range};
-use pg_query::protobuf::{Node, a_const};
+use pg_query::protobuf::{CreateStmt, Node, a_const};
 use pg_query::{NodeEnum, ParserOptions};
 use std::collections::BTreeSet;
 
@@ -10,9 +10,7 @@ use std::collections::BTreeSet;
 /// and several columns are no matter.
 #[must_use]
 pub fn range_bound(bound: &str) -> Option<Range> {
-    let parsed = pg_query::parse(&format!("create table p partition of t {bound}"), ParserOptions::DEFAULT).ok()?;
-    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
-    let Some(NodeEnum::CreateStmt(create)) = statement.stmt.as_ref()?.node.as_ref() else { return None };
+    let create = created(&format!("create table p partition of t {bound}"))?;
     let bound = create.partbound.as_ref()?;
     let ends = |datums: &[Node]| datums.iter().map(edge).collect::<Option<Vec<_>>>().filter(|ends| !ends.is_empty());
     Some(Range { from: ends(&bound.lowerdatums)?, to: ends(&bound.upperdatums)? })
@@ -21,9 +19,7 @@ pub fn range_bound(bound: &str) -> Option<Range> {
 /// The values of a list partition's bound as the server writes it; none of what is no such bound.
 #[must_use]
 pub fn list_bound(bound: &str) -> Option<BTreeSet<String>> {
-    let parsed = pg_query::parse(&format!("create table p partition of t {bound}"), ParserOptions::DEFAULT).ok()?;
-    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
-    let Some(NodeEnum::CreateStmt(create)) = statement.stmt.as_ref()?.node.as_ref() else { return None };
+    let create = created(&format!("create table p partition of t {bound}"))?;
     let values = &create.partbound.as_ref()?.listdatums;
     values.iter().map(listed).collect::<Option<BTreeSet<_>>>().filter(|values| !values.is_empty())
 }
@@ -40,6 +36,16 @@ fn listed(node: &Node) -> Option<String> {
             },
         },
         NodeEnum::TypeCast(cast) => listed(cast.arg.as_deref()?),
+        _ => None,
+    }
+}
+
+/// The one statement, which creates a table.
+fn created(sql: &str) -> Option<CreateStmt> {
+    let mut statements = pg_query::parse(sql, ParserOptions::DEFAULT).ok()?.protobuf.stmts;
+    let statement = statements.pop().filter(|_| statements.is_empty())?;
+    match statement.stmt?.node? {
+        NodeEnum::CreateStmt(create) => Some(create),
         _ => None,
     }
 }
@@ -65,9 +71,7 @@ fn edge(node: &Node) -> Option<Edge> {
 /// The columns of a partition key as `pg_get_partkeydef` writes it, those in expressions among them; none of what is no such key.
 #[must_use]
 pub fn partition_key_columns(key: &str) -> Option<BTreeSet<String>> {
-    let parsed = pg_query::parse(&format!("create table t () partition by {key}"), ParserOptions::DEFAULT).ok()?;
-    let [statement] = parsed.protobuf.stmts.as_slice() else { return None };
-    let Some(NodeEnum::CreateStmt(create)) = statement.stmt.as_ref()?.node.as_ref() else { return None };
+    let create = created(&format!("create table t () partition by {key}"))?;
     let mut found = BTreeSet::new();
     for part in &create.partspec.as_ref()?.part_params {
         let Some(NodeEnum::PartitionElem(part)) = part.node.as_ref() else { return None };
