@@ -5,9 +5,12 @@
 //! price that just meets the budget a set is grown by single moves. What fits is filled up, what does not is
 //! thinned out, and both are changed within the budget, shaken a little, and changed again.
 
+mod set;
+
 use super::candidate::{Id, Pool};
 use super::configurations::Configuration;
 use crate::model::plan::Name;
+use set::Set;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Prices that are tried to meet a budget.
@@ -24,7 +27,7 @@ const SWAPPED: usize = 60;
 
 /// Times that a choice is shaken, and in vain one after another, at most.
 const SHAKES: u64 = 40;
-const SHAKES_IN_VAIN: u64 = 12;
+const SHAKES_IN_VAIN: u64 = 6;
 
 /// This share of what the workload costs is much.
 const AMPLE: f64 = 0.01;
@@ -47,14 +50,23 @@ pub struct Bounds {
     pub least_statement_gain: f64,
 }
 
-/// A statement's configurations, the cheapest first: the items each needs, and the cost with them.
-struct Options {
+/// A statement. Its ways stand in a row, the cheapest first.
+struct Statement {
     weight: f64,
-    base: f64,
-    configs: Vec<(Vec<usize>, f64)>,
+    /// The first.
+    cheapest: usize,
+    /// The last: without any index.
+    plain: usize,
 }
 
-/// An index that some configuration needs.
+/// A way to run a statement: the items that it needs, and what it costs.
+struct Way {
+    statement: usize,
+    items: Vec<usize>,
+    cost: f64,
+}
+
+/// An index that some way needs.
 struct Item {
     id: Id,
     bytes: i64,
@@ -62,38 +74,26 @@ struct Item {
     table: usize,
     /// What writes pay for it, in the unit of the total.
     price: f64,
-    /// Statements that it serves, and which of their configurations need it, the cheapest first.
-    serves: Vec<(usize, Vec<usize>)>,
+    /// Ways that need it.
+    ways: Vec<usize>,
     /// Those that do all its work, or whose work it does: one of them is enough.
     rivals: Vec<usize>,
 }
 
-/// A set under change.
-#[derive(Clone)]
-struct Choice {
-    has: Vec<bool>,
-    bytes: i64,
-    /// The configuration of each statement; one past the last: none.
-    configs: Vec<usize>,
-    /// Weighted cost of all statements, and what writes pay.
-    total: f64,
-}
-
-/// What a set would be after a move.
-struct Tried {
-    total: f64,
-    bytes: i64,
-    /// The greatest share of what a statement cost at first by which it changes.
-    of_first: f64,
-    /// And of the greater of its costs before and after, where that is large.
-    of_now: f64,
+/// Items to be flipped: put in, or taken out.
+struct Move {
+    items: Vec<usize>,
+    /// The total would not be less.
+    least_total: f64,
+    /// And that much, where it is known already.
+    total: Option<f64>,
 }
 
 pub(super) struct Chooser {
     bounds: Bounds,
-    options: Vec<Options>,
+    statements: Vec<Statement>,
+    ways: Vec<Way>,
     items: Vec<Item>,
-    base: f64,
 }
 
 impl Chooser {
@@ -114,36 +114,35 @@ impl Chooser {
             of_table.entry(&pool.get(*id).table).or_default().push(*id);
         }
         let tables: BTreeMap<&Name, usize> = of_table.keys().copied().zip(0..).collect();
-        let mut items: Vec<Item> = (ids.iter())
-            .map(|id| Item {
+        let item = |id: &Id| {
+            let table = &pool.get(*id).table;
+            let rivals = of_table[table].iter().filter(|other| pool.are_rivals(*id, **other));
+            Item {
                 id: *id,
                 bytes: pool.bytes(*id),
-                table: tables[&pool.get(*id).table],
+                table: tables[table],
                 price: prices.get(*id as usize).copied().unwrap_or(0.0),
-                serves: Vec::new(),
-                rivals: of_table[&pool.get(*id).table]
-                    .iter()
-                    .filter(|other| pool.are_rivals(*id, **other))
-                    .map(|other| number[other])
-                    .collect(),
-            })
-            .collect();
-        let mut options = Vec::new();
-        for (query, own) in configurations.into_iter().enumerate() {
-            let numbered = |(ids, cost): Configuration| (ids.iter().map(|id| number[id]).collect(), cost);
-            let configs: Vec<(Vec<usize>, f64)> = own.into_iter().map(numbered).collect();
-            for (at, (needed, _)) in configs.iter().enumerate() {
-                for item in needed {
-                    match items[*item].serves.last_mut().filter(|(last, _)| *last == query) {
-                        Some((_, own)) => own.push(at),
-                        None => items[*item].serves.push((query, vec![at])),
-                    }
-                }
+                ways: Vec::new(),
+                rivals: rivals.map(|other| number[other]).collect(),
             }
-            options.push(Options { weight: weights[query], base: bases[query], configs });
+        };
+        let items = ids.iter().map(item).collect();
+        let mut chooser = Self { bounds, statements: Vec::new(), ways: Vec::new(), items };
+        for ((own, base), weight) in configurations.into_iter().zip(bases).zip(weights) {
+            let numbered = |(ids, cost): Configuration| (ids.iter().map(|id| number[id]).collect(), cost);
+            chooser.add(*weight, own.into_iter().map(numbered).chain([(Vec::new(), *base)]));
         }
-        let base = options.iter().map(|option| option.weight * option.base).sum();
-        Self { bounds, options, items, base }
+        chooser
+    }
+
+    /// A statement, by its ways.
+    fn add(&mut self, weight: f64, ways: impl Iterator<Item = (Vec<usize>, f64)>) {
+        let (statement, cheapest) = (self.statements.len(), self.ways.len());
+        for (items, cost) in ways {
+            items.iter().for_each(|item| self.items[*item].ways.push(self.ways.len()));
+            self.ways.push(Way { statement, items, cost });
+        }
+        self.statements.push(Statement { weight, cheapest, plain: self.ways.len() - 1 });
     }
 
     /// The best set found: from prices, unless a set that was good before is to be bettered.
@@ -153,7 +152,7 @@ impl Chooser {
             None => self.priced(),
         };
         let improved = starts.into_iter().map(|start| self.improve(start, 0.0, self.bounds.budget_bytes));
-        let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| self.empty());
+        let best = improved.min_by(|a, b| a.total.total_cmp(&b.total)).unwrap_or_else(|| Set::empty(self));
         self.ids(&self.pruned(best))
     }
 
@@ -166,12 +165,12 @@ impl Chooser {
     /// (but for what single moves miss).
     pub(super) fn by_price(&self) -> Vec<BTreeSet<Id>> {
         let bytes: i64 = self.items.iter().map(|item| item.bytes).max().unwrap_or(0);
+        let empty = Set::empty(self);
         #[allow(clippy::cast_precision_loss, reason = "a price")]
-        let dearest = self.base / bytes.max(1) as f64;
+        let dearest = empty.total / bytes.max(1) as f64;
         let mut sets: Vec<BTreeSet<Id>> = Vec::new();
         for step in 0..CURVE {
-            let choice = self.improve(self.empty(), dearest * 0.5_f64.powi(step), None);
-            let set = self.ids(&choice);
+            let set = self.ids(&self.improve(empty.clone(), dearest * 0.5_f64.powi(step), None));
             if !set.is_empty() && sets.last() != Some(&set) {
                 sets.push(set);
             }
@@ -179,199 +178,154 @@ impl Chooser {
         sets
     }
 
-    fn ids(&self, choice: &Choice) -> BTreeSet<Id> {
-        self.items.iter().zip(&choice.has).filter(|(_, has)| **has).map(|(item, _)| item.id).collect()
+    fn ids(&self, set: &Set) -> BTreeSet<Id> {
+        set.items().iter().map(|item| self.items[*item].id).collect()
+    }
+
+    fn of(&self, ids: &BTreeSet<Id>) -> Set {
+        let mut set = Set::empty(self);
+        for item in (0..self.items.len()).filter(|item| ids.contains(&self.items[*item].id)) {
+            set.flip(self, item);
+        }
+        set
     }
 
     /// Sets about as large as the budget: the price of a byte is found by halving.
-    fn priced(&self) -> Vec<Choice> {
-        let Some(budget) = self.bounds.budget_bytes else {
-            return vec![self.improve(self.empty(), 0.0, None)];
-        };
+    fn priced(&self) -> Vec<Set> {
+        let empty = Set::empty(self);
+        let Some(budget) = self.bounds.budget_bytes else { return vec![self.improve(empty, 0.0, None)] };
         #[allow(clippy::cast_precision_loss, reason = "a price")]
-        let (mut low, mut high) = (0.0, self.base / budget.max(1) as f64);
-        let (mut below, mut above) = (self.empty(), None);
+        let (mut low, mut high) = (0.0, empty.total / budget.max(1) as f64);
+        let (mut below, mut above) = (empty.clone(), None);
         for _ in 0..PRICES {
             let price = if low > 0.0 { f64::sqrt(low * high) } else { high / 64.0 };
-            let choice = self.improve(self.empty(), price, None);
-            if choice.bytes <= budget {
-                (high, below) = (price, choice);
+            let set = self.improve(empty.clone(), price, None);
+            if set.bytes <= budget {
+                (high, below) = (price, set);
             } else {
-                (low, above) = (price, Some(choice));
+                (low, above) = (price, Some(set));
             }
         }
-        let thinned = above.map(|choice| self.thinned(choice, budget));
-        [below, self.empty()].into_iter().chain(thinned).collect()
+        let thinned = above.map(|set| self.thinned(set, budget));
+        [below, empty].into_iter().chain(thinned).collect()
     }
 
     /// Indexes taken out, those first that save least for their bytes, until the rest fits.
-    fn thinned(&self, mut choice: Choice, budget: i64) -> Choice {
-        while choice.bytes > budget {
-            let there: Vec<usize> = self.there(&choice).collect();
-            let loss = |choice: &mut Choice, item: usize| {
-                #[allow(clippy::cast_precision_loss, reason = "a rank")]
-                let bytes = self.items[item].bytes.max(1) as f64;
-                (self.tried(choice, &[item]).total - choice.total) / bytes
-            };
-            let ranked = there.into_iter().map(|item| (loss(&mut choice, item), item));
+    fn thinned(&self, mut set: Set, budget: i64) -> Set {
+        while set.bytes > budget {
+            #[allow(clippy::cast_precision_loss, reason = "a rank")]
+            let dear = |(loss, item): (f64, usize)| (loss / self.items[item].bytes.max(1) as f64, item);
+            let ranked = self.losses(&mut set).into_iter().map(dear);
             let Some((_, least)) = ranked.min_by(|a, b| a.0.total_cmp(&b.0)) else { break };
-            self.flip(&mut choice, least);
+            set.flip(self, least);
         }
-        choice
+        set
     }
 
-    fn empty(&self) -> Choice {
-        Choice {
-            has: vec![false; self.items.len()],
-            bytes: 0,
-            configs: self.options.iter().map(|option| option.configs.len()).collect(),
-            total: self.base,
-        }
+    /// What the workload would cost more without each item.
+    fn losses(&self, set: &mut Set) -> Vec<(f64, usize)> {
+        let items = set.items().to_vec();
+        items.into_iter().map(|item| (set.total_after(self, &[item]) - set.total, item)).collect()
     }
 
-    fn of(&self, set: &BTreeSet<Id>) -> Choice {
-        let mut choice = self.empty();
-        for item in (0..self.items.len()).filter(|item| set.contains(&self.items[*item].id)) {
-            self.flip(&mut choice, item);
-        }
-        choice
+    fn bytes_after(&self, set: &Set, items: &[usize]) -> i64 {
+        let change = |item: &usize| if set.has(*item) { -self.items[*item].bytes } else { self.items[*item].bytes };
+        set.bytes + items.iter().map(change).sum::<i64>()
     }
 
-    fn there<'c>(&self, choice: &'c Choice) -> impl Iterator<Item = usize> + use<'c> {
-        choice.has.iter().enumerate().filter(|(_, has)| **has).map(|(item, _)| item)
-    }
-
-    fn cost(&self, query: usize, config: usize) -> f64 {
-        let option = &self.options[query];
-        option.configs.get(config).map_or(option.base, |(_, cost)| *cost)
-    }
-
-    /// The cheapest configuration of a statement that a set allows, one of whose indexes has just come or gone: what
-    /// held before still does, unless it needs what has gone; what holds anew needs what has come.
-    fn config(&self, query: usize, has: &[bool], now: usize, item: usize, needing: &[usize]) -> usize {
-        let configs = &self.options[query].configs;
-        let holds = |at: &usize| configs[*at].0.iter().all(|item| has[*item]);
-        if has[item] {
-            return needing.iter().copied().take_while(|at| *at < now).find(holds).unwrap_or(now);
-        }
-        if needing.binary_search(&now).is_err() {
-            return now;
-        }
-        (now + 1..configs.len()).find(holds).unwrap_or(configs.len())
-    }
-
-    /// Puts an index in, or takes it out.
-    fn flip(&self, choice: &mut Choice, item: usize) {
-        let own = &self.items[item];
-        choice.has[item] = !choice.has[item];
-        choice.bytes += if choice.has[item] { own.bytes } else { -own.bytes };
-        choice.total += if choice.has[item] { own.price } else { -own.price };
-        for (query, needing) in &own.serves {
-            let now = choice.configs[*query];
-            let next = self.config(*query, &choice.has, now, item, needing);
-            choice.total += self.options[*query].weight * (self.cost(*query, next) - self.cost(*query, now));
-            choice.configs[*query] = next;
-        }
-    }
-
-    /// What would be after flipping these.
-    fn tried(&self, choice: &mut Choice, items: &[usize]) -> Tried {
-        let (total, bytes) = (choice.total, choice.bytes);
-        let queries = items.iter().flat_map(|item| &self.items[*item].serves).map(|(query, _)| *query);
-        let before: Vec<(usize, usize)> = queries.map(|query| (query, choice.configs[query])).collect();
-        items.iter().for_each(|item| self.flip(choice, *item));
-        let mut tried = Tried { total: choice.total, bytes: choice.bytes, of_first: 0.0, of_now: 0.0 };
-        for (query, config) in &before {
-            let (now, then) = (self.cost(*query, *config), self.cost(*query, choice.configs[*query]));
-            let change = (now - then).abs();
-            tried.of_first = tried.of_first.max(change / self.options[*query].base.max(f64::MIN_POSITIVE));
-            tried.of_now = tried.of_now.max(change / now.max(then).max(LARGE));
-        }
-        items.iter().for_each(|item| choice.has[*item] = !choice.has[*item]);
-        before.into_iter().for_each(|(query, config)| choice.configs[query] = config);
-        (choice.total, choice.bytes) = (total, bytes);
-        tried
-    }
-
-    fn fits(&self, choice: &Choice, items: &[usize], bytes: i64, budget: Option<i64>) -> bool {
-        if budget.is_some_and(|budget| bytes > budget) {
-            return false;
-        }
-        let adds = items.iter().filter(|item| !choice.has[**item]);
+    /// No table gets more indexes than it may have.
+    fn has_room(&self, set: &Set, items: &[usize]) -> bool {
+        let adds = items.iter().filter(|item| !set.has(**item));
         adds.map(|item| self.items[*item].table).all(|table| {
             let on = |item: &usize| self.items[*item].table == table;
-            let stays = self.there(choice).filter(|item| on(item) && !items.contains(item)).count();
-            stays + items.iter().filter(|item| !choice.has[**item] && on(item)).count() <= self.bounds.max_per_table
+            let stays = set.items().iter().filter(|item| on(item) && !items.contains(item)).count();
+            stays + items.iter().filter(|item| !set.has(**item) && on(item)).count() <= self.bounds.max_per_table
         })
     }
 
-    /// Some statement feels the change.
-    fn is_felt(&self, tried: &Tried, now: f64) -> bool {
-        let least = self.bounds.least_statement_gain;
-        tried.of_first >= least || tried.of_now >= least && (tried.total - now).abs() >= AMPLE * now.max(tried.total)
+    /// Some statement feels it when these are flipped.
+    fn is_felt(&self, set: &Set, items: &[usize]) -> bool {
+        let mut flipped = set.clone();
+        items.iter().for_each(|item| flipped.flip(self, *item));
+        let is_ample = (flipped.total - set.total).abs() >= AMPLE * set.total.max(flipped.total);
+        let cost = |way: usize| self.ways[way].cost;
+        let mut changes = set.ways().iter().zip(flipped.ways()).zip(&self.statements);
+        changes.any(|((now, then), statement)| {
+            let (now, then) = (cost(*now), cost(*then));
+            let is_much = |of: f64| (now - then).abs() >= self.bounds.least_statement_gain * of;
+            is_much(cost(statement.plain)) || is_ample && is_much(now.max(then).max(LARGE))
+        })
     }
 
     /// The best move at a time, until nothing is gained.
-    fn improve(&self, mut choice: Choice, price: f64, budget: Option<i64>) -> Choice {
+    fn improve(&self, mut set: Set, price: f64, budget: Option<i64>) -> Set {
         for _ in 0..MOVES {
-            let Some(items) = self.best_move(&mut choice, price, budget) else { break };
-            items.iter().for_each(|item| self.flip(&mut choice, *item));
+            let Some(items) = self.best_move(&mut set, price, budget) else { break };
+            items.iter().for_each(|item| set.flip(self, *item));
         }
-        choice
+        set
     }
 
     #[allow(clippy::cast_precision_loss, reason = "prices and ranks")]
-    fn best_move(&self, choice: &mut Choice, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
+    fn best_move(&self, set: &mut Set, price: f64, budget: Option<i64>) -> Option<Vec<usize>> {
         let mut best: Option<(f64, Vec<usize>)> = None;
-        for (items, tried) in self.moves(choice) {
-            let tried = tried.unwrap_or_else(|| self.tried(choice, &items));
-            let is_felt = self.is_felt(&tried, choice.total);
-            let Tried { total, bytes, .. } = tried;
-            let adds = items.iter().filter(|item| !choice.has[**item]).count();
-            let added = adds.saturating_sub(items.len() - adds);
-            let least = (self.bounds.least_gain * choice.total * added as f64).max(1e-9 * choice.total);
-            let extra = bytes - choice.bytes;
-            let gain = choice.total - total - price * extra as f64;
-            let is_worth = added == 0 || is_felt;
-            if gain <= least || !is_worth {
+        for Move { items, least_total, total } in self.moves(set) {
+            let bytes = self.bytes_after(set, &items);
+            if budget.is_some_and(|budget| bytes > budget) {
                 continue;
             }
+            let adds = items.iter().filter(|item| !set.has(**item)).count();
+            let added = adds.saturating_sub(items.len() - adds);
+            let least = (self.bounds.least_gain * added as f64).max(1e-9) * set.total;
+            let extra = (bytes - set.bytes) as f64;
             // Within a budget what saves most for its bytes comes first.
-            let rank = if budget.is_some() && extra > 0 { gain / extra as f64 } else { gain };
-            let is_best = best.as_ref().is_none_or(|(other, _)| rank > *other);
-            if is_best && self.fits(choice, &items, bytes, budget) {
-                best = Some((rank, items));
+            let rank = |gain: f64| if budget.is_some() && extra > 0.0 { gain / extra } else { gain };
+            let now = set.total;
+            let is_better = |total: f64| {
+                let gain = now - total - price * extra;
+                gain > least && best.as_ref().is_none_or(|(other, _)| rank(gain) > *other)
+            };
+            if !is_better(least_total) {
+                continue;
+            }
+            let total = total.unwrap_or_else(|| set.total_after(self, &items));
+            let is_worth = || added == 0 || self.is_felt(set, &items);
+            if is_better(total) && is_worth() && self.has_room(set, &items) {
+                best = Some((rank(now - total - price * extra), items));
             }
         }
         best.map(|(_, items)| items)
     }
 
-    /// Indexes taken out, configurations put in, their rivals taken out, and the most promising of the latter in the
-    /// place of each of the former; and what would be then, where that is known already.
-    fn moves(&self, choice: &mut Choice) -> Vec<(Vec<usize>, Option<Tried>)> {
+    /// Items taken out, ways made possible, their rivals taken out, and the most promising of the latter in the place
+    /// of each of the former.
+    fn moves(&self, set: &mut Set) -> Vec<Move> {
         let mut missing: BTreeSet<Vec<usize>> = BTreeSet::new();
-        for (option, now) in self.options.iter().zip(&choice.configs) {
-            for (items, _) in &option.configs[..*now] {
-                let new: Vec<usize> = items.iter().copied().filter(|item| !choice.has[*item]).collect();
+        for (statement, now) in self.statements.iter().zip(set.ways()) {
+            for way in &self.ways[statement.cheapest..*now] {
+                let new: Vec<usize> = way.items.iter().copied().filter(|item| !set.has(*item)).collect();
                 let rivals = new.iter().flat_map(|item| &self.items[*item].rivals).copied();
-                let gone: BTreeSet<usize> = rivals.filter(|item| choice.has[*item]).collect();
+                let gone: BTreeSet<usize> = rivals.filter(|item| set.has(*item)).collect();
                 missing.insert(new.into_iter().chain(gone).collect());
             }
         }
-        let mut ranked: Vec<(f64, Vec<usize>, Tried)> = Vec::with_capacity(missing.len());
-        for items in missing {
-            let tried = self.tried(choice, &items);
-            ranked.push((choice.total - tried.total, items, tried));
-        }
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        let there: Vec<usize> = self.there(choice).collect();
-        let mut moves: Vec<(Vec<usize>, Option<Tried>)> = there.iter().map(|item| (vec![*item], None)).collect();
-        for (at, (_, items, tried)) in ranked.into_iter().enumerate() {
+        let mut ranked: Vec<(f64, Vec<usize>)> =
+            missing.into_iter().map(|items| (set.total_after(self, &items), items)).collect();
+        ranked.sort_by(|a, b| a.0.total_cmp(&b.0).then_with(|| a.1.cmp(&b.1)));
+        // Without an item no statement costs less; what writes pay for it is saved.
+        let without = |out: usize, total: f64| total - self.items[out].price;
+        let out = |out: &usize| Move { items: vec![*out], least_total: without(*out, set.total), total: None };
+        let mut moves: Vec<Move> = set.items().iter().map(out).collect();
+        for (at, (total, items)) in ranked.into_iter().enumerate() {
             // Where room is no matter, only what serves the same statements makes another needless.
             let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_beside(**out, &items);
-            let outs = there.iter().filter(|out| at < SWAPPED && !items.contains(out)).filter(gives_way);
-            moves.extend(outs.map(|out| ([items.clone(), vec![*out]].concat(), None)));
-            moves.push((items, Some(tried)));
+            let outs = set.items().iter().filter(|out| at < SWAPPED && !items.contains(out)).filter(gives_way);
+            moves.extend(outs.map(|out| Move {
+                items: items.iter().chain([out]).copied().collect(),
+                least_total: without(*out, total),
+                total: None,
+            }));
+            moves.push(Move { items, least_total: total, total: Some(total) });
         }
         moves
     }
@@ -382,34 +336,27 @@ impl Chooser {
     }
 
     /// Without what came in with others and does not pay for itself, the least worth it first.
-    fn pruned(&self, mut choice: Choice) -> Choice {
+    fn pruned(&self, mut set: Set) -> Set {
         loop {
-            let there: Vec<usize> = self.there(&choice).collect();
-            let mut least: Option<(f64, usize)> = None;
-            for item in there {
-                let tried = self.tried(&mut choice, &[item]);
-                let loss = tried.total - choice.total;
-                let pays = loss >= self.bounds.least_gain * choice.total && self.is_felt(&tried, choice.total);
-                if !pays && least.is_none_or(|(other, _)| loss < other) {
-                    least = Some((loss, item));
-                }
-            }
-            match least {
-                Some((_, item)) => self.flip(&mut choice, item),
-                None => return choice,
+            let least = self.bounds.least_gain * set.total;
+            let losses = self.losses(&mut set);
+            let idle = losses.into_iter().filter(|(loss, item)| *loss < least || !self.is_felt(&set, &[*item]));
+            match idle.min_by(|a, b| a.0.total_cmp(&b.0)) {
+                Some((_, item)) => set.flip(self, item),
+                None => return set,
             }
         }
     }
 
-    /// Some indexes taken out and the room filled anew; kept when that is better. The same each time: what is
+    /// Some items taken out and the room filled anew; kept when that is better. The same each time: what is
     /// taken out follows from the number of the attempt.
-    fn shaken(&self, mut best: Choice) -> Choice {
+    fn shaken(&self, mut best: Set) -> Set {
         if self.bounds.budget_bytes.is_none() {
             return best;
         }
         let mut gained = 0;
         for shake in 0..SHAKES {
-            let there: Vec<usize> = self.there(&best).collect();
+            let there = best.items().to_vec();
             if there.len() < 3 || shake - gained >= SHAKES_IN_VAIN {
                 break;
             }
@@ -417,8 +364,8 @@ impl Chooser {
             for place in 0..2 + shake % 2 {
                 let drawn = (shake * 2 + place + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33;
                 let at = usize::try_from(drawn).unwrap_or(0) % there.len();
-                if next.has[there[at]] {
-                    self.flip(&mut next, there[at]);
+                if next.has(there[at]) {
+                    next.flip(self, there[at]);
                 }
             }
             let next = self.improve(next, 0.0, self.bounds.budget_bytes);
