@@ -94,6 +94,7 @@ pub fn search(task: Task<'_>, pool: &mut Pool, oracle: &mut dyn WhatIf) -> Found
     let chosen = refined(&task, &costs, plain, pool, &mut memory);
     let chosen = if memory.questions < max_calls { detoured(&task, &costs, chosen, pool, &mut memory) } else { chosen };
     let chosen = replacing(&task, chosen, pool, &mut memory);
+    let chosen = narrowed(&task, chosen, pool, &mut memory);
     let curve = if task.with_curve { curve(&task, &costs, pool, &mut memory) } else { Vec::new() };
     let after = ask_all(&task, &chosen, pool, &mut memory);
     let spreads = if task.with_spread { spreads(&task, &chosen, &after, pool, &mut memory) } else { BTreeMap::new() };
@@ -175,24 +176,57 @@ fn refined(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory
 fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
     for old in chosen.clone() {
         let Some(new) = pool.turned(pool.get(old)).and_then(|candidate| pool.add(candidate)) else { continue };
-        if chosen.iter().any(|other| *other != old && pool.are_rivals(*other, new)) {
-            continue;
-        }
-        let mut turned = chosen.clone();
-        turned.remove(&old);
-        turned.insert(new);
-        let now = ask_all(task, &chosen, pool, memory);
-        let then = ask_all(task, &turned, pool, memory);
-        let is_no_worse = now.iter().zip(&then).all(|pair| match pair {
-            (Some((now, _)), Some((then, _))) => *then <= now * ALIKE,
-            (Some(_), None) => false,
-            (None, _) => true,
-        });
-        if is_no_worse && pool.bytes(new) <= pool.bytes(old) {
+        let Some(turned) = instead(&chosen, old, new, pool) else { continue };
+        if is_no_worse(task, &chosen, &turned, ALIKE, pool, memory) && pool.bytes(new) <= pool.bytes(old) {
             chosen = turned;
         }
     }
     chosen
+}
+
+/// The choice without last keys and carried columns that save nothing.
+fn narrowed(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
+    for wide in chosen.clone() {
+        let mut left = wide;
+        while let Some((new, rest)) = narrower(pool.get(left)).into_iter().find_map(|candidate| {
+            let new = pool.add(candidate)?;
+            let rest = instead(&chosen, left, new, pool)?;
+            is_no_worse(task, &chosen, &rest, 1.0 + LEAST_GAIN, pool, memory).then_some((new, rest))
+        }) {
+            (left, chosen) = (new, rest);
+        }
+    }
+    chosen
+}
+
+/// The choice with one in the place of another; none where it has one that does the same work.
+fn instead(chosen: &BTreeSet<Id>, old: Id, new: Id, pool: &Pool) -> Option<BTreeSet<Id>> {
+    let others: BTreeSet<Id> = chosen.iter().copied().filter(|other| *other != old).collect();
+    let is_new = !others.iter().any(|other| *other == new || pool.are_rivals(*other, new));
+    is_new.then(|| others.into_iter().chain([new]).collect())
+}
+
+/// No statement costs more by a larger factor with the other set; those are asked that use what it lacks.
+fn is_no_worse(
+    task: &Task<'_>,
+    chosen: &BTreeSet<Id>,
+    other: &BTreeSet<Id>,
+    factor: f64,
+    pool: &mut Pool,
+    memory: &mut Memory<'_>,
+) -> bool {
+    let now = ask_all(task, chosen, pool, memory);
+    let loses = |answer: &Option<(f64, Vec<Id>)>| {
+        answer.as_ref().is_some_and(|(_, used)| used.iter().any(|id| !other.contains(id)))
+    };
+    let users: Vec<(usize, f64)> = (now.iter().enumerate().filter(|(_, answer)| loses(answer)))
+        .filter_map(|(query, answer)| Some((query, answer.as_ref()?.0)))
+        .collect();
+    let question =
+        |(query, _): &(usize, f64)| Question { query: *query, alive: relevant(&task.queries[*query], other, pool) };
+    let questions: Vec<Question> = users.iter().map(question).collect();
+    let then = memory.ask(pool, &questions);
+    users.iter().zip(then).all(|((_, now), then)| then.is_some_and(|then| then.cost <= now * factor))
 }
 
 /// What the workload costs with a set, what writes pay included.
