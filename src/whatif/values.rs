@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The middle of a distribution.
 const HALF: f64 = 0.5;
 
+/// Elements of an array whose length is not known (`estimate_array_length()`, selfuncs.c).
+const ARRAY: usize = 10;
+
 /// Which of a column's values is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Pick {
@@ -86,6 +89,7 @@ impl Values {
         let pairs = bounded_twice(parameters);
         let mut values = vec![None; usize::try_from(*params).ok()?];
         let mut summed = BTreeSet::new();
+        let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
         for parameter in parameters {
             let at = usize::try_from(parameter.number - 1).ok()?;
             // Of a sum only the first is like the column; an interval never is.
@@ -94,7 +98,19 @@ impl Values {
                 meeting.role == ParameterRole::Value || (!is_interval && summed.insert(meeting.side))
             };
             let like_column: Vec<&Meeting> = parameter.meetings.iter().filter(is_like_column).collect();
-            let value = like_column.iter().find_map(|meeting| self.of(meeting, tables, &pairs, manner));
+            let is_array = parameter.type_name.as_deref().is_some_and(|name| name.ends_with("[]"));
+            let place = |meeting: &Meeting| listed.get(meeting.column.as_str()).copied().unwrap_or(0);
+            let value = like_column.iter().find_map(|meeting| {
+                let known = self.known(meeting, tables)?;
+                if is_array && meeting.comparison == Comparison::In {
+                    known.array(manner.pick)
+                } else {
+                    known.of(meeting, &pairs, manner, place(meeting))
+                }
+            });
+            // The next of a list is another value.
+            let members = like_column.iter().filter(|meeting| meeting.comparison == Comparison::In);
+            members.for_each(|meeting| *listed.entry(&meeting.column).or_default() += 1);
             let is_rest = like_column.is_empty();
             let neutral = || neutral(parameter, sql, is_rest);
             *values.get_mut(at)? = Some(value.or_else(|| limit(parameter.number, sql, rows)).or_else(neutral)?);
@@ -102,28 +118,12 @@ impl Values {
         Some(values)
     }
 
-    fn of(&self, meeting: &Meeting, tables: &[Name], pairs: &BTreeSet<String>, manner: Manner) -> Option<String> {
+    fn known(&self, meeting: &Meeting, tables: &[Name]) -> Option<&Known> {
         let table = tables.iter().find(|table| {
             table.name == meeting.relation.name
                 && meeting.relation.schema.as_ref().is_none_or(|schema| *schema == table.schema)
         })?;
-        let known = self.0.get(&(table.clone(), meeting.column.clone()))?;
-        let is_pair = pairs.contains(&meeting.column);
-        let low = HALF - manner.between / 2.0;
-        match meeting.comparison {
-            Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
-                // `at >= $1 and at < $2 + interval`: the sum begins where the range does.
-                let high = if meeting.role == ParameterRole::Summand { low } else { HALF + manner.between / 2.0 };
-                known.at(if is_pair { high } else { manner.beyond })
-            }
-            Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
-                known.at(if is_pair { low } else { 1.0 - manner.beyond })
-            }
-            Comparison::Like => {
-                known.one(manner.pick).map(|value| format!("{}%", value.chars().take(3).collect::<String>()))
-            }
-            _ => known.one(manner.pick),
-        }
+        self.0.get(&(table.clone(), meeting.column.clone()))
     }
 }
 
@@ -140,6 +140,35 @@ fn bounded_twice(parameters: &[Parameter]) -> BTreeSet<String> {
 }
 
 impl Known {
+    /// A value to compare the column with: of a list the one at this place.
+    fn of(&self, meeting: &Meeting, pairs: &BTreeSet<String>, manner: Manner, place: usize) -> Option<String> {
+        let is_pair = pairs.contains(&meeting.column);
+        let low = HALF - manner.between / 2.0;
+        match meeting.comparison {
+            Comparison::Less | Comparison::LessEqual | Comparison::BetweenHigh => {
+                // `at >= $1 and at < $2 + interval`: the sum begins where the range does.
+                let high = if meeting.role == ParameterRole::Summand { low } else { HALF + manner.between / 2.0 };
+                self.at(if is_pair { high } else { manner.beyond })
+            }
+            Comparison::Greater | Comparison::GreaterEqual | Comparison::BetweenLow => {
+                self.at(if is_pair { low } else { 1.0 - manner.beyond })
+            }
+            Comparison::Like => {
+                self.one(manner.pick).map(|value| format!("{}%", value.chars().take(3).collect::<String>()))
+            }
+            Comparison::In => self.beside(self.one(manner.pick)?, place),
+            _ => self.one(manner.pick),
+        }
+    }
+
+    /// An array of different values, as many as the planner takes one for whose length it does not know.
+    fn array(&self, pick: Pick) -> Option<String> {
+        let one = self.one(pick)?;
+        let values: BTreeSet<String> = (0..ARRAY).filter_map(|place| self.beside(one.clone(), place)).collect();
+        let quoted = values.iter().map(|value| format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")));
+        Some(format!("{{{}}}", quoted.collect::<Vec<_>>().join(",")))
+    }
+
     /// The value at a share of the distribution; of few distinct values by their order in the texts.
     fn at(&self, share: f64) -> Option<String> {
         let bounds = self.bounds.as_ref().or(self.common.as_ref()).filter(|bounds| !bounds.is_empty())?;
@@ -163,22 +192,30 @@ impl Known {
         }
     }
 
-    /// A value that is neither among the rarest nor the most common: of the common ones that in the middle of
-    /// their rows, where they are most of the rows; else the middle of the others.
+    /// The value so many places from this one.
+    fn beside(&self, value: String, places: usize) -> Option<String> {
+        let all: Vec<&String> = self.common.iter().chain(&self.bounds).flatten().collect();
+        let Some(at) = all.iter().position(|other| **other == value) else { return Some(value) };
+        all.get((at + places) % all.len()).copied().cloned()
+    }
+
+    /// A value that is neither among the rarest nor the most common: where the common ones are most of the rows, that
+    /// whose frequency is nearest to their geometric mean (of nine jobs in ten that are done nobody asks by that); else
+    /// the middle of the others.
     fn usual(&self) -> Option<String> {
         let common = self.common.as_deref().unwrap_or(&[]);
-        let frequencies = self.frequencies.iter().flatten().map(|text| text.parse().unwrap_or(0.0));
-        let frequencies: Vec<f64> = frequencies.collect();
-        let mass: f64 = frequencies.iter().sum();
-        if mass < HALF && self.bounds.is_some() {
+        let frequencies = self.frequencies.iter().flatten();
+        let frequencies: Vec<f64> = frequencies.map(|text| text.parse().unwrap_or(0.0)).collect();
+        if frequencies.iter().sum::<f64>() < HALF && self.bounds.is_some() {
             return self.at(HALF);
         }
-        let mut passed = 0.0;
-        let middle = common.iter().zip(&frequencies).find(|(_, frequency)| {
-            passed += **frequency;
-            passed >= mass / 2.0
-        });
-        middle.map(|(value, _)| value.clone()).or_else(|| self.at(HALF))
+        let scales: Vec<f64> = frequencies.iter().map(|frequency| frequency.max(f64::MIN_POSITIVE).ln()).collect();
+        #[allow(clippy::cast_precision_loss, reason = "a mean")]
+        let mean = scales.iter().sum::<f64>() / scales.len() as f64;
+        // Of two as near the first, which is the more common.
+        let off = |scale: &f64| ((scale - mean).abs() * 1e6).round();
+        let nearest = common.iter().zip(&scales).min_by(|a, b| off(a.1).total_cmp(&off(b.1)));
+        nearest.map(|(value, _)| value.clone()).or_else(|| self.at(HALF))
     }
 }
 
@@ -195,7 +232,8 @@ fn neutral(parameter: &Parameter, sql: &str, is_rest: bool) -> Option<String> {
     if parameter.meetings.iter().any(|one| one.comparison == Comparison::Like) {
         return Some(if is_rest { "%" } else { "a%" }.to_owned());
     }
-    let value = match parameter.type_name.as_deref()? {
+    // What no column tells the type of is mostly a number, or may be a text of one.
+    let value = match parameter.type_name.as_deref().unwrap_or("int4") {
         "int2" | "int4" | "int8" => "1",
         "float4" | "float8" | "numeric" if is_summand => "0",
         "float4" | "float8" | "numeric" => "1",
@@ -203,6 +241,8 @@ fn neutral(parameter: &Parameter, sql: &str, is_rest: bool) -> Option<String> {
         "interval" => return Some(format!("1 {}", unit(parameter.number, sql).unwrap_or("month"))),
         "text" | "varchar" | "bpchar" | "name" => "a",
         "date" | "timestamp" | "timestamptz" => "2000-01-01",
+        "uuid" => "00000000-0000-0000-0000-000000000000",
+        "json" | "jsonb" => "{}",
         _ => return None,
     };
     Some(value.to_owned())
@@ -265,6 +305,26 @@ mod tests {
     }
 
     #[test]
+    fn members_of_a_list_are_different_values() {
+        let column_type: &ColumnType<'_> = &|_, _| Some("text".to_owned());
+        let mut values = Values::default();
+        values
+            .0
+            .insert((Name::new("s", "t"), "state".to_owned()), known(&[("on", 0.4), ("off", 0.4), ("\"x", 0.2)], &[]));
+        let typical = |condition: &str, params: i32| {
+            let sql = format!("select * from t where {condition}");
+            let parameters = parameters(&sql, column_type).expect("parameters");
+            let repaired = Repaired { sql, params, ..Repaired::default() };
+            let typical = values.typical(&repaired, &parameters, &[Name::new("s", "t")], MANNERS[0], 1.0);
+            typical.expect("values").into_iter().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(typical("state in ($1, $2, $3)", 3), ["on", "off", "\"x"]);
+        assert_eq!(typical("state = $1 or state = $2", 2), ["on", "on"]);
+        assert_eq!(typical("state = any ($1)", 1), [r#"{"\"x","off","on"}"#]);
+        assert_eq!(typical("state = $1 and md5($2) = other", 2), ["on", "1"], "of no known type");
+    }
+
+    #[test]
     fn a_limit_is_as_many_rows_as_came() {
         let limit = |sql: &str| limit(2, sql, 9.3);
         assert_eq!(limit("SELECT 1 FROM t WHERE f($1) ORDER BY a LIMIT $2").as_deref(), Some("10"));
@@ -276,9 +336,11 @@ mod tests {
     #[test]
     fn a_usual_value_is_neither_the_rarest_nor_the_most_common() {
         let skewed = known(&[("common", 0.6), ("less", 0.3), ("rare", 0.05)], &[]);
-        assert_eq!(skewed.usual().as_deref(), Some("common"), "most rows have it");
+        assert_eq!(skewed.usual().as_deref(), Some("less"), "of what most rows have few ask by that");
+        let flag = known(&[("t", 0.9), ("f", 0.1)], &[]);
+        assert_eq!(flag.usual().as_deref(), Some("t"), "of two none is in the middle");
         let even = known(&[("a", 0.25), ("b", 0.25), ("c", 0.25), ("d", 0.25)], &[]);
-        assert_eq!(even.usual().as_deref(), Some("b"));
+        assert_eq!(even.usual().as_deref(), Some("a"));
         let wide = known(&[("often", 0.02)], &["1", "2", "3", "4", "5"]);
         assert_eq!(wide.usual().as_deref(), Some("3"));
         assert_eq!(known(&[], &[]).usual(), None);

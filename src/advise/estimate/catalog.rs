@@ -225,8 +225,8 @@ impl Statistics {
 }
 
 /// Share of a value that nobody knows: all are as frequent (`var_eq_non_const`). Of a usual one: where the common
-/// values are most of the rows, of the middle one of them; else of one of the others. The sum of the common ones is not
-/// known, but the first, the middle and the last: Simpson's rule.
+/// values are most of the rows, of that which is nearest to their geometric mean; else of one of the others. Sum and
+/// mean of the common ones are not known, but the first, the middle and the last: Simpson's rule.
 #[allow(clippy::cast_precision_loss, reason = "a hundred or so")]
 fn shares(column: &Column, nulls: f64, distinct: f64) -> Shares {
     let even = ((1.0 - nulls) / distinct).min(column.most_common_fraction.unwrap_or(1.0));
@@ -235,11 +235,17 @@ fn shares(column: &Column, nulls: f64, distinct: f64) -> Shares {
         return SETS.map(|_| even);
     };
     let count = count as f64;
-    let mass = (count * (first + 4.0 * middle + last) / 6.0).min(1.0 - nulls);
+    let simpson = |of: fn(f64) -> f64| (of(first) + 4.0 * of(middle) + of(last)) / 6.0;
+    let mass = (count * simpson(|share| share)).min(1.0 - nulls);
     let other = (1.0 - nulls - mass) / (distinct - count).max(1.0);
-    let usual = match mass >= 0.5 || distinct <= count {
-        true if first >= mass / 2.0 => first,
-        true => middle,
+    let is_common = mass >= 0.5 || distinct <= count;
+    let off = |share: f64| (share.ln() - simpson(f64::ln)).abs();
+    let usual = match is_common {
+        // Of two none is in the middle.
+        true if count <= 2.0 => first,
+        true => [first, middle, last]
+            .into_iter()
+            .fold(first, |best, share| if off(share) < off(best) { share } else { best }),
         false => other,
     };
     let rare = if distinct > count { other.min(last) } else { last };
