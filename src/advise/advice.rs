@@ -2,7 +2,7 @@
 //! which statements, what it takes, what is doubtful, and the account of the run.
 
 use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
-use super::catalog::root;
+use super::catalog::{Catalog, root};
 use super::key::Key;
 use super::oracle::Spread;
 use super::removals::removals;
@@ -453,7 +453,18 @@ fn account(
         max_indexes: terms.max_indexes,
         what_if: terms.what_if.clone(),
         estimate: terms.estimate.clone(),
+        unknown_functions: terms.estimate.iter().flat_map(|_| unknown_functions(evidence, snapshot)).collect(),
     }
+}
+
+/// Functions that were not read and that are not known without.
+fn unknown_functions(evidence: &Evidence<'_>, snapshot: &Snapshot) -> BTreeSet<String> {
+    let catalog = Catalog::of(snapshot);
+    let of_query = |query: &Query| {
+        let own = query.tables.iter().flat_map(|(table, uses)| uses.computed().map(move |text| (table, text)));
+        own.flat_map(|(table, text)| catalog.unknown_functions(table, &text, &query.search_path)).collect::<Vec<_>>()
+    };
+    evidence.workload.queries.iter().flat_map(of_query).collect()
 }
 
 fn statements(evidence: &Evidence<'_>, effects: &[Effect<'_>], snapshot: &Snapshot) -> StatementsAccount {

@@ -325,6 +325,9 @@ pub struct Account {
     /// Why no planner was asked, where the built-in estimate answered: costs are by the planner's formulas over
     /// statistics, the budget counts in estimated sizes. Null: a planner was asked.
     pub estimate: Option<String>,
+    /// Functions that the estimate knows nothing of, as the snapshot does not tell what functions are: it proposed nothing on
+    /// expressions that call them.
+    pub unknown_functions: Vec<String>,
 }
 
 /// The statements of a run. Those read are the planned, the unplannable, those without tables and those not asked about.

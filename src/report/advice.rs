@@ -249,6 +249,12 @@ pub(super) fn account(account: &Account) -> Vec<String> {
         None => format!("{questions} to the planner in {time} over {sessions}"),
     };
     told.push(format!("{candidates}, {weighed}; {budget}, {} indexes a table", account.max_indexes));
+    if !account.unknown_functions.is_empty() {
+        told.push(format!(
+            "no index was looked for on expressions that call {}: the snapshot does not tell what these functions are",
+            account.unknown_functions.join(", ")
+        ));
+    }
     if account.below_threshold > 0 {
         told.push(format!(
             "{} left out that would save less than {} % of the workload and less than {} % of each statement",

@@ -135,6 +135,7 @@ fn advice() -> Advice {
             max_indexes: 10,
             what_if: Some("shop at copy:5432".to_owned()),
             estimate: None,
+            unknown_functions: Vec::new(),
         },
     }
 }
@@ -159,6 +160,14 @@ fn markdown(advice: &Advice) -> String {
 
 fn json(advice: &Advice) -> String {
     written(|out| write_advice_json(advice, out))
+}
+
+#[test]
+fn functions_that_nobody_knows_are_told() {
+    let mut advice = none();
+    advice.account.unknown_functions = vec!["date_bin".to_owned(), "app.norm".to_owned()];
+    let told = "no index was looked for on expressions that call date_bin, app.norm: the snapshot does not tell what these functions are";
+    assert!(table(&advice, 200).contains(told) && markdown(&advice).contains(told));
 }
 
 #[test]
