@@ -4,7 +4,7 @@ use super::catalog::Catalog;
 use super::reading::{CONDITIONS, children};
 use super::search_path::SearchPath;
 use crate::model::plan::Name;
-use crate::model::snapshot::Volatility;
+use crate::model::snapshot::{Column, Volatility};
 use crate::statement::{Fate, Nature, Part, is_immutable, sifted, type_key};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -104,27 +104,35 @@ impl Catalog<'_> {
         }
     }
 
-    /// What a cast makes of a column: a domain is what it is made of, a varchar is a text. Of any other the text is another
-    /// value, and has another order; what else it is cast to is an expression.
     fn cast(&self, table: &Name, column: &str, to: &str) -> Fate {
-        let Some(column) = self.column(table, column) else { return Fate::Stays };
-        let own = type_key(column.base_type.as_ref().unwrap_or(&column.type_name));
-        let to = type_key(to);
-        let is_text = TEXTS.contains(&own.as_str()) && TEXTS.contains(&to.as_str());
-        let is_same = own == to || is_text || (own == "cidr" && to == "inet") || (own == "varchar[]" && to == "text[]");
-        match to.as_str() {
-            "text" if is_same => Fate::Stays,
-            _ if is_same => Fate::Bare,
-            "text" | "bpchar" => Fate::Hides,
-            _ => Fate::Stays,
-        }
+        self.column(table, column).map_or(Fate::Stays, |column| cast(column, to))
+    }
+}
+
+/// Types whose text is the same in every session, and that are searched for by it.
+const KEYS: [&str; 5] = ["int2", "int4", "int8", "numeric", "uuid"];
+
+/// What a cast makes of a column: a domain is what it is made of, a varchar is a text. Of any other the text is another
+/// value, and has another order; what else it is cast to is an expression.
+#[must_use]
+pub fn cast(column: &Column, to: &str) -> Fate {
+    let own = type_key(column.base_type.as_ref().unwrap_or(&column.type_name));
+    let to = type_key(to);
+    let is_text = TEXTS.contains(&own.as_str()) && TEXTS.contains(&to.as_str());
+    let is_same = own == to || is_text || (own == "cidr" && to == "inet") || (own == "varchar[]" && to == "text[]");
+    match to.as_str() {
+        "text" if is_same => Fate::Stays,
+        _ if is_same => Fate::Bare,
+        "text" if KEYS.contains(&own.as_str()) => Fate::Computes,
+        "text" | "bpchar" => Fate::Hides,
+        _ => Fate::Stays,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::{Column, Function, Relation, Snapshot, Tool};
+    use crate::model::snapshot::{Function, Relation, Snapshot, Tool};
     use chrono::DateTime;
     use serde_json::json;
 
@@ -178,7 +186,8 @@ mod tests {
         let snapshot = snapshot();
         let catalog = Catalog::of(&snapshot);
         for (condition, expected) in [
-            ("((o.n)::text = $1)", "(pgassay_sub_plan(o.n) = $1)"),
+            ("((o.n)::text = $1)", "((o.n)::pg_catalog.text = $1)"),
+            ("((o.plain)::text = $1)", "(pgassay_sub_plan(o.plain) = $1)"),
             ("((o.name)::text = $1)", "((o.name)::text = $1)"),
             ("((o.mail)::text = $1)", "((o.mail)::text = $1)"),
             ("((o.number)::integer = $1)", "(o.number = $1)"),

@@ -103,7 +103,9 @@ fn told(proposal: &Proposal) -> Vec<String> {
     let mut told = vec![format!("{};", proposal.definition)];
     told.extend(replaces(proposal));
     told.extend([saves(proposal), takes(proposal)]);
-    told.extend(proposal.serves.iter().take(SHOWN).flat_map(|one| [Some(served(one)), spread(one)]).flatten());
+    told.extend(
+        proposal.serves.iter().take(SHOWN).flat_map(|one| [Some(served(one)), spread(one), visits(one)]).flatten(),
+    );
     if proposal.serves.len() > SHOWN {
         told.push(format!("… and {} more statements", proposal.serves.len() - SHOWN));
     }
@@ -178,6 +180,15 @@ pub(super) fn spread(served: &Served) -> Option<String> {
         format!("{} {} → {}", values.name(), units::count(*cost_before), units::count(*cost_after))
     });
     Some(format!("by values: {}", told.collect::<Vec<_>>().join(", ")))
+}
+
+/// `visits 600,000 rows a call by index one by one, 0 without`: where that is felt.
+pub(super) fn visits(served: &Served) -> Option<String> {
+    let visits = served.visits.filter(|visits| visits.are_felt())?;
+    let (before, after) = (units::count(visits.before), units::count(visits.after));
+    Some(format!(
+        "visits about {after} rows a call by index one by one, {before} without: may take longer, see repeated_visits"
+    ))
 }
 
 /// Each caveat once, with the proposals it is about where that is not all.

@@ -2,12 +2,12 @@
 
 use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
-    Consultation, Consulted, Estimate, Mixed, Query, Workload, of_indexable_tables, searched, workload,
+    Consultation, Consulted, Estimate, Found, Id, Mixed, Query, Workload, of_indexable_tables, searched, workload,
 };
 use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{ColumnType, Repaired, redact};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::runtime::Handle;
 
 /// Why there is no advice.
@@ -42,12 +42,22 @@ pub async fn consult(
     let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
         let estimate = Estimate::new(&snapshot, &workload.queries);
-        let (pool, mut found) =
-            searched(&workload, &snapshot, consultation, &mut Mixed::new(planner, estimate, &workload.queries));
+        let mut oracle = Mixed::new(planner, estimate, &workload.queries);
+        let (pool, mut found) = searched(&workload, &snapshot, consultation, &mut oracle);
         found.calls += tried;
-        Consulted { workload, pool, found }
+        let visits = visited(&found, oracle.planner());
+        Consulted { workload, pool, found, visits }
     });
     searched.await.map_err(|_| ConsultError::Ended)
+}
+
+/// What is visited one by one without the choice and with it, of the statements that use some of it.
+fn visited(found: &Found, planner: &Hypopg) -> BTreeMap<usize, (f64, f64)> {
+    let of = |(number, cost): (usize, &Option<(f64, f64, Vec<Id>)>)| {
+        let (_, _, used) = cost.as_ref().filter(|(.., used)| !used.is_empty())?;
+        Some((number, (planner.visits(number, &[])?, planner.visits(number, used)?)))
+    };
+    found.costs.iter().enumerate().filter_map(of).collect()
 }
 
 /// A statement as the server takes it, by its fingerprint.

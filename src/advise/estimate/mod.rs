@@ -30,6 +30,7 @@ use catalog::{Catalog, Known, Table};
 use costs::Costs;
 use path::{Alive, Path, Question as Asked, Wish};
 use read::Reading;
+pub(super) use read::workers;
 use restriction::{GENERIC, SETS, Shares, USUAL};
 use serde_json::Value;
 use size::tree;
