@@ -37,7 +37,7 @@ pub struct Evidence<'a> {
     /// The choice.
     pub found: &'a Found,
     /// What statements visit one by one, without the choice and with it.
-    pub visits: &'a BTreeMap<usize, (f64, f64)>,
+    pub visits: &'a BTreeMap<usize, Visits>,
 }
 
 /// The terms of a run.
@@ -184,7 +184,7 @@ fn effects<'a>(evidence: &Evidence<'a>, weigh: Weigh) -> Vec<Effect<'a>> {
             after: *after,
             used,
             spread: evidence.found.spreads.get(&number),
-            visits: evidence.visits.get(&number).map(|(before, after)| Visits { before: *before, after: *after }),
+            visits: evidence.visits.get(&number).copied(),
             figure: match weigh {
                 Weigh::Time => query.total_ms,
                 Weigh::Calls => query.calls as f64 * before,

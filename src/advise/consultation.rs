@@ -9,6 +9,7 @@ use super::search::{Found, Task, search};
 use super::workload::{Query, Weigh, Workload, workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::Draftsman;
+use crate::model::advice::Visits;
 use crate::model::snapshot::Snapshot;
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub struct Consulted {
     pub found: Found,
     /// Rows that statements visit by indexes one by one, without the choice and with it, by the statement's number. Only of
     /// those that the planner answered for.
-    pub visits: BTreeMap<usize, (f64, f64)>,
+    pub visits: BTreeMap<usize, Visits>,
 }
 
 /// Searches for indexes without a server: by the plans and statistics of the snapshot.

@@ -2,8 +2,9 @@
 
 use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
-    Consultation, Consulted, Estimate, Found, Id, Mixed, Query, Workload, of_indexable_tables, searched, workload,
+    Consultation, Consulted, Estimate, Found, Mixed, Query, Workload, of_indexable_tables, searched, workload,
 };
+use crate::model::advice::Visits;
 use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{ColumnType, Repaired, redact};
@@ -52,12 +53,13 @@ pub async fn consult(
 }
 
 /// What is visited one by one without the choice and with it, of the statements that use some of it.
-fn visited(found: &Found, planner: &Hypopg) -> BTreeMap<usize, (f64, f64)> {
-    let of = |(number, cost): (usize, &Option<(f64, f64, Vec<Id>)>)| {
-        let (_, _, used) = cost.as_ref().filter(|(.., used)| !used.is_empty())?;
-        Some((number, (planner.visits(number, &[])?, planner.visits(number, used)?)))
+fn visited(found: &Found, planner: &Hypopg) -> BTreeMap<usize, Visits> {
+    let answered = found.costs.iter().enumerate().filter_map(|(number, cost)| Some((number, &cost.as_ref()?.2)));
+    let visits = |(number, used): (usize, &Vec<_>)| {
+        let (before, after) = (planner.visits(number, &[])?, planner.visits(number, used)?);
+        Some((number, Visits { before, after }))
     };
-    found.costs.iter().enumerate().filter_map(of).collect()
+    answered.filter(|(_, used)| !used.is_empty()).filter_map(visits).collect()
 }
 
 /// A statement as the server takes it, by its fingerprint.

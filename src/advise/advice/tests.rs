@@ -295,7 +295,8 @@ fn the_text_of_a_column_need_not_be_compared() {
 fn rows_visited_one_by_one_are_a_doubt_where_the_proposal_brings_them_about() {
     let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], ..none() };
     let asked = |visits: &[(f64, f64)]| {
-        let visits = visits.iter().copied().enumerate().collect();
+        let visits =
+            visits.iter().map(|(before, after)| Visits { before: *before, after: *after }).enumerate().collect();
         let evidence = Evidence { workload: &workload(&[100.0]), pool: &pool(), found: &found, visits: &visits };
         let advice = advice(evidence, &snapshot(), &terms(Weigh::Time, &[]), Tool::default());
         advice.proposals[0].caveats.iter().any(|caveat| caveat.code == "repeated_visits")
