@@ -2,22 +2,21 @@
 //! which statements, what it takes, what is doubtful, and the account of the run.
 
 use super::candidate::{Candidate, Id, Pool, UNKNOWN_BYTES};
-use super::catalog::root;
+use super::catalog::Catalog;
 use super::key::Key;
 use super::oracle::Spread;
 use super::removals::removals;
 use super::search::{Found, Point};
-use super::workload::{Query, Uses, Weigh, Workload};
+use super::workload::{Query, Weigh, Workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::{Draftsman, Drawing, Wish, create_concurrently, create_parent, target};
 use crate::model::advice::{
-    ADVICE_VERSION, Account, Advice, AdvisedKey, Caveat, CurvePoint, Method, Proposal, ProposalKind, Removal, Served,
-    StatementsAccount, ValuesCost, WorkloadCost,
+    ADVICE_VERSION, Account, Advice, AdvisedKey, CurvePoint, Proposal, ProposalKind, Removal, Served,
+    StatementsAccount, ValuesCost, Visits, WorkloadCost,
 };
-use crate::model::plan::{IndexForm, Name};
-use crate::model::snapshot::{Column, Relation, RelationKind, Snapshot, Tool};
-use crate::model::units;
-use std::collections::{BTreeSet, HashMap};
+use crate::model::plan::Name;
+use crate::model::snapshot::{Snapshot, Tool};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A proposal saves at least this share of the workload …
 const LEAST_SHARE: f64 = 0.01;
@@ -25,15 +24,8 @@ const LEAST_SHARE: f64 = 0.01;
 /// … or this share of some statement that it serves.
 const LEAST_OF_STATEMENT: f64 = 0.10;
 
-/// Rows changed since ANALYZE, as a share of the table, from which its statistics are called stale: where
-/// autovacuum's default would analyze.
-const STALE: f64 = 0.1;
-
 /// Costs that differ by less than this share are the same (`STD_FUZZ_FACTOR`, pathnode.c).
 const ALIKE: f64 = 0.01;
-
-/// Counters of less time than this may show no usual day.
-const SHORT_WINDOW_SECONDS: i64 = 86_400;
 
 /// What a search was given and found.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +36,8 @@ pub struct Evidence<'a> {
     pub pool: &'a Pool,
     /// The choice.
     pub found: &'a Found,
+    /// What statements visit one by one, without the choice and with it.
+    pub visits: &'a BTreeMap<usize, Visits>,
 }
 
 /// The terms of a run.
@@ -80,6 +74,8 @@ struct Effect<'a> {
     figure: f64,
     /// The values that costs are of, and costs with others.
     spread: Option<&'a Spread>,
+    /// Rows that it visits by indexes one by one.
+    visits: Option<Visits>,
 }
 
 impl Effect<'_> {
@@ -188,6 +184,7 @@ fn effects<'a>(evidence: &Evidence<'a>, weigh: Weigh) -> Vec<Effect<'a>> {
             after: *after,
             used,
             spread: evidence.found.spreads.get(&number),
+            visits: evidence.visits.get(&number).copied(),
             figure: match weigh {
                 Weigh::Time => query.total_ms,
                 Weigh::Calls => query.calls as f64 * before,
@@ -267,7 +264,7 @@ impl Drafting<'_> {
         let serves: Vec<Served> = users.into_iter().map(|effect| served(effect, order)).collect();
         let bytes = self.evidence.pool.bytes(id);
         let is_checked = self.is_checked(id);
-        let parts = by_partition(&form);
+        let caveats = self.caveats(id, &form);
         Some(Proposal {
             id: number,
             definition: if form.is_partitioned { create_parent(&form).sql } else { create_concurrently(&form).sql },
@@ -281,7 +278,7 @@ impl Drafting<'_> {
             saved_share: if self.total > 0.0 { saved / self.total } else { 0.0 },
             saved_ms_per_hour: per_hour(saved_ms, self.terms.window_seconds),
             planner_checked: is_checked,
-            caveats: parts.into_iter().chain(self.caveats(id, &candidate.table)).collect(),
+            caveats,
             serves,
             method: candidate.method,
             keys: candidate.keys.iter().map(AdvisedKey::from).collect(),
@@ -296,65 +293,6 @@ impl Drafting<'_> {
         let candidate = self.evidence.pool.get(id);
         self.terms.estimate.is_none() && self.users(id).all(|effect| candidate.is_shown(effect.query))
     }
-
-    /// Each reads on from "not if".
-    #[allow(clippy::cast_precision_loss, reason = "for people")]
-    fn caveats(&self, id: Id, table: &Name) -> Vec<Caveat> {
-        let mut caveats = Vec::new();
-        let mut say = |code: &str, text: String| caveats.push(Caveat { code: code.to_owned(), text });
-        if !self.is_checked(id) {
-            let text = "the planner sees it otherwise: costs are pgassay's own estimate by the planner's formulas, from statistics without values";
-            say("not_planner_checked", text.to_owned());
-        }
-        if self.users(id).any(|effect| has_parameters(effect.query)) {
-            let text = "the values that are asked for differ much in frequency: statements were planned with one typical value of each parameter, or with none";
-            say("typical_values", text.to_owned());
-        }
-        if self.users(id).any(|effect| guesses_prefix(effect.query, self.evidence.pool.get(id))) {
-            let text = "patterns begin with a wildcard, which the workload does not tell: LIKE is served by this index only for those that begin with text (pg_trgm serves all)";
-            say("prefix_patterns", text.to_owned());
-        }
-        if let Some(text) = stale(self.snapshot, table) {
-            say("stale_statistics", text);
-        }
-        let price = self.prices.get(id as usize).copied().unwrap_or_default();
-        say(
-            "write_price",
-            format!(
-                "writes grow: they pay about {} an hour for it now, by estimate, {} entries a second and {} HOT updates a second that are so no more",
-                units::millis(price.ms_per_hour),
-                units::short(price.entries_per_second),
-                units::short(price.hot_lost_per_second),
-            ),
-        );
-        if self.terms.window_seconds < SHORT_WINDOW_SECONDS {
-            let length = units::millis(self.terms.window_seconds as f64 * 1000.0);
-            say("short_window", format!("the {length} that the counters cover are not the usual workload"));
-        }
-        if self.terms.what_if.is_some() {
-            say(
-                "other_planner",
-                "the server that was asked differs from the target in data, statistics or settings".to_owned(),
-            );
-        }
-        caveats
-    }
-}
-
-/// It serves the statement by a pattern that is taken to begin with text.
-fn guesses_prefix(query: &Query, candidate: &Candidate) -> bool {
-    let is_guess = |uses: &Uses, key: &Key| {
-        let is_told = uses.equal.contains(&key.column) || uses.range.contains(&key.column);
-        uses.prefixes.iter().any(|wanted| wanted.is_on(key)) && uses.patterns.contains(&key.column) && !is_told
-    };
-    candidate.method == Method::Btree
-        && query.tables.get(&candidate.table).is_some_and(|uses| candidate.keys.iter().any(|key| is_guess(uses, key)))
-}
-
-/// What is shown of a partitioned one is not all.
-fn by_partition(form: &IndexForm) -> Option<Caveat> {
-    let text = "the statement that is shown is run alone: each partition gets its own index first, by the steps of a plan (-o)";
-    form.is_partitioned.then(|| Caveat { code: "by_partition".to_owned(), text: text.to_owned() })
 }
 
 /// The index as `ddl` draws it up.
@@ -381,6 +319,7 @@ fn served(effect: &Effect<'_>, order: &[Id]) -> Served {
         cost_after: effect.after,
         values: effect.spread.filter(|_| has_parameters(effect.query)).and_then(|spread| spread.values),
         spread: effect.spread.map(|spread| other_costs(effect, spread)).unwrap_or_default(),
+        visits: effect.visits,
         uses,
     }
 }
@@ -403,36 +342,6 @@ fn other_costs(effect: &Effect<'_>, spread: &Spread) -> Vec<ValuesCost> {
     told
 }
 
-/// Of a partitioned table its partitions are analyzed.
-#[allow(clippy::cast_precision_loss, reason = "rows, for people")]
-fn stale(snapshot: &Snapshot, table: &Name) -> Option<String> {
-    let by_name: HashMap<(&str, &str), &Relation> =
-        snapshot.relations.iter().map(|row| ((row.schema.as_str(), row.name.as_str()), row)).collect();
-    let is_part = |row: &&Relation| {
-        let root = root(row, &by_name);
-        (&root.schema, &root.name) == (&table.schema, &table.name) && row.kind != RelationKind::PartitionedTable
-    };
-    let parts: Vec<&Relation> = snapshot.relations.iter().filter(is_part).collect();
-    let is_unknown = |row: &&Relation| row.last_analyze.is_none() && row.last_autoanalyze.is_none() && row.bytes > 0;
-    if let Some(row) = parts.iter().copied().find(is_unknown) {
-        let is_own = |column: &&Column| column.schema == row.schema && column.relation == row.name;
-        let has_statistics = snapshot.columns.iter().filter(is_own).any(|column| column.has_statistics);
-        let (schema, name) = (&row.schema, &row.name);
-        return Some(match has_statistics {
-            true => format!(
-                "old statistics mislead the planner: no ANALYZE of {schema}.{name} is on record since counters were reset"
-            ),
-            false => format!("guesses mislead the planner: no ANALYZE of {schema}.{name} is on record"),
-        });
-    }
-    let changed: i64 = parts.iter().map(|row| row.modified_since_analyze).sum();
-    let rows: i64 = parts.iter().map(|row| row.live_tuples).sum();
-    (changed as f64 > STALE * rows.max(1) as f64).then(|| {
-        let changed = units::count(changed as f64);
-        format!("old statistics mislead the planner: {changed} rows of {table} changed since its last ANALYZE")
-    })
-}
-
 fn account(
     evidence: &Evidence<'_>,
     effects: &[Effect<'_>],
@@ -453,7 +362,18 @@ fn account(
         max_indexes: terms.max_indexes,
         what_if: terms.what_if.clone(),
         estimate: terms.estimate.clone(),
+        unknown_functions: terms.estimate.iter().flat_map(|_| unknown_functions(evidence, snapshot)).collect(),
     }
+}
+
+/// Functions that were not read and that are not known without.
+fn unknown_functions(evidence: &Evidence<'_>, snapshot: &Snapshot) -> BTreeSet<String> {
+    let catalog = Catalog::of(snapshot);
+    let of_query = |query: &Query| {
+        let own = query.tables.iter().flat_map(|(table, uses)| uses.computed().map(move |text| (table, text)));
+        own.flat_map(|(table, text)| catalog.unknown_functions(table, &text, &query.search_path)).collect::<Vec<_>>()
+    };
+    evidence.workload.queries.iter().flat_map(of_query).collect()
 }
 
 fn statements(evidence: &Evidence<'_>, effects: &[Effect<'_>], snapshot: &Snapshot) -> StatementsAccount {
@@ -479,5 +399,6 @@ fn statements(evidence: &Evidence<'_>, effects: &[Effect<'_>], snapshot: &Snapsh
     }
 }
 
+mod caveats;
 #[cfg(test)]
 mod tests;

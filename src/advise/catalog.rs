@@ -1,6 +1,6 @@
 //! What advice knows of tables: by name, and a partition by the table it belongs to.
 
-use super::nature::Functions;
+use super::functions::Functions;
 use super::operators::Operators;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Index, Relation, RelationName, Snapshot};

@@ -9,7 +9,9 @@ use super::search::{Found, Task, search};
 use super::workload::{Query, Weigh, Workload, workload};
 use super::writes::{Price, Windows, prices};
 use crate::ddl::Draftsman;
+use crate::model::advice::Visits;
 use crate::model::snapshot::Snapshot;
+use std::collections::BTreeMap;
 
 /// How to search.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +41,9 @@ pub struct Consulted {
     pub pool: Pool,
     /// The choice.
     pub found: Found,
+    /// Rows that statements visit by indexes one by one, without the choice and with it, by the statement's number. Only of
+    /// those that the planner answered for.
+    pub visits: BTreeMap<usize, Visits>,
 }
 
 /// Searches for indexes without a server: by the plans and statistics of the snapshot.
@@ -49,7 +54,7 @@ pub fn estimate(snapshot: &Snapshot, consultation: Consultation) -> Consulted {
     let mut oracle = Estimate::new(snapshot, &workload.queries);
     let (pool, found) = searched(&workload, snapshot, consultation, &mut oracle);
     // No planner was asked.
-    Consulted { workload, pool, found: Found { calls: 0, ..found } }
+    Consulted { workload, pool, found: Found { calls: 0, ..found }, visits: BTreeMap::new() }
 }
 
 /// The search, whoever answers.

@@ -37,6 +37,11 @@ impl<'a, P: WhatIf> Mixed<'a, P> {
         Self { planner, estimate, queries }
     }
 
+    /// The planner alone.
+    pub fn planner(&self) -> &P {
+        &self.planner
+    }
+
     /// With what the planner can be shown.
     fn shown(&self, pool: &Pool, question: &Question) -> Question {
         let is_shown = |id: &Id| pool.get(*id).is_shown(&self.queries[question.query]);

@@ -2,72 +2,24 @@
 
 use super::catalog::Catalog;
 use super::reading::{CONDITIONS, children};
+use super::search_path::SearchPath;
 use crate::model::plan::Name;
-use crate::model::snapshot::{Function, Volatility};
-use crate::statement::{Called, Fate, Nature, Part, is_immutable, sifted, type_key};
+use crate::model::snapshot::{Column, Volatility};
+use crate::statement::{Fate, Nature, Part, is_immutable, sifted, type_key};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Texts that are cast to `text` and stay what they are.
 const TEXTS: [&str; 2] = ["text", "varchar"];
-
-/// Functions by their names.
-#[derive(Debug, Default)]
-pub(super) struct Functions<'a>(HashMap<&'a str, Vec<&'a Function>>);
-
-impl<'a> Functions<'a> {
-    pub(super) fn of(all: &'a [Function]) -> Self {
-        let mut by_name: HashMap<&str, Vec<&Function>> = HashMap::new();
-        for function in all {
-            by_name.entry(&function.name).or_default().push(function);
-        }
-        Self(by_name)
-    }
-
-    fn named(&self, schema: Option<&str>, name: &str) -> impl Iterator<Item = &'a Function> {
-        let own = self.0.get(name).into_iter().flatten().copied();
-        let schema = schema.map(str::to_owned);
-        own.filter(move |function| schema.as_ref().is_none_or(|schema| *schema == function.schema))
-    }
-
-    /// Its result may change from row to row, whichever of its name is meant. In doubt the planner knows, or what is seen
-    /// of its arguments.
-    fn is_volatile(&self, called: &Called) -> bool {
-        let mut named = self.named(called.schema.as_deref(), &called.name).peekable();
-        named.peek().is_some() && named.all(|one| one.volatility == Volatility::Volatile)
-    }
-
-    /// Those that may be meant: of as many arguments, and of the types that are known where one has just these.
-    fn meant(&self, schema: Option<&str>, name: &str, types: &[String]) -> Vec<&'a Function> {
-        let fits = |one: &&Function| {
-            let least = usize::try_from(one.least_arguments).unwrap_or(0);
-            let most = if one.is_variadic { usize::MAX } else { one.arguments.len() };
-            (least.saturating_sub(usize::from(one.is_variadic))..=most).contains(&types.len())
-        };
-        // What takes a text takes a varchar.
-        let texts = |key: String| if key == "varchar" { "text".to_owned() } else { key };
-        let mut meant: Vec<&Function> = self.named(schema, name).filter(fits).collect();
-        for (at, known) in types.iter().enumerate().filter(|(_, known)| !known.is_empty()) {
-            let takes =
-                |one: &&Function| one.arguments.get(at).is_some_and(|own| texts(type_key(own)) == texts(known.clone()));
-            if meant.iter().any(takes) {
-                meant.retain(takes);
-            }
-        }
-        // Of two that take the same, that of pg_catalog is found first.
-        let own = |one: &Function| one.schema == "pg_catalog";
-        let is_hidden = |one: &Function| meant.iter().any(|by| own(by) && !own(one) && by.arguments == one.arguments);
-        if schema.is_none() {
-            return meant.iter().copied().filter(|one| !is_hidden(one)).collect();
-        }
-        meant
-    }
-}
 
 /// A table as the ground of an expression.
 struct Ground<'c, 'a> {
     catalog: &'c Catalog<'a>,
     table: &'c Name,
+    path: SearchPath,
+    /// Functions that were asked about and are not known.
+    unknown: RefCell<BTreeSet<String>>,
 }
 
 impl Nature for Ground<'_, '_> {
@@ -77,7 +29,11 @@ impl Nature for Ground<'_, '_> {
     }
 
     fn call(&self, schema: Option<&str>, name: &str, arguments: &[String]) -> Option<String> {
-        let meant = self.catalog.functions.meant(schema, name, arguments);
+        let meant = self.catalog.functions.meant(schema, name, arguments, &self.path);
+        if meant.is_empty() {
+            let named = schema.map_or_else(|| name.to_owned(), |schema| format!("{schema}.{name}"));
+            self.unknown.borrow_mut().insert(named);
+        }
         let first = type_key(&meant.first()?.result);
         let is_steady = meant.iter().all(|one| one.volatility == Volatility::Immutable);
         let is_one = meant.iter().all(|one| type_key(&one.result) == first);
@@ -87,16 +43,29 @@ impl Nature for Ground<'_, '_> {
 
 impl Catalog<'_> {
     /// An index can be on the expression, or hold rows by it. A server would say; this is by what is known of it.
-    pub(super) fn is_immutable(&self, table: &Name, expression: &str) -> bool {
-        is_immutable(expression, &Ground { catalog: self, table })
+    pub(super) fn is_immutable(&self, table: &Name, expression: &str, search_path: &str) -> bool {
+        is_immutable(expression, &self.ground(table, search_path))
+    }
+
+    /// Functions of the expression whose nature nobody told, where the catalog was not asked: it may be immutable.
+    pub(super) fn unknown_functions(&self, table: &Name, expression: &str, search_path: &str) -> BTreeSet<String> {
+        let ground = self.ground(table, search_path);
+        if self.functions.are_read || is_immutable(expression, &ground) {
+            return BTreeSet::new();
+        }
+        ground.unknown.into_inner()
+    }
+
+    fn ground<'c>(&'c self, table: &'c Name, search_path: &str) -> Ground<'c, 'c> {
+        Ground { catalog: self, table, path: SearchPath::of(search_path), unknown: RefCell::default() }
     }
 
     /// The plan, with what no index finds rows by made known.
-    pub(super) fn sifted(&self, plan: &Value) -> Value {
+    pub(super) fn sifted(&self, plan: &Value, search_path: &str) -> Value {
         let mut aliases = BTreeMap::new();
         self.name(plan, &mut aliases);
         let mut plan = plan.clone();
-        self.sift(&mut plan, &aliases);
+        self.sift(&mut plan, &aliases, &SearchPath::of(search_path));
         plan
     }
 
@@ -110,9 +79,9 @@ impl Catalog<'_> {
         children(node).for_each(|child| self.name(child, aliases));
     }
 
-    fn sift(&self, node: &mut Value, aliases: &BTreeMap<&str, Name>) {
+    fn sift(&self, node: &mut Value, aliases: &BTreeMap<&str, Name>, path: &SearchPath) {
         let fate = |part: Part<'_>| match part {
-            Part::Call(called) if self.functions.is_volatile(called) => Fate::Hides,
+            Part::Call(called) if self.functions.is_volatile(called, path) => Fate::Hides,
             Part::Call(_) => Fate::Stays,
             Part::Cast { alias, column, to } => {
                 aliases.get(alias).map_or(Fate::Stays, |table| self.cast(table, column, to))
@@ -127,33 +96,43 @@ impl Catalog<'_> {
                         *text = sifted(text, &fate);
                     }
                 }),
-                Value::Array(nodes) if key == "Plans" => nodes.iter_mut().for_each(|child| self.sift(child, aliases)),
+                Value::Array(nodes) if key == "Plans" => {
+                    nodes.iter_mut().for_each(|child| self.sift(child, aliases, path));
+                }
                 _ => {}
             }
         }
     }
 
-    /// What a cast makes of a column: a domain is what it is made of, a varchar is a text. Of any other the text is another
-    /// value, and has another order; what else it is cast to is an expression.
     fn cast(&self, table: &Name, column: &str, to: &str) -> Fate {
-        let Some(column) = self.column(table, column) else { return Fate::Stays };
-        let own = type_key(column.base_type.as_ref().unwrap_or(&column.type_name));
-        let to = type_key(to);
-        let is_text = TEXTS.contains(&own.as_str()) && TEXTS.contains(&to.as_str());
-        let is_same = own == to || is_text || (own == "cidr" && to == "inet") || (own == "varchar[]" && to == "text[]");
-        match to.as_str() {
-            "text" if is_same => Fate::Stays,
-            _ if is_same => Fate::Bare,
-            "text" | "bpchar" => Fate::Hides,
-            _ => Fate::Stays,
-        }
+        self.column(table, column).map_or(Fate::Stays, |column| cast(column, to))
+    }
+}
+
+/// Types whose text is the same in every session, and that are searched for by it.
+const KEYS: [&str; 5] = ["int2", "int4", "int8", "numeric", "uuid"];
+
+/// What a cast makes of a column: a domain is what it is made of, a varchar is a text. Of any other the text is another
+/// value, and has another order; what else it is cast to is an expression.
+#[must_use]
+pub fn cast(column: &Column, to: &str) -> Fate {
+    let own = type_key(column.base_type.as_ref().unwrap_or(&column.type_name));
+    let to = type_key(to);
+    let is_text = TEXTS.contains(&own.as_str()) && TEXTS.contains(&to.as_str());
+    let is_same = own == to || is_text || (own == "cidr" && to == "inet") || (own == "varchar[]" && to == "text[]");
+    match to.as_str() {
+        "text" if is_same => Fate::Stays,
+        _ if is_same => Fate::Bare,
+        "text" if KEYS.contains(&own.as_str()) => Fate::Computes,
+        "text" | "bpchar" => Fate::Hides,
+        _ => Fate::Stays,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::snapshot::{Column, Relation, Snapshot, Tool};
+    use crate::model::snapshot::{Function, Relation, Snapshot, Tool};
     use chrono::DateTime;
     use serde_json::json;
 
@@ -196,6 +175,7 @@ mod tests {
                 function("now", &[], Volatility::Stable),
                 Function { schema: "app".into(), ..function("lower", &["text[]"], Volatility::Volatile) },
                 Function { schema: "app".into(), ..function("lower", &["text"], Volatility::Volatile) },
+                Function { schema: "app".into(), ..function("only", &["integer"], Volatility::Volatile) },
             ],
             ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH)
         }
@@ -206,7 +186,8 @@ mod tests {
         let snapshot = snapshot();
         let catalog = Catalog::of(&snapshot);
         for (condition, expected) in [
-            ("((o.n)::text = $1)", "(pgassay_sub_plan(o.n) = $1)"),
+            ("((o.n)::text = $1)", "((o.n)::pg_catalog.text = $1)"),
+            ("((o.plain)::text = $1)", "(pgassay_sub_plan(o.plain) = $1)"),
             ("((o.name)::text = $1)", "((o.name)::text = $1)"),
             ("((o.mail)::text = $1)", "((o.mail)::text = $1)"),
             ("((o.number)::integer = $1)", "(o.number = $1)"),
@@ -220,7 +201,7 @@ mod tests {
             ("((x.n)::text = $1)", "((x.n)::text = $1)"),
         ] {
             let plan = json!({"Plans": [{"Schema": "s", "Relation Name": "t", "Alias": "o", "Filter": condition}]});
-            assert_eq!(catalog.sifted(&plan)["Plans"][0]["Filter"], expected);
+            assert_eq!(catalog.sifted(&plan, "public")["Plans"][0]["Filter"], expected);
         }
     }
 
@@ -228,7 +209,7 @@ mod tests {
     fn an_index_is_on_what_never_changes() {
         let snapshot = snapshot();
         let catalog = Catalog::of(&snapshot);
-        let is_immutable = |expression| catalog.is_immutable(&Name::new("s", "t"), expression);
+        let is_immutable = |expression| catalog.is_immutable(&Name::new("s", "t"), expression, "public");
         for expression in
             ["lower(name)", "lower((name)::text)", "date_trunc('day'::text, plain)", "(plain)::date", "n + 1"]
         {
@@ -244,5 +225,49 @@ mod tests {
         ] {
             assert!(!is_immutable(expression), "{expression}");
         }
+    }
+
+    #[test]
+    fn functions_are_those_that_the_search_path_finds() {
+        let snapshot = snapshot();
+        let catalog = Catalog::of(&snapshot);
+        // The argument's type is not known: all that are found must be immutable.
+        for (path, expected) in
+            [("public", true), ("app", false), ("\"$user\", app", false), ("app, pg_catalog", false)]
+        {
+            assert_eq!(catalog.is_immutable(&Name::new("s", "t"), "lower(gone)", path), expected, "{path}");
+        }
+        for (path, expected) in [("app", true), ("app, pg_catalog", false)] {
+            assert_eq!(catalog.is_immutable(&Name::new("s", "t"), "lower(name)", path), expected, "{path}");
+        }
+        let plan = json!({"Filter": "(o.n = only(o.n))"});
+        let hidden = |path: &str| catalog.sifted(&plan, path)["Filter"] != plan["Filter"];
+        assert_eq!([hidden("public"), hidden("public, app")], [false, true]);
+    }
+
+    #[test]
+    fn without_the_catalog_some_functions_are_known_and_the_others_told() {
+        let snapshot = Snapshot { functions: Vec::new(), ..snapshot() };
+        let catalog = Catalog::of(&snapshot);
+        let table = Name::new("s", "t");
+        for expression in
+            ["lower((name)::text)", "date_trunc('day'::text, plain)", "\"left\"((name)::text, 3)", "n + 1"]
+        {
+            assert!(catalog.is_immutable(&table, expression, "public"), "{expression}");
+            assert!(catalog.unknown_functions(&table, expression, "public").is_empty());
+        }
+        for (expression, unknown) in [
+            ("norm(name)", &["norm"][..]),
+            ("app.lower(name)", &["app.lower"]),
+            ("lower(state)", &["lower"]),
+            ("date_trunc('day'::text, at)", &[]),
+            ("plain < now()", &[]),
+        ] {
+            assert!(!catalog.is_immutable(&table, expression, "public"), "{expression}");
+            let told = catalog.unknown_functions(&table, expression, "public");
+            assert_eq!(told.into_iter().collect::<Vec<_>>(), unknown, "{expression}");
+        }
+        let plan = json!({"Filter": "(o.n = random())"});
+        assert_eq!(catalog.sifted(&plan, "public")["Filter"], "(o.n = pgassay_sub_plan())");
     }
 }

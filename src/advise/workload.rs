@@ -70,6 +70,12 @@ impl Uses {
         found
     }
 
+    /// What an index would have to compute: expressions, and predicates.
+    pub(super) fn computed(&self) -> impl Iterator<Item = String> {
+        let ordered = self.orders.iter().flatten().filter(|key| key.is_expression).map(|key| key.column.clone());
+        self.expressions.iter().cloned().chain(ordered).chain(self.predicates())
+    }
+
     /// Columns that are read, where they are so few that an index could hold them all.
     #[must_use]
     pub fn carried(&self) -> Option<&BTreeSet<String>> {
@@ -138,7 +144,7 @@ fn query(plan: &Plan, root: &Value, statement: &Statement, catalog: &Catalog<'_>
         total_ms: statement.counters.total_exec_time_ms,
         #[allow(clippy::cast_precision_loss, reason = "an average")]
         rows_per_call: statement.counters.rows as f64 / statement.counters.calls.max(1) as f64,
-        tables: asked(&catalog.sifted(root), catalog),
+        tables: asked(&catalog.sifted(root, &plan.search_path), catalog),
         names_views: !statement.relations.iter().all(|name| catalog.is_table(name)),
     }
 }

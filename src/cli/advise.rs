@@ -228,8 +228,8 @@ impl Oracle {
 const NEXT: &str = "create extension hypopg; or name a copy of the database that has it with --what-if";
 
 fn advised(consulted: &Consulted, snapshot: &Snapshot, terms: &Terms<'_>) -> Advice {
-    let Consulted { workload, pool, found } = consulted;
-    advice(Evidence { workload, pool, found }, snapshot, terms, connection::tool())
+    let Consulted { workload, pool, found, visits } = consulted;
+    advice(Evidence { workload, pool, found, visits }, snapshot, terms, connection::tool())
 }
 
 impl Planner {

@@ -233,8 +233,10 @@ fn search_path(statement: &Statement, roles: &[Role], relations: &[Relation]) ->
             .filter(|row| row.name == name.name && row.database == statement.database)
             .map(|row| row.schema.as_str())
             .collect();
-        if let (1, Some(only)) = (schemas.len(), schemas.first()) {
-            path = format!("{path}, {}", identifier(only));
+        if let (1, Some(only)) = (schemas.len(), schemas.first().map(|only| identifier(only)))
+            && !path.split(',').any(|own| own.trim() == only)
+        {
+            path = format!("{path}, {only}");
         }
     }
     path
@@ -276,6 +278,14 @@ mod tests {
         };
         assert_eq!(search_path(&statement, &[], &[relation("shop")]), "web, public, shop");
         assert_eq!(search_path(&statement, &[], &[relation("a"), relation("b")]), "web, public");
+        assert_eq!(search_path(&statement, &[], &[relation("public")]), "web, public");
+        let twice = Statement {
+            relations: [statement.relations.clone(), vec![RelationName { schema: None, name: "items".into() }]]
+                .concat(),
+            ..statement.clone()
+        };
+        let both = [relation("shop"), Relation { name: "items".into(), ..relation("shop") }];
+        assert_eq!(search_path(&twice, &[], &both), "web, public, shop");
         let role = Role { name: "web".into(), settings: vec!["search_path=tenant1".into()], ..Role::default() };
         assert_eq!(search_path(&statement, &[role], &[]), "tenant1");
     }

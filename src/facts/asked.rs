@@ -4,8 +4,9 @@
 use super::indexes::distinct;
 use super::lookup::{Key, Lookup};
 use super::plans::{FullScan, full_scans, scans, text};
+use crate::advise::cast;
 use crate::model::snapshot::{Relation, Statement};
-use crate::statement::{Clause, Operated, TestedBy, conditions, is_alias_of, operation};
+use crate::statement::{Clause, Fate, Operated, Part, TestedBy, conditions, is_alias_of, operation, sifted};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
@@ -137,7 +138,14 @@ fn best_column(lookup: &Lookup<'_>, scan: &FullScan<'_, '_>, filter: &str) -> Op
         // Shares of the rows are compared by those of the part that is read.
         column.and_then(|column| distinct(column.distinct?, scan.relation.estimated_rows?)).unwrap_or(0.0)
     };
-    let compared = conditions(filter).into_iter().filter_map(|condition| {
+    // An index of the bare column does not serve its text, which another type of value has.
+    let fate = |part: Part<'_>| match part {
+        Part::Cast { alias, column, to } if alias == scan.alias => {
+            columns.iter().find(|one| one.name == column).map_or(Fate::Stays, |column| cast(column, to))
+        }
+        _ => Fate::Stays,
+    };
+    let compared = conditions(&sifted(filter, &fate)).into_iter().filter_map(|condition| {
         let Clause::Test(test) = condition.clause else { return None };
         let is_by_equality = match test.by {
             TestedBy::Equal | TestedBy::AnyOf(_) => true,

@@ -56,8 +56,8 @@ fn advised(snapshot: &Snapshot) -> Vec<Proposal> {
         return Vec::new();
     }
     let consultation = consultation(snapshot);
-    let Consulted { workload, pool, found } = estimate(snapshot, consultation);
-    let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
+    let Consulted { workload, pool, found, visits } = estimate(snapshot, consultation);
+    let evidence = Evidence { workload: &workload, pool: &pool, found: &found, visits: &visits };
     let since = Since::new(snapshot.statements_info().and_then(|info| info.stats_reset), snapshot);
     let terms = Terms {
         weigh: consultation.weigh,

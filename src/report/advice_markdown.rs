@@ -1,6 +1,6 @@
 //! Advice for pull requests and chats.
 
-use super::advice::{account, caveats, curve, head, outcome, removal, replaces, saves, share, spread, takes};
+use super::advice::{account, caveats, curve, head, outcome, removal, replaces, saves, share, spread, takes, visits};
 use super::markdown::{code, fenced, folded, prose};
 use crate::model::advice::{Advice, Proposal, Served};
 use crate::model::units;
@@ -49,8 +49,9 @@ fn details(proposal: &Proposal) -> String {
 fn served(served: &Served) -> String {
     let (before, after) = (units::count(served.cost_before), units::count(served.cost_after));
     let values = spread(served).map(|told| format!(" ({told})")).unwrap_or_default();
+    let visited = visits(served).map(|told| format!("; {told}")).unwrap_or_default();
     format!(
-        "- cost {before} → {after}{values}: {}\n",
+        "- cost {before} → {after}{values}{visited}: {}\n",
         code(&served.text.split_whitespace().collect::<Vec<_>>().join(" "))
     )
 }

@@ -1,7 +1,7 @@
 //! Expressions of EXPLAIN: which columns a condition compares, with what, and how; which columns a sort
 //! key names.
 
-use super::operand::{Operand, operand};
+use super::operand::{Operand, dotted, operand};
 use pg_query::protobuf::{
     AExpr, AExprKind, BoolExprType, BoolTestType, ColumnRef, FuncCall, Node, NullTestType, ScanToken, SortByDir,
     SortByNulls, Token,
@@ -297,9 +297,7 @@ pub(super) fn bare(node: Option<&Node>) -> Option<PlanColumn> {
         }
         NodeEnum::TypeCast(cast) => {
             let types = cast.type_name.as_ref()?;
-            let is_text = types.names.last().is_some_and(|name| {
-                matches!(&name.node, Some(NodeEnum::String(name)) if matches!(name.sval.as_str(), "text" | "bpchar"))
-            });
+            let is_text = matches!(dotted(&types.names).as_str(), "text" | "bpchar" | "pg_catalog.bpchar");
             if is_text { bare(cast.arg.as_deref()) } else { None }
         }
         _ => None,

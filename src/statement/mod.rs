@@ -33,7 +33,8 @@ pub use index::{
     IndexKey, IndexParts, IndexText, index_option, index_parts, index_text, is_keyword, is_same_index, with_key,
 };
 pub use operand::{
-    Operand, Operated, constants, indexable, is_alias_of, is_call, operation, operations, partitioned_alias,
+    Operand, Operated, cast_column, constants, indexable, is_alias_of, is_call, operation, operations,
+    partitioned_alias,
 };
 pub use reading::{Called, Calls, Reading, calls, reading};
 pub use redact::redact;

@@ -208,6 +208,38 @@ fn parameter(node: &Node) -> Option<i32> {
     }
 }
 
+/// `text`, where a cast to it is an expression of its own: without the schema it is taken for the column that is cast. No
+/// plan writes the schema.
+pub(super) const COMPUTED: &str = "pg_catalog.text";
+
+/// The expression as plans write it.
+fn unmarked(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let Some(NodeEnum::TypeCast(cast)) = &mut node.node
+        && let Some(to) = cast.type_name.as_mut().filter(|to| dotted(&to.names) == COMPUTED)
+    {
+        to.names.remove(0);
+    }
+    node
+}
+
+pub(super) fn dotted(names: &[Node]) -> String {
+    let name = |node: &Node| match &node.node {
+        Some(NodeEnum::String(name)) => name.sval.clone(),
+        _ => String::new(),
+    };
+    names.iter().map(name).collect::<Vec<_>>().join(".")
+}
+
+/// The column whose text an expression is, and nothing else: `id::text`.
+#[must_use]
+pub fn cast_column(text: &str) -> Option<String> {
+    let NodeEnum::TypeCast(cast) = expression(text)?.node? else { return None };
+    let NodeEnum::ColumnRef(column) = cast.arg?.node? else { return None };
+    let is_text = cast.type_name.is_some_and(|to| dotted(&to.names) == "text");
+    is_text.then(|| dotted(&column.fields))
+}
+
 /// A column, or an expression over columns of one relation without parameters and sub-plans.
 pub(super) fn operand(node: &Node) -> Option<Operand> {
     if let Some(column) = bare(Some(node)) {
@@ -218,7 +250,7 @@ pub(super) fn operand(node: &Node) -> Option<Operand> {
     if inside.has_parameter || alias == SUB_PLAN {
         return None;
     }
-    let text = deparsed(node)?;
+    let text = deparsed(&unmarked(node))?;
     Some(Operand { text: without_alias(&text, alias), alias: alias.clone(), is_expression: true })
 }
 
@@ -361,12 +393,14 @@ mod tests {
         assert!(is_call("lower(name)") && !is_call("(a + b)") && !is_call("a") && !is_call(""));
         assert_eq!(indexable("lower(o.name)").map(|operand| operand.text).as_deref(), Some("lower(name)"));
         assert_eq!(indexable("o.name"), None);
+        assert_eq!(cast_column("\"Id\"::text").as_deref(), Some("Id"));
+        assert!(["id", "lower(id)", "id::date", "(id + 1)::text"].iter().all(|text| cast_column(text).is_none()));
     }
 
     proptest! {
         #[test]
         fn never_panics(text in "\\PC{0,120}") {
-            let _ = (operations(&text), operation(&text), constants(&text), indexable(&text), is_call(&text));
+            let _ = (operations(&text), operation(&text), constants(&text), indexable(&text), is_call(&text), cast_column(&text));
         }
     }
 }

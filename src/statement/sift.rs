@@ -2,6 +2,7 @@
 //! row, a cast that changes the value. And what looks like it and does not.
 
 use super::condition::SUB_PLAN;
+use super::operand::COMPUTED;
 use super::reading::{Called, Word, tokens};
 
 /// A part of a condition.
@@ -27,6 +28,8 @@ pub enum Fate {
     Stays,
     /// The column is meant, without the cast.
     Bare,
+    /// What it is cast to is an expression that an index can be on.
+    Computes,
     /// No index finds rows by it.
     Hides,
 }
@@ -72,7 +75,8 @@ fn cast(text: &str, tokens: &[Word<'_>], at: usize, fate: &dyn Fn(Part<'_>) -> F
     let is_argument = matches!(before, "(" | ",") && matches!(behind, ")" | ",");
     match fate(Part::Cast { alias: &alias.name()?, column: &column.name()?, to }) {
         Fate::Bare if is_compared => Some((6 + words, own.to_owned())),
-        Fate::Hides if !is_argument => Some((6 + words, format!("{SUB_PLAN}({own})"))),
+        Fate::Computes if is_compared => Some((6 + words, format!("({own})::{COMPUTED}"))),
+        Fate::Hides | Fate::Computes if !is_argument => Some((6 + words, format!("{SUB_PLAN}({own})"))),
         _ => None,
     }
 }
@@ -117,6 +121,7 @@ mod tests {
             Part::Call(call) if call.name == "random" => Fate::Hides,
             Part::Call(_) => Fate::Stays,
             Part::Cast { column: "n", .. } => Fate::Hides,
+            Part::Cast { column: "id", .. } => Fate::Computes,
             Part::Cast { to: "text" | "s.kind" | "character varying(60)" | "timestamp with time zone[]", .. } => {
                 Fate::Bare
             }
@@ -140,9 +145,18 @@ mod tests {
             ("(lower((o.n)::text) = $1)", "(lower((o.n)::text) = $1)"),
             ("(((o.a)::text || 'x'::text) = $1)", "(((o.a)::text || 'x'::text) = $1)"),
             ("(o.n)::text", "pgassay_sub_plan(o.n)"),
+            ("((o.id)::text = $1)", "((o.id)::pg_catalog.text = $1)"),
+            ("((o.id)::text ~~ $1)", "(pgassay_sub_plan(o.id) ~~ $1)"),
         ] {
             assert_eq!(sifted(condition, &fate), expected);
         }
+    }
+
+    #[test]
+    fn the_text_of_a_number_is_an_expression() {
+        let found = operations(&sifted("((o.id)::text = ANY ($1))", &fate));
+        let told: Vec<_> = found.iter().map(|one| (one.operand.text.as_str(), one.operand.is_expression)).collect();
+        assert_eq!(told, [("id::text", true)]);
     }
 
     #[test]

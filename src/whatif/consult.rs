@@ -2,12 +2,13 @@
 
 use super::{Hypopg, Probe, Question, Told, redact_plan};
 use crate::advise::{
-    Consultation, Consulted, Estimate, Mixed, Query, Workload, of_indexable_tables, searched, workload,
+    Consultation, Consulted, Estimate, Found, Mixed, Query, Workload, of_indexable_tables, searched, workload,
 };
+use crate::model::advice::Visits;
 use crate::model::snapshot::{Snapshot, Statement};
 use crate::postgres::{ReadError, Reader};
 use crate::statement::{ColumnType, Repaired, redact};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use tokio::runtime::Handle;
 
 /// Why there is no advice.
@@ -42,12 +43,23 @@ pub async fn consult(
     let planner = Hypopg::connect(reader, consultation.sessions, &schema, probes, Handle::current()).await?;
     let searched = tokio::task::spawn_blocking(move || {
         let estimate = Estimate::new(&snapshot, &workload.queries);
-        let (pool, mut found) =
-            searched(&workload, &snapshot, consultation, &mut Mixed::new(planner, estimate, &workload.queries));
+        let mut oracle = Mixed::new(planner, estimate, &workload.queries);
+        let (pool, mut found) = searched(&workload, &snapshot, consultation, &mut oracle);
         found.calls += tried;
-        Consulted { workload, pool, found }
+        let visits = visited(&found, oracle.planner());
+        Consulted { workload, pool, found, visits }
     });
     searched.await.map_err(|_| ConsultError::Ended)
+}
+
+/// What is visited one by one without the choice and with it, of the statements that use some of it.
+fn visited(found: &Found, planner: &Hypopg) -> BTreeMap<usize, Visits> {
+    let answered = found.costs.iter().enumerate().filter_map(|(number, cost)| Some((number, &cost.as_ref()?.2)));
+    let visits = |(number, used): (usize, &Vec<_>)| {
+        let (before, after) = (planner.visits(number, &[])?, planner.visits(number, used)?);
+        Some((number, Visits { before, after }))
+    };
+    answered.filter(|(_, used)| !used.is_empty()).filter_map(visits).collect()
 }
 
 /// A statement as the server takes it, by its fingerprint.

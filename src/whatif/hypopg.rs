@@ -3,7 +3,7 @@
 
 use super::values::{MANNERS, Values};
 use super::{Question as Statement, message, planned};
-use crate::advise::{Answer, Candidate, Id, Pool, Question, Spread, UNKNOWN_BYTES, WhatIf, expected_rows};
+use crate::advise::{Answer, Candidate, Id, Pool, Question, Spread, UNKNOWN_BYTES, WhatIf, expected_rows, visits};
 use crate::ddl::{literal, qualified, quoted};
 use crate::model::advice::{ParameterValues, ValuesCost};
 use crate::model::plan::Name;
@@ -11,7 +11,7 @@ use crate::postgres::{MARKER, Pinned, ReadError, Reader, TextRow};
 use crate::statement::{ColumnType, Parameter, Repaired, parameters};
 use futures_util::future::join_all;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tokio::runtime::Handle;
 
 /// A statement that can be asked about.
@@ -54,6 +54,8 @@ struct Session {
     schema: String,
     alive: BTreeMap<Id, u32>,
     search_path: String,
+    /// What plans visit one by one, by the statement's number and the indexes that the plan uses.
+    visits: HashMap<(usize, Vec<Id>), f64>,
 }
 
 impl Hypopg {
@@ -73,9 +75,23 @@ impl Hypopg {
             pinned
                 .ask(&format!("select {MARKER} pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false)"))
                 .await?;
-            all.push(Session { pinned, schema: quoted(schema), alive: BTreeMap::new(), search_path: String::new() });
+            all.push(Session {
+                pinned,
+                schema: quoted(schema),
+                alive: BTreeMap::new(),
+                search_path: String::new(),
+                visits: HashMap::new(),
+            });
         }
         Ok(Self { sessions: all, probes, runtime })
+    }
+
+    /// Rows that a statement visits by indexes one by one where its plan uses these of the hypothetical ones; none: no answer
+    /// was such a plan.
+    #[must_use]
+    pub fn visits(&self, query: usize, used: &[Id]) -> Option<f64> {
+        let plan = (query, used.to_vec());
+        self.sessions.iter().find_map(|session| session.visits.get(&plan).copied())
     }
 
     /// A statement as it is asked about; or why it cannot be.
@@ -244,7 +260,10 @@ impl Session {
             if answer.is_none() {
                 self.forget().await;
             }
-            answers.push(answer);
+            answers.push(answer.map(|(answer, visits)| {
+                self.visits.insert((question.query, answer.used.clone()), visits);
+                answer
+            }));
         }
         answers
     }
@@ -267,7 +286,7 @@ impl Session {
                 if answer.is_none() {
                     self.forget().await;
                 }
-                costs.push(answer.map(|answer| answer.cost));
+                costs.push(answer.map(|(answer, _)| answer.cost));
             }
         }
         let [before, after] = costs;
@@ -279,7 +298,7 @@ impl Session {
     }
 
     /// One message: away with what is not asked about, in with what is, explain.
-    async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<Answer> {
+    async fn ask(&mut self, pool: &Pool, probe: &Probe, alive: &[Id]) -> Option<(Answer, f64)> {
         let wanted: BTreeSet<Id> = alive.iter().copied().collect();
         let gone: Vec<Id> = self.alive.keys().filter(|id| !wanted.contains(id)).copied().collect();
         let new: Vec<Id> = wanted.iter().filter(|id| !self.alive.contains_key(id)).copied().collect();
@@ -349,14 +368,14 @@ fn printed(rows: &[TextRow]) -> Option<Value> {
     serde_json::from_str(&text.join("\n")).ok()
 }
 
-/// Cost and used indexes of an EXPLAIN.
-fn answer(plan: &Value, alive: &BTreeMap<Id, u32>) -> Option<Answer> {
+/// Cost and used indexes of an EXPLAIN, and the rows that are visited one by one.
+fn answer(plan: &Value, alive: &BTreeMap<Id, u32>) -> Option<(Answer, f64)> {
     let root = plan.get(0)?.get("Plan")?;
     let mut names = BTreeSet::new();
     indexes(root, &mut names);
     let is_used = |oid: &u32| names.iter().any(|name| name.starts_with(&format!("<{oid}>")));
     let used = alive.iter().filter(|(_, oid)| is_used(oid)).map(|(id, _)| *id).collect();
-    Some(Answer { cost: root.get("Total Cost")?.as_f64()?, used })
+    Some((Answer { cost: root.get("Total Cost")?.as_f64()?, used }, visits(root)))
 }
 
 fn indexes<'p>(node: &'p Value, names: &mut BTreeSet<&'p str>) {

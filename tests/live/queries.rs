@@ -2,6 +2,7 @@
 //! fields that are read from it, in every variant the same.
 
 use crate::support::{Yard, server};
+use pgassay::advise::built_in_functions;
 use pgassay::demo::{Cluster, SUPERUSER, Setup};
 use pgassay::model::adoption::{SeenObstacle, SeenTable};
 use pgassay::model::blueprint::SeenOriginal;
@@ -9,8 +10,8 @@ use pgassay::model::catalog::{
     Behind, Holder, Leftover, SeenIndex, SeenPartitioned, SeenRelation, SeenServer, SeenStatistics,
 };
 use pgassay::model::partition::Likeness;
-use pgassay::model::snapshot::{Snapshot, StatementCounters};
-use pgassay::postgres::{Limits, QUERIES, Query, Reader, Surroundings, Target, pick};
+use pgassay::model::snapshot::{Function, Snapshot, StatementCounters, Volatility};
+use pgassay::postgres::{Limits, QUERIES, Query, Reader, Surroundings, Target, Type, pick};
 use schemars::{JsonSchema, schema_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -53,6 +54,22 @@ async fn columns_are_fields(major: i32) {
         let reader = reader(&cluster, &format!("with_{minor}")).await;
         for query in QUERIES.iter().filter(|query| holds(query, major, minor)) {
             check(&reader, query).await;
+        }
+    }
+    built_in_functions_are_as_they_are_told(&reader(&cluster, "postgres").await).await;
+}
+
+/// Of each name and number of arguments, all that are not immutable are told; what is told is so.
+async fn built_in_functions_are_as_they_are_told(reader: &Reader) {
+    let names: Vec<&str> = built_in_functions().iter().map(|one| one.name.as_str()).collect();
+    let sql = pick("functions", 0, 0).expect("a query").sql;
+    let read: Vec<Function> = reader.read(sql, &[(&names, Type::TEXT_ARRAY)]).await.expect("functions");
+    let read: Vec<Function> = read.into_iter().map(|one| Function { database: String::new(), ..one }).collect();
+    for told in built_in_functions() {
+        assert!(read.contains(told), "{told:?}");
+        let is_kin = |one: &&Function| one.name == told.name && one.arguments.len() == told.arguments.len();
+        for other in read.iter().filter(is_kin).filter(|one| one.volatility != Volatility::Immutable) {
+            assert!(built_in_functions().contains(other), "{other:?}");
         }
     }
 }

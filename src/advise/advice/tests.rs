@@ -2,10 +2,11 @@
 
 use super::super::candidate::Candidate;
 use super::super::plan::plan;
+use super::super::workload::Uses;
 use super::*;
 use crate::model::object::{Object, ObjectKind};
 use crate::model::plan::FindingRef;
-use crate::model::snapshot::{ForeignKey, Index, Plan};
+use crate::model::snapshot::{Column, ForeignKey, Index, Plan, Relation};
 use std::collections::BTreeMap;
 
 fn query(fingerprint: &str, total_ms: f64) -> Query {
@@ -74,7 +75,12 @@ fn made(found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]
 }
 
 fn weighed(weigh: Weigh, found: &Found, workload: &Workload, snapshot: &Snapshot, wishes: &[Wish]) -> Advice {
-    advice(Evidence { workload, pool: &pool(), found }, snapshot, &terms(weigh, wishes), Tool::default())
+    advice(
+        Evidence { workload, pool: &pool(), found, visits: &BTreeMap::new() },
+        snapshot,
+        &terms(weigh, wishes),
+        Tool::default(),
+    )
 }
 
 fn terms(weigh: Weigh, wishes: &[Wish]) -> Terms<'_> {
@@ -204,7 +210,7 @@ fn a_wider_index_replaces_what_it_does_the_work_of() {
         snapshot.indexes = vec![Index { definition, included_columns: include, ..index("i", "orders", &[]) }];
         let found = Found { chosen: [id].into(), costs: vec![Some((100.0, 20.0, vec![id]))], calls: 1, ..none() };
         let workload = workload(&[100.0]);
-        let evidence = Evidence { workload: &workload, pool: &pool, found: &found };
+        let evidence = Evidence { workload: &workload, pool: &pool, found: &found, visits: &BTreeMap::new() };
         !advice(evidence, &snapshot, &terms(Weigh::Time, &[]), Tool::default()).proposals[0].replaces.is_empty()
     };
     for (id, definition, include, expected) in [
@@ -259,4 +265,44 @@ fn a_pattern_that_may_begin_with_a_wildcard_is_a_doubt() {
     assert!(!asked(&["a"], &["a"], key(None)), "it serves equality as well");
     assert!(!asked(&["z"], &[], key(None)), "of another column");
     assert!(!asked(&["a"], &[], key(Some("text_pattern_ops"))), "it serves an order, and no pattern");
+}
+
+#[test]
+fn the_text_of_a_column_need_not_be_compared() {
+    let key = Index { is_unique: true, ..index("orders_pkey", "orders", &["id"]) };
+    for (indexes, expression, expected) in [
+        (vec![key.clone()], "id::text", Some("s.orders_pkey serves them then")),
+        (vec![index("orders_a_id", "orders", &["a", "id"])], "id::text", Some("a smaller index on the column itself")),
+        (vec![key], "lower(id)", None),
+    ] {
+        let mut snapshot = Snapshot { indexes, ..snapshot() };
+        let (schema, relation, name) = ("s".into(), "orders".into(), "id".into());
+        snapshot.columns = vec![Column { schema, relation, name, type_name: "bigint".into(), ..Column::default() }];
+        let mut pool = Pool::default();
+        pool.add(Candidate::btree(&Name::new("s", "orders"), vec![Key::expression(expression)]));
+        pool.learn_sizes([8192]);
+        let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], ..none() };
+        let evidence = Evidence { workload: &workload(&[100.0]), pool: &pool, found: &found, visits: &BTreeMap::new() };
+        let advice = advice(evidence, &snapshot, &terms(Weigh::Time, &[]), Tool::default());
+        let caveat = advice.proposals[0].caveats.iter().find(|caveat| caveat.code == "cast_column");
+        let told = caveat.map(|caveat| caveat.text.clone());
+        assert_eq!(told.is_some(), expected.is_some(), "{told:?}");
+        assert!(told.is_none_or(|told| told.contains("bigint") && told.contains(expected.unwrap_or_default())));
+    }
+}
+
+#[test]
+fn rows_visited_one_by_one_are_a_doubt_where_the_proposal_brings_them_about() {
+    let found = Found { chosen: [0].into(), costs: vec![Some((100.0, 20.0, vec![0]))], ..none() };
+    let asked = |visits: &[(f64, f64)]| {
+        let visits =
+            visits.iter().map(|(before, after)| Visits { before: *before, after: *after }).enumerate().collect();
+        let evidence = Evidence { workload: &workload(&[100.0]), pool: &pool(), found: &found, visits: &visits };
+        let advice = advice(evidence, &snapshot(), &terms(Weigh::Time, &[]), Tool::default());
+        advice.proposals[0].caveats.iter().any(|caveat| caveat.code == "repeated_visits")
+    };
+    assert!(asked(&[(0.0, 100_000.0)]));
+    assert!(!asked(&[(0.0, 99_000.0)]), "a statement of no many rows");
+    assert!(!asked(&[(600_000.0, 650_000.0)]), "it visited them before");
+    assert!(!asked(&[]), "no planner told");
 }

@@ -30,6 +30,7 @@ use catalog::{Catalog, Known, Table};
 use costs::Costs;
 use path::{Alive, Path, Question as Asked, Wish};
 use read::Reading;
+pub(super) use read::workers;
 use restriction::{GENERIC, SETS, Shares, USUAL};
 use serde_json::Value;
 use size::tree;
@@ -76,7 +77,7 @@ impl Estimate {
         let plans: HashMap<&str, &Value> =
             snapshot.plans.iter().filter_map(|row| Some((row.fingerprint.as_str(), row.plan.as_ref()?))).collect();
         let model = |query: &Query| {
-            let plan = types.sifted(plans.get(query.fingerprint.as_str())?);
+            let plan = types.sifted(plans.get(query.fingerprint.as_str())?, &query.search_path);
             Model::of(query, &plan, &catalog, &types, &costs)
         };
         let models: Vec<Option<Model>> = queries.iter().map(model).collect();
@@ -188,10 +189,11 @@ impl Model {
 /// Expressions and predicates that statements ask for, and that never change their result.
 fn immutable(queries: &[Query], types: &Types<'_>) -> HashSet<(Name, String)> {
     let mut found = HashSet::new();
-    for (table, uses) in queries.iter().flat_map(|query| &query.tables) {
-        let ordered = uses.orders.iter().flatten().filter(|key| key.is_expression).map(|key| key.column.clone());
-        let asked = uses.expressions.iter().cloned().chain(ordered).chain(uses.predicates());
-        found.extend(asked.filter(|text| types.is_immutable(table, text)).map(|text| (table.clone(), text)));
+    for query in queries {
+        for (table, uses) in &query.tables {
+            let is_immutable = |text: &String| types.is_immutable(table, text, &query.search_path);
+            found.extend(uses.computed().filter(is_immutable).map(|text| (table.clone(), text)));
+        }
     }
     found
 }

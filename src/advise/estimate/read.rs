@@ -361,7 +361,7 @@ fn kind_ends_sorted(node: &Value) -> bool {
 }
 
 /// The leader does what is left of its time (`get_parallel_divisor`).
-fn workers(gather: &Value) -> f64 {
+pub(in crate::advise) fn workers(gather: &Value) -> f64 {
     let planned = number(gather, "Workers Planned");
     planned + (1.0 - 0.3 * planned).max(0.0)
 }
