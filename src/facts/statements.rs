@@ -94,7 +94,7 @@ struct Parent<'a> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counters; a statement that has an entry has been called")]
-fn per_call(value: i64, statement: &Statement) -> f64 {
+pub(super) fn per_call(value: i64, statement: &Statement) -> f64 {
     value as f64 / statement.counters.calls.max(1) as f64
 }
 
@@ -294,19 +294,21 @@ impl<'a> Workload<'a> {
     }
 }
 
+/// The statement as findings name it.
+pub(super) fn object(statement: &Statement) -> Object {
+    Object {
+        kind: ObjectKind::Statement,
+        database: Some(statement.database.clone()),
+        name: statement.fingerprint.clone(),
+        queryid: statement.queryids.first().cloned(),
+        statement: Some(statement.text.clone()),
+        ..Object::default()
+    }
+}
+
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
     let workload = Workload::of(lookup);
-    let rows = lookup.snapshot.statements.iter().map(move |statement| {
-        let object = Object {
-            kind: ObjectKind::Statement,
-            database: Some(statement.database.clone()),
-            name: statement.fingerprint.clone(),
-            queryid: statement.queryids.first().cloned(),
-            statement: Some(statement.text.clone()),
-            ..Object::default()
-        };
-        (object, workload.row(statement))
-    });
+    let rows = lookup.snapshot.statements.iter().map(move |statement| (object(statement), workload.row(statement)));
     build::table("statements", rows)
 }
 
