@@ -26,8 +26,8 @@
       && words.every((word) => texts[at].includes(word)));
     // Taken out, not hidden: Chromium takes many seconds to hide a thousand items of a list one by one.
     if (fitting.length !== list.childElementCount || fitting.some((card) => !card.isConnected)) list.replaceChildren(...fitting);
-    const shown = fitting.length;
-    $('shown').textContent = shown === cards.length ? `${shown} shown` : `${shown} of ${cards.length} shown`;
+    const [shown, all] = [fitting, cards].map((some) => some.reduce((sum, card) => sum + Number(card.dataset.findings), 0));
+    $('shown').textContent = shown === all ? `${shown} shown` : `${shown} of ${all} shown`;
     $('nothing').hidden = shown > 0;
   };
 
@@ -55,7 +55,8 @@
   const recall = () => {
     const text = location.hash.slice(1);
     if (text.startsWith('f-')) {
-      const card = cards.find(({ id }) => id === text);
+      const ids = (card) => [card, ...card.querySelectorAll('[id]')].map(({ id }) => id);
+      const card = cards.find((card) => ids(card).includes(text));
       if (!card) return;
       if (!card.isConnected) tools.reset();
       show();

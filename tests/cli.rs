@@ -195,7 +195,15 @@ fn a_schema_that_is_not_there_is_told() {
     let desk = Desk::new();
     let said = desk.audit(&["--schema", "shop,shpo,s*"]);
     assert_eq!(said.err, "--schema shpo: no schema of that name has a table\n");
-    assert_eq!(desk.audit(&["--schema", "shpo", "--quiet"]).err, "");
+    assert_eq!(desk.audit(&["--schema", "shop,shpo", "--quiet"]).err, "");
+    let shop = fixture("snapshots/shop.json.zst");
+    let shop = shop.to_str().unwrap();
+    for command in [["audit", "--from", shop], ["plan", "--from", shop], ["diff", shop, shop]] {
+        let said = desk.run(&[&command[..], &["--schema", "shpo,crm*"]].concat());
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{command:?}");
+        assert!(said.err.contains("--schema shpo, crm*: no schema of that name has a table, so that"), "{}", said.err);
+        assert!(said.err.contains("there are shop"), "{}", said.err);
+    }
 }
 
 #[test]

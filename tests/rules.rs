@@ -147,6 +147,9 @@ fn problems(text: &str) -> Vec<String> {
 #[test]
 fn a_sound_rule_loads() {
     assert_eq!(problems(SOUND), Vec::<String>::new());
+    let counted = SOUND.replace("impact: {value: bytes, unit: bytes}", "impact: {value: scans, unit: jobs}");
+    let declared = counted.replace("  min_bytes:", "  min_jobs: {default: 0, unit: jobs, why: w}\n  min_bytes:");
+    assert_eq!(problems(&declared.replace("scans == 0", "scans == min_jobs")), Vec::<String>::new());
 }
 
 #[test]
@@ -187,6 +190,21 @@ fn mistakes_are_told_with_line_column_and_the_nearest_name() {
         ),
         ("id: a_rule", "id: another", "a_rule.yaml:1:1: id `another` should be the file's stem, `a_rule`"),
         ("bytes >= min_bytes", "bytes >= 0", "a_rule.yaml:8:3: parameter `min_bytes` is never used"),
+        (
+            "action: drop_index",
+            "action: drop_indx",
+            "a_rule.yaml:14:15: fix.action: no action `drop_indx` — did you mean `drop_index`?; known: none, alter_sequence,",
+        ),
+        (
+            "value: bytes, unit: bytes",
+            "value: bytes, unit: byts",
+            "a_rule.yaml:10:30: impact.unit: no unit `byts` — did you mean `bytes`?; known: bytes, ms,",
+        ),
+        (
+            "evidence: [scans]",
+            "evidence: [scans]\nwanted_columns: key_colums",
+            "a_rule.yaml:13:17: wanted_columns: facet `indexes` has no field `key_colums` — did you mean `key_columns`?",
+        ),
         (
             "kind: runtime",
             "kind: runtime\nrequires: {postgres: \"14\"}",

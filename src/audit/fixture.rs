@@ -112,7 +112,7 @@ pub fn run_fixture(rule: &str, library: &Library, file: &str, text: &str) -> Res
         }
         (Some(_), None) => {}
     }
-    let found: Vec<&Finding> = verdict.open().filter(|finding| finding.rule == rule).collect();
+    let found: Vec<&Finding> = verdict.unwaived().filter(|finding| finding.rule == rule).collect();
     compare(&fixture.expect, &found).map_err(FixtureFailure::Differs)
 }
 

@@ -2,6 +2,7 @@
 //! snapshot, rules and settings; the clock is the snapshot's own.
 
 mod fixture;
+mod needs;
 mod passes;
 mod story;
 mod verdict;

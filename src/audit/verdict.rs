@@ -1,6 +1,6 @@
 //! From a snapshot to a verdict.
 
-use super::passes;
+use super::{needs, passes};
 use crate::compare::{Comparison, Meeting};
 use crate::facts::{CHANGES, counters_since, fields, grown, planned, vitals};
 use crate::model::finding::{Finding, Severity};
@@ -125,7 +125,9 @@ fn notes(comparison: &Comparison, meeting: &Meeting<'_>) -> Vec<String> {
 /// Judges a snapshot. Waivers hold by the snapshot's own date, so that a replay gives the same verdict.
 #[must_use]
 pub fn judge(snapshot: &Snapshot, library: &Library, settings: &Settings, tool: Tool) -> Verdict {
-    verdict(snapshot, passes::run(snapshot, library, settings), settings, tool)
+    let mut judged = passes::run(snapshot, library, settings);
+    needs::tell_once(&mut judged.findings, library);
+    verdict(snapshot, judged, settings, tool)
 }
 
 /// Puts what was judged in order.

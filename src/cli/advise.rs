@@ -1,7 +1,7 @@
 //! `pgassay advise`.
 
 use super::advise_args::{AdviceFormat, AdviseArgs, WeighArg};
-use super::args::{LimitArgs, RuleChoice, Shared};
+use super::args::{LimitArgs, RuleChoice, RuleFilter, Shared};
 use super::config::Config;
 use super::progress_bar::Bar;
 use super::settings::Loaded;
@@ -144,7 +144,8 @@ fn gap(snapshot: &Snapshot, facet: Facet) -> Option<String> {
 /// What the rules say of indexes that could go, and the window.
 fn verdict(config: &Config, snapshot: &Snapshot) -> Result<Verdict> {
     let Loaded { library, .. } = settings::library(config, &[])?;
-    let choice = RuleChoice { only: REMOVAL_RULES.map(str::to_owned).into(), ..RuleChoice::default() };
+    let only = REMOVAL_RULES.map(str::to_owned).into();
+    let choice = RuleChoice { filter: RuleFilter { only, ..RuleFilter::default() }, ..RuleChoice::default() };
     let judging = settings::settings(config, &choice, &library, None, None)?;
     Ok(judge(snapshot, &library, &judging, connection::tool()))
 }

@@ -216,9 +216,9 @@ pub(super) struct AuditArgs {
     pub(super) databases: DatabaseArgs,
 }
 
-/// Which rules run, and how.
+/// Which rules there are, and which of them run.
 #[derive(Debug, Default, Args)]
-pub(super) struct RuleChoice {
+pub(super) struct RuleFilter {
     /// Rule file or folder to add; replaces built-in rules of the same id; repeatable
     #[arg(long, value_name = "DIR|FILE", help_heading = "Rules")]
     pub(super) rules: Vec<PathBuf>,
@@ -231,6 +231,13 @@ pub(super) struct RuleChoice {
     /// `static` runs only rules that make sense on an empty database, as in CI [default: full]
     #[arg(long, value_name = "PROFILE", help_heading = "Rules")]
     pub(super) profile: Option<Profile>,
+}
+
+/// Which rules run, and how.
+#[derive(Debug, Default, Args)]
+pub(super) struct RuleChoice {
+    #[command(flatten)]
+    pub(super) filter: RuleFilter,
     /// Judge only these schemas, with * and ? as wildcards; repeatable or comma-separated
     #[arg(long, value_name = "GLOB", value_delimiter = ',', help_heading = "Rules")]
     pub(super) schema: Vec<String>,
@@ -350,7 +357,7 @@ pub(super) struct RulesArgs {
 pub(super) enum RulesCommand {
     /// List rules with severity, area and title
     #[command(after_help = "Examples:\n  pgassay rules list\n  pgassay rules list --only query,index")]
-    List(RuleChoice),
+    List(RuleFilter),
     /// Explain a rule: why it matters, its thresholds, what to do, when to ignore it
     #[command(
         after_help = "Examples:\n  pgassay rules show slow_query\n  pgassay rules show dead_rows --rules ops/rules"

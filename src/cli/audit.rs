@@ -9,7 +9,7 @@ use crate::compare::{Baseline, since};
 use crate::facts::grown;
 use crate::model::snapshot::{CustomFacet, Snapshot};
 use crate::model::verdict::Verdict;
-use crate::rules::{Library, matches_glob};
+use crate::rules::Library;
 use crate::store::{read_baseline, read_snapshot};
 use anyhow::{Result, anyhow, bail};
 use std::path::{Path, PathBuf};
@@ -38,9 +38,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         )?,
     };
     let saved = output::save(args.save.as_deref(), &snapshot);
-    for glob in unmatched(&bench.settings.selection.schemas, &snapshot).iter().filter(|_| !shared.quiet) {
-        tell!("--schema {glob}: no schema of that name has a table");
-    }
+    settings::check_schemas(shared, &bench.settings.selection, &snapshot)?;
     let mut verdict = match earlier {
         None => bench.judge(&config, &mut snapshot),
         Some(earlier) => bench.judge_since(&config, &earlier, &mut snapshot)?,
@@ -76,7 +74,7 @@ pub(super) struct Bench {
 
 impl Bench {
     fn of(config: &Config, args: &AuditArgs) -> Result<Self> {
-        let Loaded { library, custom } = settings::library(config, &args.choice.rules)?;
+        let Loaded { library, custom } = settings::library(config, &args.choice.filter.rules)?;
         let mut settings = settings::settings(config, &args.choice, &library, args.min_severity, args.fail_on)?;
         if !args.fleet.targets.is_empty() {
             // A waiver is for one target or another: that most have no use for it is no finding.
@@ -130,12 +128,6 @@ fn judge_since(earlier: &Snapshot, later: &Snapshot, library: &Library, mut judg
     let window = verdict.window.clone().of_two_snapshots(delta.notes);
     let vitals = grown(verdict.vitals.clone(), earlier);
     Ok(Verdict { window, vitals, ..verdict })
-}
-
-/// Schemas asked for of which nothing is there to judge: most likely misspelt.
-fn unmatched<'a>(globs: &'a [String], snapshot: &Snapshot) -> Vec<&'a String> {
-    let is_there = |glob: &&String| snapshot.relations.iter().any(|relation| matches_glob(glob, &relation.schema));
-    globs.iter().filter(|glob| !is_there(glob)).collect()
 }
 
 /// Read before the server is, so that a wrong file costs nothing.

@@ -2,13 +2,12 @@
 
 use super::advise_args::WeighArg;
 use super::args::{FailOnArg, FormatArg, Profile, SeverityArg};
+use super::config_values;
 use super::diff_args::GateArg;
 use super::history_store::{self, is_database};
 use super::months::PREMAKE;
-use super::partition_args::MAX_MONTHS;
 use crate::model::finding::Severity;
 use crate::model::survey::Manager;
-use crate::partition::{Keep, Zone};
 use crate::rules::{ParamValue, Problem, Waiver};
 use crate::store::read_text;
 use anyhow::{Result, anyhow, bail};
@@ -273,57 +272,9 @@ impl Config {
                 return Err(Problem::at(file, text, &["waivers", "reason"], None, message).into());
             }
         }
-        config.check_numbers(file, text)?;
-        config.check_partitions(file, text)?;
+        config_values::check(&config, file, text)?;
         config.origin = Some((file.to_owned(), text.to_owned()));
         Ok(config)
-    }
-
-    /// Zones and months are held to what the flags allow.
-    fn check_partitions(&self, file: &str, text: &str) -> Result<(), Problem> {
-        let own = &self.partition;
-        let refuse = |word: &str, message: String| {
-            let path = ["partition", "tables", word];
-            Err(Problem::at(file, text, if word == "premake" { &path[..1] } else { &path }, None, message))
-        };
-        let counts = own.tables.iter().filter_map(|table| table.premake).chain(own.premake);
-        if let Some(months) = counts.into_iter().find(|months| *months > MAX_MONTHS) {
-            return refuse("premake", format!("premake: {months} should be at most {MAX_MONTHS}"));
-        }
-        let zones = own.tables.iter().filter_map(|table| table.zone.as_deref());
-        if let Some(zone) = zones.into_iter().find(|name| Zone::named(name).is_none()) {
-            return refuse("zone", format!("zone: `{zone}` is no time zone of the IANA database"));
-        }
-        let keeps = own.tables.iter().filter_map(|table| table.keep.as_deref());
-        if let Some(why) = keeps.into_iter().find_map(|text| text.parse::<Keep>().err()) {
-            return refuse("keep", format!("keep: {why}"));
-        }
-        Ok(())
-    }
-
-    /// Numbers are held to what the flags allow.
-    fn check_numbers(&self, file: &str, text: &str) -> Result<(), Problem> {
-        let own = &self.connection;
-        let refuse = |path: &[&str], words: &str| Err(Problem::at(file, text, path, None, words.to_owned()));
-        if own.jobs.is_some_and(|jobs| !(1..=64).contains(&jobs)) {
-            return refuse(&["connection", "jobs"], "jobs should be between 1 and 64");
-        }
-        if self.fleet.servers_at_once.is_some_and(|servers| !(1..=64).contains(&servers)) {
-            return refuse(&["fleet", "servers_at_once"], "servers_at_once should be between 1 and 64");
-        }
-        if own.top == Some(0) {
-            return refuse(&["connection", "top"], "top should be at least 1");
-        }
-        if self.pool.cores == Some(0) {
-            return refuse(&["pool", "cores"], "cores should be at least 1");
-        }
-        if self.advise.max_indexes == Some(0) {
-            return refuse(&["advise", "max_indexes"], "max_indexes should be at least 1");
-        }
-        if self.change.parallel_workers.is_some_and(|workers| workers > 64) {
-            return refuse(&["change", "parallel_workers"], "parallel_workers should be between 0 and 64");
-        }
-        Ok(())
     }
 
     /// A problem with something the config says, at its place.

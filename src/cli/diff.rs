@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
-    let Loaded { library, custom } = settings::library(&config, &args.choice.rules)?;
+    let Loaded { library, custom } = settings::library(&config, &args.choice.filter.rules)?;
     let judging = judging(&config, args, &library)?;
     let gate = gate(args.gate.or(config.diff.gate));
     if !library.rules.iter().any(|rule| gate.takes(rule) && judging.selection.takes(rule)) {
@@ -31,6 +31,7 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
     } else {
         live(shared, &config, args, custom, &base)?
     };
+    settings::check_schemas(shared, &judging.selection, &head)?;
     let before = Side { snapshot: &base, since: base_since.as_ref() };
     let after = Side { snapshot: &head, since: head_since.as_ref() };
     let comparison = Comparison::of(before, after).map_err(|reason| anyhow!(reason))?;
@@ -52,8 +53,8 @@ fn judging(config: &Config, args: &DiffArgs, library: &Library) -> Result<Settin
     let min_severity = args.min_severity.or(config.diff.min_severity).unwrap_or(SeverityArg::Info);
     let fail_on = args.fail_on.or(config.diff.fail_on).unwrap_or(FailOnArg::Warning);
     let mut own = settings::settings(config, &args.choice, library, Some(min_severity), Some(fail_on))?;
-    own.selection.only.clone_from(&args.choice.only);
-    own.selection.static_only = args.choice.profile == Some(Profile::Static);
+    own.selection.only.clone_from(&args.choice.filter.only);
+    own.selection.static_only = args.choice.filter.profile == Some(Profile::Static);
     Ok(own)
 }
 

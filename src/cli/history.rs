@@ -140,7 +140,7 @@ fn retire(shared: &Shared, config: &Config, args: &PruneArgs, keep: &str) -> Res
 }
 
 /// The months that hold at least so many days before the current one.
-fn months(keep: &str) -> Result<Keep> {
+pub(super) fn months(keep: &str) -> Result<Keep> {
     if let Ok(keep) = keep.parse() {
         return Ok(keep);
     }

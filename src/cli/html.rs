@@ -41,7 +41,7 @@ pub(super) fn complete(
 pub(super) fn add_changes(verdict: &mut Verdict, snapshot: &Snapshot) {
     let plan = |database: &String| {
         let is_own = |wish: &Wish| wish.object.database.as_ref().is_none_or(|own| own == database);
-        let wishes: Vec<Wish> = verdict.open().map(Wish::from).filter(is_own).collect();
+        let wishes: Vec<Wish> = verdict.unwaived().map(Wish::from).filter(is_own).collect();
         propose(&wishes, &snapshot.of_database(database), connection::tool())
     };
     verdict.changes = verdict.databases.iter().map(plan).collect();

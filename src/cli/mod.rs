@@ -18,6 +18,7 @@ mod change;
 mod change_args;
 mod completions;
 mod config;
+mod config_values;
 mod connection;
 mod convert;
 mod demo;

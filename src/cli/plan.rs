@@ -40,13 +40,14 @@ struct Made {
 }
 
 fn plan(shared: &Shared, config: &Config, args: &PlanArgs) -> Result<Made> {
-    let Loaded { library, custom } = settings::library(config, &args.choice.rules)?;
+    let Loaded { library, custom } = settings::library(config, &args.choice.filter.rules)?;
     let judging = settings::settings(config, &args.choice, &library, None, None)?;
     let named = args.from_report.as_deref().map(read_wishes).transpose()?;
     let snapshot = match &args.from {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(shared, config, args.target.as_deref(), &args.limits, None, custom)?,
     };
+    settings::check_schemas(shared, &judging.selection, &snapshot)?;
     let gaps = snapshot.gaps.iter().filter(|gap| gap.is_failure);
     let mut failed: Vec<String> = gaps.map(|gap| format!("{} not read ({})", gap.facet.name(), gap.reason)).collect();
     let wishes = match named {
@@ -68,7 +69,7 @@ fn plan(shared: &Shared, config: &Config, args: &PlanArgs) -> Result<Made> {
                 RuleStatus::Failed(reason) => Some(format!("rule {} failed ({reason})", rule.id)),
                 _ => None,
             }));
-            verdict.open().map(Wish::from).collect::<Vec<_>>()
+            verdict.unwaived().map(Wish::from).collect::<Vec<_>>()
         }
     };
     Ok(Made { plan: propose(&wishes, &snapshot, connection::tool()), failed })

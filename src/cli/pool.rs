@@ -68,7 +68,7 @@ fn is_ours(gap: &Gap) -> bool {
 }
 
 /// A mean wait, in milliseconds.
-fn wait(text: &str) -> Result<f64> {
+pub(super) fn wait(text: &str) -> Result<f64> {
     let millis = settings::quantity("target-wait", text, "ms", "10ms")?;
     if !(0.01..=60_000.0).contains(&millis) {
         bail!("target-wait: `{text}` should be between 10us and 1min");

@@ -1,6 +1,6 @@
 //! `pgassay rules …`.
 
-use super::args::{RuleChoice, RulesArgs, RulesCommand, SchemaArgs, Shared};
+use super::args::{RuleFilter, RulesArgs, RulesCommand, SchemaArgs, Shared};
 use super::config::Config;
 use super::{exit, print, settings};
 use crate::audit::run_fixture;
@@ -29,7 +29,7 @@ use std::path::{Path, PathBuf};
 pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
     let config = Config::load(shared.config.as_deref())?;
     match &args.command {
-        RulesCommand::List(choice) => list(&config, choice),
+        RulesCommand::List(filter) => list(&config, filter),
         RulesCommand::Show { id, rules } => show(&config, id, rules),
         RulesCommand::Check { paths } => check(paths),
         RulesCommand::Test { packs, fixtures } => test(packs, fixtures.as_deref()),
@@ -39,9 +39,9 @@ pub(super) fn run(shared: &Shared, args: &RulesArgs) -> Result<u8> {
     }
 }
 
-fn list(config: &Config, choice: &RuleChoice) -> Result<u8> {
-    let library = settings::library(config, &choice.rules)?.library;
-    let selection = settings::selection(config, choice, &library)?;
+fn list(config: &Config, filter: &RuleFilter) -> Result<u8> {
+    let library = settings::library(config, &filter.rules)?.library;
+    let selection = settings::selection(config, filter, &library)?;
     let mut text = String::new();
     let width = library.rules.iter().map(|rule| rule.form.id.len()).max().unwrap_or(0);
     for rule in library.rules.iter().filter(|rule| selection.takes(rule)) {

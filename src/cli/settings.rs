@@ -1,21 +1,26 @@
 //! Flags laid over the config: what a command runs with.
 
-use super::args::{DatabaseArgs, FailOnArg, FormatArg, LimitArgs, Profile, RuleChoice, SeverityArg};
+use super::args::{
+    DatabaseArgs, FailOnArg, FormatArg, LimitArgs, Profile, RuleChoice, RuleFilter, SeverityArg, Shared,
+};
 use super::config::Config;
 use crate::audit::{Settings, field_index};
 use crate::collect::{Databases, Scope};
 use crate::facts::custom_fields;
 use crate::model::finding::Severity;
-use crate::model::snapshot::CustomFacet;
+use crate::model::snapshot::{CustomFacet, Snapshot};
 use crate::model::units::parse_quantity;
 use crate::model::verdict::FailOn;
 use crate::postgres::{Limits, Target};
+use crate::report::escape;
 use crate::rules::{
-    Library, Origin, Overrides, ParamValue, Problem, Selection, Source, Waiver, builtin_sources, own_facet, suggest,
+    Library, Origin, Overrides, ParamValue, Problem, Selection, Source, Waiver, builtin_sources, matches_glob,
+    own_facet, suggest,
 };
 use crate::statement::{CustomQuery, Misfit, custom_query};
 use crate::store::rule_sources;
 use anyhow::{Result, anyhow, bail};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -109,7 +114,11 @@ pub(super) fn settings(
     }
     Ok(Settings {
         overrides,
-        selection: selection(config, choice, library)?,
+        selection: Selection {
+            schemas: or(&choice.schema, &config.rules.schemas),
+            excluded_schemas: or(&choice.exclude_schema, &config.rules.exclude_schemas),
+            ..selection(config, &choice.filter, library)?
+        },
         waivers: config.waivers.iter().map(|waiver| current(waiver, library)).collect(),
         min_severity,
         fail_on,
@@ -122,15 +131,18 @@ fn current(waiver: &Waiver, library: &Library) -> Waiver {
     Waiver { rule: id.clone(), ..waiver.clone() }
 }
 
+/// What the flags name, else the config.
+fn or(flags: &[String], config: &[String]) -> Vec<String> {
+    if flags.is_empty() { config.to_vec() } else { flags.to_vec() }
+}
+
 /// Which rules run; a word that no rule answers to is a mistake.
-pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library) -> Result<Selection> {
-    let or = |flags: &[String], config: &[String]| if flags.is_empty() { config.to_vec() } else { flags.to_vec() };
+pub(super) fn selection(config: &Config, filter: &RuleFilter, library: &Library) -> Result<Selection> {
     let selection = Selection {
-        only: or(&choice.only, &config.rules.only),
-        skip: or(&choice.skip, &config.rules.skip),
-        static_only: choice.profile.or(config.rules.profile) == Some(Profile::Static),
-        schemas: or(&choice.schema, &config.rules.schemas),
-        excluded_schemas: or(&choice.exclude_schema, &config.rules.exclude_schemas),
+        only: or(&filter.only, &config.rules.only),
+        skip: or(&filter.skip, &config.rules.skip),
+        static_only: filter.profile.or(config.rules.profile) == Some(Profile::Static),
+        ..Selection::default()
     };
     for word in selection.only.iter().chain(&selection.skip) {
         if !library.rules.iter().any(|rule| rule.answers_to(word)) {
@@ -143,6 +155,27 @@ pub(super) fn selection(config: &Config, choice: &RuleChoice, library: &Library)
         }
     }
     Ok(selection)
+}
+
+/// Schemas that were asked for and have no table: told, and refused where no other is left to judge. A database
+/// without any table may be a new one.
+pub(super) fn check_schemas(shared: &Shared, selection: &Selection, snapshot: &Snapshot) -> Result<()> {
+    let there: BTreeSet<&str> = snapshot.relations.iter().map(|relation| relation.schema.as_str()).collect();
+    let is_there = |glob: &&String| there.iter().any(|schema| matches_glob(glob, schema));
+    let (known, missed): (Vec<&String>, Vec<&String>) = selection.schemas.iter().partition(is_there);
+    if missed.is_empty() {
+        return Ok(());
+    }
+    let missed = missed.iter().map(|glob| glob.as_str()).collect::<Vec<_>>().join(", ");
+    let said = escape(&format!("--schema {missed}: no schema of that name has a table"));
+    if known.is_empty() && !there.is_empty() {
+        let there = there.into_iter().collect::<Vec<_>>().join(", ");
+        bail!("{said}, so that nothing would be judged; there are {}", escape(&there));
+    }
+    if !shared.quiet {
+        tell!("{said}");
+    }
+    Ok(())
 }
 
 pub(super) fn severity(arg: SeverityArg) -> Severity {

@@ -3,7 +3,7 @@
 use super::build;
 use super::common::Since;
 use crate::advise::{Bounds, Consultation, Consulted, Evidence, Terms, Weigh, Windows, estimate, proposals};
-use crate::model::advice::{Proposal, Served};
+use crate::model::advice::{AdvisedKey, Method, Proposal, Served};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::Snapshot;
 use crate::model::table::Table;
@@ -14,6 +14,8 @@ use serde::Serialize;
 struct ProposalRow {
     /// Its table. {text | EXPLAIN}
     table: String,
+    /// Its columns, those of INCLUDE last; none where it is more than a B-tree on columns of all rows. {text | this program}
+    columns: Option<Vec<String>>,
     /// The statement that makes it. {text | this program}
     definition: String,
     /// Statements whose plans would use it. {statements | EXPLAIN, cost estimate}
@@ -81,12 +83,21 @@ pub(super) fn table(snapshot: &Snapshot) -> Table<'_> {
     build::table("proposals", rows.filter_map(move |proposal| row(database, proposal)))
 }
 
+/// The columns of an index that any statement can use which compares the first of them.
+fn columns(proposal: &Proposal) -> Option<Vec<String>> {
+    let is_plain = |key: &AdvisedKey| !key.is_expression && !key.is_descending && key.operator_class.is_none();
+    let is_whole = proposal.method == Method::Btree && proposal.predicate.is_none();
+    let keys = proposal.keys.iter().map(|key| &key.column);
+    (is_whole && proposal.keys.iter().all(is_plain)).then(|| keys.chain(&proposal.include).cloned().collect())
+}
+
 fn row(database: &str, proposal: Proposal) -> Option<(Object, ProposalRow)> {
     let saved = |served: &Served| served.total_ms * served.saved_share();
     let best = proposal.serves.iter().max_by(|a, b| saved(a).total_cmp(&saved(b)))?;
     let object = Object::in_schema(ObjectKind::Index, database, &proposal.name.schema, &proposal.name.name);
     let row = ProposalRow {
         table: proposal.table.to_string(),
+        columns: columns(&proposal),
         statements: proposal.serves.len(),
         best_statement: best.fingerprint.clone(),
         best_statement_saved_pct: 100.0 * best.saved_share(),

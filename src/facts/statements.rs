@@ -94,16 +94,13 @@ struct Parent<'a> {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counters; a statement that has an entry has been called")]
-fn per_call(value: i64, statement: &Statement) -> f64 {
+pub(super) fn per_call(value: i64, statement: &Statement) -> f64 {
     value as f64 / statement.counters.calls.max(1) as f64
 }
 
-/// Calls below which a statement was seldom asked: that its rows are as many as the look-ups is as likely chance.
-const SELDOM: i64 = 10;
-
 /// The related statement whose rows best explain the look-ups: they come about once per row it
-/// returned (within a factor of two), from a table that a foreign key joins with this one. One that
-/// was seldom asked explains less than any that was asked often, be its rows nearer.
+/// returned (within a factor of two), from a table that a foreign key joins with this one. That they are as many
+/// says less where it was seldom called: a mean errs by the square root of the number it is of.
 #[allow(clippy::cast_precision_loss, reason = "counters")]
 fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>> {
     let calls = child.counters.calls as f64;
@@ -114,10 +111,9 @@ fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>
         .map(|other| (calls / other.counters.rows as f64, *other))
         .filter(|(ratio, _)| (0.5..=2.0).contains(ratio))
         .min_by(|(near, one), (far, other)| {
-            let is_seldom = |statement: &Statement| statement.counters.calls < SELDOM;
-            let by_calls = is_seldom(one).cmp(&is_seldom(other));
-            let by_rows = || near.ln().abs().total_cmp(&far.ln().abs());
-            by_calls.then_with(by_rows).then_with(|| one.fingerprint.cmp(&other.fingerprint))
+            let doubt =
+                |ratio: &f64, of: &Statement| ratio.ln().abs() + (of.counters.calls.max(1) as f64).sqrt().recip();
+            doubt(near, one).total_cmp(&doubt(far, other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
         })
         .map(|(_, statement)| Parent { statement, calls_per_call: calls / statement.counters.calls.max(1) as f64 })
 }
@@ -298,19 +294,21 @@ impl<'a> Workload<'a> {
     }
 }
 
+/// The statement as findings name it.
+pub(super) fn object(statement: &Statement) -> Object {
+    Object {
+        kind: ObjectKind::Statement,
+        database: Some(statement.database.clone()),
+        name: statement.fingerprint.clone(),
+        queryid: statement.queryids.first().cloned(),
+        statement: Some(statement.text.clone()),
+        ..Object::default()
+    }
+}
+
 pub(super) fn table<'a>(lookup: &'a Lookup<'a>) -> Table<'a> {
     let workload = Workload::of(lookup);
-    let rows = lookup.snapshot.statements.iter().map(move |statement| {
-        let object = Object {
-            kind: ObjectKind::Statement,
-            database: Some(statement.database.clone()),
-            name: statement.fingerprint.clone(),
-            queryid: statement.queryids.first().cloned(),
-            statement: Some(statement.text.clone()),
-            ..Object::default()
-        };
-        (object, workload.row(statement))
-    });
+    let rows = lookup.snapshot.statements.iter().map(move |statement| (object(statement), workload.row(statement)));
     build::table("statements", rows)
 }
 
@@ -351,5 +349,13 @@ mod tests {
         let found = parent(&child, &[&rare, &foreign, &list]).expect("a parent");
         assert_eq!((found.statement.fingerprint.as_str(), found.calls_per_call), ("list", 25.0));
         assert!(parent(&child, &[&rare, &foreign]).is_none());
+        // Rows, for each call and in all, of a list that was called so often: no number of calls alone decides.
+        for (calls, rows, other_calls, other_rows, is_first) in
+            [(1, 1250, 50, 1300, false), (8, 1250, 12, 2400, true), (9, 1250, 10, 1250, false)]
+        {
+            let (one, other) = (statement("a", "web", calls, rows), statement("b", "web", other_calls, other_rows));
+            let found = parent(&child, &[&other, &one]).expect("a parent").statement.fingerprint.clone();
+            assert_eq!(found == "a", is_first, "{calls} {other_calls}");
+        }
     }
 }

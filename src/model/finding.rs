@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How much it matters. Ordered: info < warning < critical.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Worth knowing.
@@ -94,6 +94,17 @@ pub struct Waived {
     pub owner: Option<String>,
 }
 
+/// A finding that tells the need of another one as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Teller {
+    /// Its rule.
+    pub rule: String,
+    /// The path of its object.
+    pub object: String,
+    /// Its identity.
+    pub fingerprint: String,
+}
+
 /// One object that one rule found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -123,6 +134,10 @@ pub struct Finding {
     pub references: Vec<String>,
     /// What it costs, as a number.
     pub impact: Impact,
+    /// The columns that the index it wants would begin with; empty where it wants none.
+    pub wanted_columns: Vec<String>,
+    /// Set when another finding wants the same, and tells it.
+    pub told_by: Option<Teller>,
     /// Set when a waiver accepts it.
     pub waived: Option<Waived>,
     /// Whether the baseline lacks it, or knows it as less; none without a baseline.
@@ -130,6 +145,12 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// No waiver accepts it, and no other finding tells it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.waived.is_none() && self.told_by.is_none()
+    }
+
     /// Identity of the finding across runs, machines and server majors: 16 hexadecimal digits over
     /// rule and object (FNV-1a, 64 bits).
     #[must_use]

@@ -227,15 +227,30 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Findings that no waiver accepts, at one severity.
+    /// Open findings of one severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
         self.open().filter(|finding| finding.severity == severity).count()
     }
 
-    /// Findings that no waiver accepts.
+    /// Findings that no waiver accepts, each need once.
     pub fn open(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.is_open())
+    }
+
+    /// Findings that no waiver accepts, also those that another one tells.
+    pub fn unwaived(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.waived.is_none())
+    }
+
+    /// Findings that are told by themselves, waived ones too.
+    pub fn told(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.told_by.is_none())
+    }
+
+    /// Findings that another one tells.
+    pub fn told_elsewhere(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.told_by.is_some())
     }
 
     /// More than one database was audited.
@@ -275,7 +290,7 @@ impl Verdict {
             FailOn::Never => false,
             FailOn::Severity(least) => finding.severity >= least,
         };
-        counts && is_bad_enough && finding.waived.is_none()
+        counts && is_bad_enough && finding.is_open()
     }
 
     /// How the run ended.

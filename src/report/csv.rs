@@ -1,4 +1,4 @@
-//! The report for spreadsheets: RFC 4180, one finding a row, waived ones too.
+//! The report for spreadsheets: RFC 4180, one finding a row, waived ones and those that another one tells, too.
 
 use super::escape;
 use crate::model::finding::Finding;
@@ -6,7 +6,7 @@ use crate::model::verdict::Verdict;
 use std::io::{self, Write};
 
 const HEADER: &str = "severity,rule,area,object_kind,database,object,message,fix,impact_value,impact_unit,confidence,\
-                      fingerprint,waived,new";
+                      fingerprint,waived,new,told_by";
 
 pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     write!(out, "{HEADER}\r\n")?;
@@ -16,7 +16,7 @@ pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn row(finding: &Finding) -> [String; 14] {
+fn row(finding: &Finding) -> [String; 15] {
     let object = &finding.object;
     [
         cell(finding.severity.name()),
@@ -33,6 +33,7 @@ fn row(finding: &Finding) -> [String; 14] {
         cell(&finding.fingerprint()),
         cell(finding.waived.as_ref().map(|waived| waived.reason.as_str()).unwrap_or_default()),
         finding.new.map(|new| new.to_string()).unwrap_or_default(),
+        cell(finding.told_by.as_ref().map(|teller| teller.rule.as_str()).unwrap_or_default()),
     ]
 }
 

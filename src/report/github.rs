@@ -36,7 +36,7 @@ fn annotation(verdict: &Verdict, finding: &Finding, out: &mut dyn Write) -> io::
     };
     let new = if finding.new == Some(true) { " (new)" } else { "" };
     let title = format!("{} {}{new}", finding.rule, object(verdict, finding));
-    command(out, level, Some(&rule_file(&finding.area, &finding.rule)), &title, &lines(finding))
+    command(out, level, Some(&rule_file(&finding.area, &finding.rule)), &title, &lines(verdict, finding))
 }
 
 fn command(out: &mut dyn Write, level: &str, file: Option<&str>, title: &str, lines: &[String]) -> io::Result<()> {

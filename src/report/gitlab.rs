@@ -2,8 +2,8 @@
 //! target branch by their fingerprints. It cannot hold accepted ones, so waived findings are left out.
 
 use super::escape;
-use super::words::{facet, gap, object, rule_file};
-use crate::model::finding::{Severity, fingerprint};
+use super::words::{also, facet, gap, object, rule_file};
+use crate::model::finding::{Finding, Severity, fingerprint};
 use crate::model::verdict::{RuleStatus, Verdict};
 use serde::Serialize;
 use std::io::{self, Write};
@@ -31,7 +31,12 @@ struct Lines {
 pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     let failed = failures(verdict);
     let found = verdict.open().map(|finding| Issue {
-        description: escape(&format!("{}: {} → {}", object(verdict, finding), finding.message, finding.fix.text)),
+        description: escape(&format!(
+            "{}: {} → {}",
+            object(verdict, finding),
+            said(verdict, finding),
+            finding.fix.text
+        )),
         check_name: &finding.rule,
         fingerprint: finding.fingerprint(),
         severity: match finding.severity {
@@ -44,6 +49,11 @@ pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     let issues: Vec<Issue<'_>> = failed.into_iter().chain(found).collect();
     serde_json::to_writer_pretty(&mut *out, &issues).map_err(io::Error::from)?;
     out.write_all(b"\n")
+}
+
+/// What was found, by this rule and by others.
+fn said(verdict: &Verdict, finding: &Finding) -> String {
+    std::iter::once(finding.message.clone()).chain(also(verdict, finding)).collect::<Vec<_>>().join("; ")
 }
 
 /// What failed is worse than what was found: nobody knows what is behind it.

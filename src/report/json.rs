@@ -1,7 +1,7 @@
 //! The report for programs, version 1. Its structs are its own: what is inside may change, what is
 //! published may not.
 
-use crate::model::finding::{Confidence, Finding, Severity, Waived};
+use crate::model::finding::{Confidence, Finding, Severity, Teller, Waived};
 use crate::model::object::Object;
 use crate::model::snapshot::{Facet, TargetInfo, Tool};
 use crate::model::verdict::{self, REPORT_VERSION, StatementCounts, Verdict};
@@ -102,6 +102,8 @@ struct Summary {
     warning: usize,
     info: usize,
     waived: usize,
+    /// Findings that want what another one wants, which tells it: they count here alone.
+    told_elsewhere: usize,
     /// Below --min-severity.
     hidden: usize,
     /// That severity.
@@ -156,6 +158,9 @@ struct FindingV1<'a> {
     /// Stable across runs, machines and server majors.
     fingerprint: String,
     waived: Option<&'a Waived>,
+    /// The finding that wants the same and tells it in the other formats; absent where this one is told by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_by: Option<&'a Teller>,
     /// Not in the baseline, or less there; null without one.
     new: Option<bool>,
 }
@@ -313,6 +318,7 @@ fn summary(verdict: &Verdict) -> Summary {
         warning: verdict.count(Severity::Warning),
         info: verdict.count(Severity::Info),
         waived: verdict.waived().count(),
+        told_elsewhere: verdict.told_elsewhere().count(),
         hidden: verdict.hidden.len(),
         min_severity: verdict.min_severity,
         new: verdict.new_count(),
@@ -351,6 +357,7 @@ fn finding(finding: &Finding) -> FindingV1<'_> {
         impact: ImpactV1 { value: finding.impact.value, unit: &finding.impact.unit, text: &finding.impact.text },
         fingerprint: finding.fingerprint(),
         waived: finding.waived.as_ref(),
+        told_by: finding.told_by.as_ref(),
         new: finding.new,
     }
 }

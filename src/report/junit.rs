@@ -58,10 +58,15 @@ fn of_rule(verdict: &Verdict, rule: &RuleOutcome) -> Vec<TestCase> {
 
 fn of_finding(verdict: &Verdict, finding: &Finding) -> TestCase {
     let name = format!("{} {}", finding.rule, object(verdict, finding));
-    let text = lines(finding).iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n");
+    let text = lines(verdict, finding).iter().map(|line| escape(line)).collect::<Vec<_>>().join("\n");
     if let Some(waived) = &finding.waived {
         let mut status = TestCaseStatus::skipped();
         status.set_message(escape(&format!("waived: {}", waiver(waived)))).set_description(text);
+        return case(&finding.area, &name, status);
+    }
+    if let Some(teller) = &finding.told_by {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(escape(&format!("told by {} {}", teller.rule, teller.object))).set_description(text);
         return case(&finding.area, &name, status);
     }
     let new = if finding.new == Some(true) { "new: " } else { "" };

@@ -3,7 +3,8 @@
 
 use super::escape;
 use super::words::{
-    comparison, counts, diff, ending, flat, gap, not_run, notes, noun, object, server, target, waiver, window,
+    also, by_fix, comparison, counts, diff, ending, flat, for_each, gap, not_run, notes, noun, object, server, target,
+    waiver, window,
 };
 use crate::model::finding::{Confidence, Finding};
 use crate::model::verdict::Verdict;
@@ -25,7 +26,7 @@ pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
     text.push_str(&table(verdict));
     let tail = format!("{}{}", unseen(verdict), waived(verdict));
     let room = LIMIT.saturating_sub(text.len() + tail.len());
-    let details: Vec<String> = verdict.open().map(|finding| details(verdict, finding)).collect();
+    let details: Vec<String> = by_fix(verdict.open()).iter().flat_map(|group| with_one_fix(verdict, group)).collect();
     text.push_str(&fitting(&details, room, "details of ", "finding"));
     text.push_str(&tail);
     out.write_all(text.as_bytes())
@@ -85,7 +86,19 @@ fn fitting(pieces: &[String], room: usize, part: &str, what: &str) -> String {
     text
 }
 
-fn details(verdict: &Verdict, finding: &Finding) -> String {
+/// The details of findings with one fix, which stands with the first, or above the folds of several.
+fn with_one_fix(verdict: &Verdict, group: &[&Finding]) -> Vec<String> {
+    let todo = group.first().map(|finding| prose(&for_each(group.len(), &finding.fix.text))).unwrap_or_default();
+    let is_alone = group.len() == 1;
+    let fix = format!("**Do:** {todo}\n\n");
+    let detail = |(number, finding): (usize, &&Finding)| {
+        let above = if is_alone || number > 0 { "" } else { &fix };
+        format!("{above}{}", details(verdict, finding, if is_alone { &fix } else { "" }))
+    };
+    group.iter().enumerate().map(detail).collect()
+}
+
+fn details(verdict: &Verdict, finding: &Finding, fix: &str) -> String {
     let (severity, rule) = (finding.severity.name(), html(&finding.rule));
     let place = html(&object(verdict, finding));
     let doubt = if finding.confidence == Confidence::Low { " (low confidence)" } else { "" };
@@ -93,10 +106,13 @@ fn details(verdict: &Verdict, finding: &Finding) -> String {
         "<details><summary>{severity}: <b>{rule}</b> <code>{place}</code></summary>\n\n**Found:** {}{doubt}\n\n",
         prose(&finding.message)
     );
+    for said in also(verdict, finding) {
+        let _ = writeln!(text, "**Also:** {}\n", prose(&said));
+    }
     if let Some(statement) = &finding.object.statement {
         text.push_str(&fenced(statement));
     }
-    let _ = writeln!(text, "**Do:** {}\n", prose(&finding.fix.text));
+    text.push_str(fix);
     let facts: Vec<String> = finding
         .evidence
         .iter()

@@ -36,20 +36,26 @@ pub(super) fn lines(lines: &[String], style: Style, out: &mut dyn Write) -> io::
 
 /// As [`lines`], indented by so many columns.
 pub(super) fn wrapped(lines: &[String], indent: u16, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    laid(lines, indent, style).iter().try_for_each(|line| writeln!(out, "{line}"))
+}
+
+/// The lines that texts take, indented by so many columns.
+pub(super) fn laid(texts: &[String], indent: u16, style: Style) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_width(style.width.clamp(*WIDTHS.start(), *WIDTHS.end()));
-    for line in lines {
-        table.add_row([String::new(), bound(&escape(line))]);
+    for text in texts {
+        let text = bound(&escape(text));
+        table.add_row(if indent == 0 { vec![text] } else { vec![String::new(), text] });
     }
     if let Some(margin) = table.column_mut(0) {
-        // The text's own padding is one more.
-        margin.set_padding((0, 0)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(indent - 1)));
+        margin.set_padding((0, 0));
+        if indent > 0 {
+            // The text's own padding is one more.
+            margin.set_constraint(ColumnConstraint::Absolute(Width::Fixed(indent - 1)));
+        }
     }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end().replace(NO_BREAK, " "))?;
-    }
-    Ok(())
+    table.lines().map(|line| line.trim_end().replace(NO_BREAK, " ")).collect()
 }
 
 /// The text with numbers bound to their units, and three dots to what they cut.

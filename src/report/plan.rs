@@ -1,6 +1,7 @@
 //! A plan for people: each step with its reason, its SQL, what it locks and takes, and the way back.
 
 use super::page::{bold, lines, wrapped};
+use super::words::{alike, for_each};
 use super::{Style, escape};
 use crate::model::plan::{Estimate, Left, Plan, Statement, Step};
 use crate::model::units;
@@ -106,11 +107,15 @@ fn left(left: &[Left], style: Style, out: &mut dyn Write) -> io::Result<()> {
     }
     for (reason, left) in reasons {
         wrapped(&[reason.to_owned()], 2, style, out)?;
-        let told: Vec<String> = left
-            .iter()
-            .map(|left| format!("{}  {}  → {}", left.finding.rule, left.finding.object, left.advice))
-            .collect();
-        lines(&told, style, out)?;
+        for group in alike(left.into_iter(), |left| (&left.finding.rule, &left.advice)) {
+            let place = |left: &&Left| format!("{}  {}", left.finding.rule, left.finding.object);
+            let mut told: Vec<String> = group.iter().map(place).collect();
+            match (told.as_mut_slice(), group.as_slice()) {
+                ([alone], [one]) => alone.push_str(&format!("  → {}", one.advice)),
+                (_, all) => told.extend(all.first().map(|one| format!("→ {}", for_each(all.len(), &one.advice)))),
+            }
+            lines(&told, style, out)?;
+        }
     }
     Ok(())
 }

@@ -147,7 +147,7 @@ pub(super) fn write(verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
             },
             automation_details: Automation { id: format!("pgassay/{}/", escape(&verdict.target.database)) },
             invocations: [invocation(verdict)],
-            results: verdict.findings.iter().map(|finding| found(finding, &index)).collect(),
+            results: verdict.told().map(|finding| found(verdict, finding, &index)).collect(),
             column_kind: "unicodeCodePoints",
         }],
     };
@@ -216,9 +216,9 @@ fn invocation(verdict: &Verdict) -> Invocation {
     }
 }
 
-fn found<'a>(finding: &'a Finding, index: &BTreeMap<&str, usize>) -> Found<'a> {
+fn found<'a>(verdict: &Verdict, finding: &'a Finding, index: &BTreeMap<&str, usize>) -> Found<'a> {
     let own = finding.fingerprint();
-    let words: Vec<String> = lines(finding).iter().map(|line| escape(line)).collect();
+    let words: Vec<String> = lines(verdict, finding).iter().map(|line| escape(line)).collect();
     let accepted = finding.waived.iter().map(|waived| Suppression {
         kind: "external",
         status: "accepted",

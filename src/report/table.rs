@@ -1,8 +1,9 @@
 //! The report for people: what a DBA reads in ten seconds, in the width of the terminal.
 
-use super::page::{BOLD, DIM, lines, paint};
+use super::page::{BOLD, DIM, laid, lines, paint, wrapped};
 use super::words::{
-    comparison, counts, diff, flat, not_run, notes, object, rule_counts, server, target, waiver, window,
+    also, by_fix, comparison, counts, diff, flat, for_each, not_run, notes, object, rule_counts, server, target,
+    waiver, window,
 };
 use super::{Style, escape};
 use crate::model::finding::{Confidence, Finding, Severity};
@@ -39,6 +40,11 @@ impl Page<'_> {
         writeln!(self.out, "\n{painted}")
     }
 
+    /// Lines at the margin, wrapped. Texts of the server are escaped here.
+    fn plain(&mut self, lines: &[String]) -> io::Result<()> {
+        wrapped(lines, 0, self.style, self.out)
+    }
+
     /// A title and indented lines below it, wrapped. Texts of the server are escaped here.
     fn item(&mut self, title: &str, object: &str, below: &[String]) -> io::Result<()> {
         let title = self.paint(title, BOLD);
@@ -48,12 +54,15 @@ impl Page<'_> {
     }
 
     fn header(&mut self, verdict: &Verdict) -> io::Result<()> {
-        let target = self.paint(&escape(&target(verdict)), BOLD);
-        writeln!(self.out, "{target}, {}", escape(&server(verdict)))?;
-        writeln!(self.out, "{}", window(verdict))?;
-        for line in diff(verdict).into_iter().chain(notes(verdict)) {
-            writeln!(self.out, "{}", escape(&line))?;
+        let target = escape(&target(verdict));
+        for line in laid(&[format!("{target}, {}", server(verdict))], 0, self.style) {
+            match line.strip_prefix(&target) {
+                Some(rest) => writeln!(self.out, "{}{rest}", self.paint(&target, BOLD))?,
+                None => writeln!(self.out, "{line}")?,
+            }
         }
+        self.plain(&[window(verdict)])?;
+        self.plain(&diff(verdict).into_iter().chain(notes(verdict)).collect::<Vec<_>>())?;
         let statements = verdict.statements;
         if statements.seen > 0 {
             let unparsed = if statements.unparsed > 0 {
@@ -61,11 +70,8 @@ impl Page<'_> {
             } else {
                 String::new()
             };
-            writeln!(
-                self.out,
-                "{} statements judged, of {} entries of pg_stat_statements{unparsed}",
-                statements.judged, statements.seen
-            )?;
+            let (judged, seen) = (statements.judged, statements.seen);
+            self.plain(&[format!("{judged} statements judged, of {seen} entries of pg_stat_statements{unparsed}")])?;
         }
         self.heading(&counts(verdict), BOLD)
     }
@@ -81,12 +87,12 @@ impl Page<'_> {
             Severity::Info => "1;36",
         };
         self.heading(&severity.name().to_uppercase(), code)?;
-        for run in alike(found) {
+        for run in by_fix(found.into_iter()) {
             for (number, finding) in run.iter().enumerate() {
                 let new = if finding.new == Some(true) { "  (new)" } else { "" };
-                let mut below = words(finding);
-                // Thirty tables to do the same with are told it once.
-                below.extend((number + 1 == run.len()).then(|| fix(finding, run.len())));
+                let mut below = words(verdict, finding);
+                let is_last = number + 1 == run.len();
+                below.extend(is_last.then(|| format!("→ {}", for_each(run.len(), &finding.fix.text))));
                 self.item(&finding.rule, &format!("{}{new}", object(verdict, finding)), &below)?;
             }
         }
@@ -120,14 +126,19 @@ impl Page<'_> {
             self.item(gap.facet.name(), &words.join(", "), &[gap.reason.clone(), format!("→ {}", gap.remedy)])?;
         }
         for (status, reason, rules) in not_run {
-            self.item(&rules.join(", "), "", &[format!("{status}: {reason}")])?;
+            for line in laid(&[rules.join(", ")], 2, self.style) {
+                let painted = self.paint(line.trim_start(), BOLD);
+                writeln!(self.out, "  {painted}")?;
+            }
+            lines(&[format!("{status}: {reason}")], self.style, self.out)?;
         }
         Ok(())
     }
 
     fn footer(&mut self, verdict: &Verdict) -> io::Result<()> {
         let below_top = verdict.statements.below_top;
-        writeln!(self.out, "\n{}", rule_counts(verdict))?;
+        writeln!(self.out)?;
+        self.plain(&[rule_counts(verdict)])?;
         if below_top > 0 {
             writeln!(self.out, "{below_top} entries of pg_stat_statements below --top were not read")?;
         }
@@ -135,43 +146,27 @@ impl Page<'_> {
             writeln!(self.out, "{} findings below --min-severity are not shown", verdict.hidden.len())?;
         }
         if let Some(comparison) = comparison(verdict) {
-            writeln!(self.out, "{comparison}")?;
+            self.plain(&[comparison])?;
         }
         if let Some(first) = verdict.open().next() {
-            let command = self.paint(&format!("pgassay rules show {}", first.rule), BOLD);
-            writeln!(self.out, "why, thresholds, when to ignore: {command}")?;
+            let command = format!("pgassay rules show {}", first.rule);
+            let painted = self.paint(&command, BOLD);
+            for line in laid(&[format!("why, thresholds, when to ignore: {command}")], 0, self.style) {
+                writeln!(self.out, "{}", line.replace(&command, &painted))?;
+            }
         }
         Ok(())
     }
 }
 
-fn words(finding: &Finding) -> Vec<String> {
+fn words(verdict: &Verdict, finding: &Finding) -> Vec<String> {
     let doubt = match finding.confidence {
         Confidence::Low => " (low confidence)",
         Confidence::Medium | Confidence::High => "",
     };
     let statement = finding.object.statement.as_deref().map(shortened);
     let message = std::iter::once(format!("{}{doubt}", finding.message));
-    message.chain(statement).collect()
-}
-
-/// Findings of one rule with the same fix brought together, each group at the place of its first.
-fn alike(found: Vec<&Finding>) -> Vec<Vec<&Finding>> {
-    let mut groups: Vec<Vec<&Finding>> = Vec::new();
-    for finding in found {
-        let is_alike = |one: &&Finding| one.rule == finding.rule && one.fix.text == finding.fix.text;
-        match groups.iter_mut().find(|group| group.first().is_some_and(is_alike)) {
-            Some(group) => group.push(finding),
-            None => groups.push(vec![finding]),
-        }
-    }
-    groups
-}
-
-/// What to do about a finding, or about so many in a row.
-fn fix(finding: &Finding, of: usize) -> String {
-    let text = &finding.fix.text;
-    if of == 1 { format!("→ {text}") } else { format!("→ for each of these {of}: {text}") }
+    message.chain(also(verdict, finding)).chain(statement).collect()
 }
 
 fn shortened(text: &str) -> String {

@@ -4,7 +4,8 @@ use crate::model::finding::{Finding, Severity, Waived};
 use crate::model::snapshot::Gap;
 use crate::model::units;
 use crate::model::verdict::{DESELECTED, FailOn, RuleStatus, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 
 /// The file of a rule, for formats that want a place in a repository. The same wherever the rule was
 /// read from, because what is recognised in the next run must not move.
@@ -160,10 +161,41 @@ fn place(verdict: &Verdict, database: Option<&str>) -> String {
     database.map(|database| format!(" in {database}")).unwrap_or_default()
 }
 
-/// Message, statement and fix, each on a line of its own.
-pub(super) fn lines(finding: &Finding) -> Vec<String> {
+/// What is alike brought together, each group at the place of its first.
+pub(super) fn alike<T, K: Eq + Hash>(items: impl Iterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut places: HashMap<K, usize> = HashMap::new();
+    for item in items {
+        let place = *places.entry(key(&item)).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.push(item),
+            None => groups.push(vec![item]),
+        }
+    }
+    groups
+}
+
+/// Findings that are told with one fix: of one rule, as bad, and with the same to do.
+pub(super) fn by_fix<'a>(found: impl Iterator<Item = &'a Finding>) -> Vec<Vec<&'a Finding>> {
+    alike(found, |finding| (finding.severity, &finding.rule, &finding.fix.text))
+}
+
+/// What to do about so many: thirty tables to do the same with are told it once.
+pub(super) fn for_each(of: usize, text: &str) -> String {
+    if of == 1 { text.to_owned() } else { format!("for each of these {of}: {text}") }
+}
+
+/// What other rules say of the same need.
+pub(super) fn also<'a>(verdict: &'a Verdict, finding: &Finding) -> impl Iterator<Item = String> + use<'a> {
+    let own = finding.fingerprint();
+    let is_told_here = move |other: &&Finding| other.told_by.as_ref().is_some_and(|teller| teller.fingerprint == own);
+    verdict.told_elsewhere().filter(is_told_here).map(|other| format!("{}, too: {}", other.rule, other.message))
+}
+
+/// Message, what other rules say of it, statement and fix, each on a line of its own.
+pub(super) fn lines(verdict: &Verdict, finding: &Finding) -> Vec<String> {
     let statement = finding.object.statement.as_deref().map(flat);
-    let message = std::iter::once(finding.message.clone());
+    let message = std::iter::once(finding.message.clone()).chain(also(verdict, finding));
     message.chain(statement).chain([format!("→ {}", finding.fix.text)]).collect()
 }
 

@@ -114,8 +114,9 @@ impl<'a> Case<'a> {
         let is_critical = asked(self.critical_when.as_ref(), scope)?;
         let impact = f64::try_from(self.impact.eval(scope.clone())?)?;
         let facts = || fields.iter().zip(cells.iter()).chain(common.fields.iter().zip(&common.cells));
+        let fact = |name: &String| facts().find(|(field, _)| field.name == *name);
         let evidence = |name: &String| {
-            let (field, cell) = facts().find(|(field, _)| field.name == *name)?;
+            let (field, cell) = fact(name)?;
             Some(Evidence { name: name.clone(), value: cell.clone(), unit: field.unit.clone() })
         };
         Ok(Finding {
@@ -136,6 +137,8 @@ impl<'a> Case<'a> {
                 unit: form.impact.unit.clone(),
                 text: impact_text(impact, &form.impact.unit),
             },
+            wanted_columns: form.wanted_columns.as_ref().map(|name| texts(fact(name))).unwrap_or_default(),
+            told_by: None,
             waived: None,
             new: None,
         })
@@ -155,6 +158,13 @@ fn holds(condition: &Compute<'_>, scope: &Value) -> Result<bool, Error> {
 
 fn asked(condition: Option<&Compute<'_>>, scope: &Value) -> Result<bool, Error> {
     condition.map_or(Ok(false), |condition| holds(condition, scope))
+}
+
+/// A text, or a list of them; nothing where there is none.
+fn texts(fact: Option<(&Field, &serde_json::Value)>) -> Vec<String> {
+    let Some((_, value)) = fact else { return Vec::new() };
+    let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+    items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 pub(super) fn one_line(text: &str) -> String {

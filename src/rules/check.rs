@@ -5,7 +5,7 @@ use crate::model::table::{Facts, Field};
 use crate::rules::expression::{describe, names};
 use crate::rules::form::{RuleForm, parse_major};
 use crate::rules::position::{Problem, suggest};
-use crate::rules::vocabulary::unknown;
+use crate::rules::vocabulary::{ACTIONS, IMPACT_UNITS, unknown};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Field names by facet, and whether each may be none.
@@ -67,11 +67,12 @@ pub fn check(name: &str, text: &str, form: &RuleForm, fields: &FieldIndex) -> Ve
     for part in parts(form) {
         problems.extend(check_names(&file, &part, &known));
     }
-    for field in &form.evidence {
+    let evidence = form.evidence.iter().map(|field| ("evidence", field));
+    for (key, field) in evidence.chain(form.wanted_columns.iter().map(|field| ("wanted_columns", field))) {
         if !known.contains_key(field.as_str()) {
             let hint = suggest(field, known.keys().copied());
-            let message = format!("evidence: facet `{}` has no field `{field}`{hint}", form.over.name());
-            problems.push(file.problem(&["evidence"], Some(field), message));
+            let message = format!("{key}: facet `{}` has no field `{field}`{hint}", form.over.name());
+            problems.push(file.problem(&[key], Some(field), message));
         }
     }
     problems
@@ -121,10 +122,33 @@ fn check_words(file: &File<'_>) -> Vec<Problem> {
             problems.push(file.problem(&[key], None, format!("`{key}` is empty")));
         }
     }
+    problems.extend(check_choices(file));
     if form.title.ends_with('.') || form.title.starts_with(char::is_uppercase) && !form.title.starts_with("SELECT") {
         problems.push(file.problem(&["title"], None, "a title starts in lower case and has no full stop".to_owned()));
     }
     problems
+}
+
+/// Words that mean something to others: to `plan`, and to the order of findings.
+fn check_choices(file: &File<'_>) -> Vec<Problem> {
+    let (action, unit) = (file.form.fix.action.as_str(), file.form.impact.unit.as_str());
+    let own = file.form.params.values().map(|param| param.unit.as_str());
+    let units: Vec<&str> = IMPACT_UNITS.iter().copied().chain(own).collect();
+    let mut problems = Vec::new();
+    if !ACTIONS.contains(&action) {
+        let message = format!("fix.action: no action `{action}`{}", one_of(action, ACTIONS));
+        problems.push(file.problem(&["fix", "action"], Some(action), message));
+    }
+    if !units.contains(&unit) {
+        let known = one_of(unit, IMPACT_UNITS);
+        let message = format!("impact.unit: no unit `{unit}`{known}, or the unit of one of its parameters");
+        problems.push(file.problem(&["impact", "unit"], Some(unit), message));
+    }
+    problems
+}
+
+fn one_of(word: &str, known: &[&str]) -> String {
+    format!("{}; known: {}", suggest(word, known.iter().copied()), known.join(", "))
 }
 
 fn check_params(file: &File<'_>, known: &BTreeMap<&str, bool>) -> Vec<Problem> {

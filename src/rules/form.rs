@@ -189,6 +189,9 @@ pub struct RuleForm {
     pub message: String,
     /// Fields to show.
     pub evidence: Vec<String>,
+    /// The field that says which columns the index it wants begins with: findings that want the same are told once.
+    #[serde(default)]
+    pub wanted_columns: Option<String>,
     /// What it costs.
     pub why: String,
     /// What to do.

@@ -9,6 +9,58 @@ pub(crate) const FILTERS: &[&str] = &[
     "min", "ms", "number", "pct", "replace", "round", "seconds", "sum", "upper",
 ];
 
+/// What a fix may be: changes that `plan` makes or leaves to people with its reason, and `none`.
+pub(crate) const ACTIONS: &[&str] = &[
+    "none",
+    "alter_sequence",
+    "analyze",
+    "create_index",
+    "create_partition",
+    "drop_index",
+    "reindex_index",
+    "set_reloption",
+    "set_setting",
+    "vacuum",
+];
+
+/// What an impact may be counted in, besides the units of the rule's own parameters.
+pub(crate) const IMPACT_UNITS: &[&str] = &[
+    "bytes",
+    "ms",
+    "ms per hour",
+    "seconds",
+    "days",
+    "pct",
+    "blocks",
+    "calls",
+    "checkpoints",
+    "clients",
+    "connections",
+    "constraints",
+    "deadlocks",
+    "entries",
+    "evictions",
+    "extension",
+    "failures",
+    "findings",
+    "index entries",
+    "mxids",
+    "partitions",
+    "releases",
+    "rows",
+    "scans",
+    "sequential reads",
+    "sessions",
+    "setting",
+    "settings",
+    "slots",
+    "times",
+    "transactions",
+    "tuples",
+    "waiver",
+    "xids",
+];
+
 /// Tests, after `is` or `is not`.
 pub(crate) const TESTS: &[&str] = &["defined", "endingwith", "in", "none", "startingwith"];
 

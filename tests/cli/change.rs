@@ -62,7 +62,7 @@ fn a_plan_takes_chosen_rules_or_the_findings_of_a_report() {
     assert_eq!(desk.plan(&["--from-report", "report.json"]).out, all.out, "the same findings");
     let named = desk.plan(&["--from-report", "report.json", "--only", "duplicate_index"]);
     assert_eq!(named.out, only.out);
-    let elsewhere = desk.plan(&["--from-report", "report.json", "--schema", "public"]);
+    let elsewhere = desk.plan(&["--from-report", "report.json", "--exclude-schema", "shop"]);
     assert!(elsewhere.out.starts_with("0 steps for"), "{}", elsewhere.out);
 
     let mut report: Value = serde_json::from_str(&desk.read("report.json")).expect("JSON");
@@ -179,12 +179,13 @@ fn runs_are_told_where_there_are_none() {
 #[test]
 fn the_folder_of_journals_stands_in_the_config() {
     let desk = Desk::new();
-    desk.write("ops/pgassay.yaml", "change: {state: runs, max_wait: soon}\n");
+    desk.write("ops/pgassay.yaml", "change: {state: runs}\n");
     let said = desk.run(&["apply", "status", "--config", "ops/pgassay.yaml"]);
     assert_eq!((said.code, said.out.as_str()), (0, "no runs in ops/runs\n"), "{}", said.err);
     assert_eq!(desk.plan(&["-o", "plan.json"]).code, 0);
     let wrong = ["apply", "plan.json", NOBODY, "--yes", "--config", "ops/pgassay.yaml"];
-    desk.unable(&wrong, "max-wait: ");
+    desk.write("ops/pgassay.yaml", "change: {max_wait: soon}\n");
+    desk.unable(&wrong, "ops/pgassay.yaml:1:10: max_wait: ");
     desk.write("ops/pgassay.yaml", "change: {max_wiat: 1s}\n");
     desk.unable(&wrong, "unknown field `max_wiat`");
     desk.write("ops/pgassay.yaml", "change: {parallel_workers: 65}\n");

@@ -29,7 +29,7 @@ fn verdict() -> Verdict {
     let snapshot = shop();
     let mut verdict =
         judge(&snapshot, &library, &Settings { waivers: vec![waiver], ..Settings::default() }, Tool::default());
-    let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
+    let wishes: Vec<Wish> = verdict.unwaived().map(Wish::from).collect();
     verdict.changes = vec![propose(&wishes, &snapshot, Tool::default())];
     verdict
 }
@@ -46,14 +46,17 @@ fn long(count: usize) -> Verdict {
     let few = std::mem::take(&mut verdict.findings);
     for (number, mut finding) in few.iter().cloned().cycle().take(count).enumerate() {
         finding.object.name = format!("{}_{number}", finding.object.name);
+        finding.told_by = None;
         verdict.findings.push(finding);
     }
     verdict
 }
 
-/// Cards that are seen.
+/// Findings that are seen: several may share a card.
 fn shown(browser: &Browser) -> f64 {
-    browser.number("return [...document.querySelectorAll('.card')].filter((card) => card.checkVisibility()).length")
+    browser.number(
+        "return [...document.querySelectorAll('.card .place')].filter((place) => place.checkVisibility()).length",
+    )
 }
 
 fn texts(value: &Value) -> Vec<&str> {
@@ -66,9 +69,9 @@ fn it_filters_searches_and_copies() {
     let Some(browser) = Browser::open() else { return };
     let verdict = verdict();
     browser.show(&page(&verdict));
-    let all = verdict.findings.len() as f64;
+    let all = verdict.told().count() as f64;
     let count = |fits: &dyn Fn(&pgassay::model::finding::Finding) -> bool| {
-        verdict.findings.iter().filter(|finding| fits(finding)).count() as f64
+        verdict.told().filter(|finding| fits(finding)).count() as f64
     };
     assert_eq!(shown(&browser), all);
 
@@ -122,11 +125,12 @@ fn it_filters_searches_and_copies() {
     assert!(sql.as_str().is_some_and(|sql| sql.ends_with(';')), "{sql}");
 
     // A link to a finding opens it.
-    let fingerprint = verdict.findings.last().expect("a finding").fingerprint();
+    let fingerprint = verdict.told().last().expect("a finding").fingerprint();
     browser.go("about:blank");
     browser
         .go(&format!("{}#f-{fingerprint}", address.as_str().and_then(|text| text.split('#').next()).expect("a page")));
-    let is_open = format!("return document.querySelector('#f-{fingerprint} details').open");
+    let is_open =
+        format!("return document.getElementById('f-{fingerprint}').closest('.card').querySelector('details').open");
     assert_eq!(browser.run(&is_open), true);
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
@@ -207,7 +211,7 @@ fn without_its_script_it_shows_everything() {
     let (head, _) = text.rsplit_once("<script>").expect("a script");
     browser.show(head);
     #[allow(clippy::cast_precision_loss, reason = "some findings")]
-    let all = verdict.findings.len() as f64;
+    let all = verdict.told().count() as f64;
     assert_eq!(shown(&browser), all);
     assert_eq!(browser.run("return document.getElementById('tools').checkVisibility()"), false);
     browser.click(".card summary");

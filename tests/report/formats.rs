@@ -3,7 +3,7 @@
 
 use super::{settings, shop, text, verdict_of};
 use pgassay::audit::Settings;
-use pgassay::model::finding::Severity;
+use pgassay::model::finding::{Severity, Teller};
 use pgassay::model::snapshot::{Facet, Gap, Index, Snapshot, Tool};
 use pgassay::model::verdict::{FailOn, RuleStatus, Verdict};
 use pgassay::report::Format;
@@ -66,6 +66,45 @@ pub(super) fn sample() -> Verdict {
 #[test]
 fn the_table_marks_what_is_new() {
     insta::assert_snapshot!(rendered(&sample(), Format::Table));
+}
+
+#[test]
+fn one_fix_of_several_objects_is_told_once() {
+    let mut verdict = sample();
+    let one = verdict.findings.iter().find(|finding| finding.rule == "sequence_exhaustion").expect("found").clone();
+    let named = |name: &str| {
+        let mut other = one.clone();
+        other.object.name = name.to_owned();
+        other
+    };
+    verdict.findings = ["first", "second", "third"].map(named).to_vec();
+    let fix = "for each of these 3: ";
+    for format in [Format::Table, Format::Markdown, Format::Html] {
+        let report = rendered(&verdict, format);
+        assert_eq!(report.matches(fix).count(), 1, "{report}");
+        assert!(["first", "second", "third"].iter().all(|name| report.contains(name)), "{report}");
+    }
+    assert!(!rendered(&verdict, Format::Json).contains(fix));
+}
+
+#[test]
+fn what_another_finding_tells_is_told_there_and_stays_in_json() {
+    let mut verdict = sample();
+    let open: Vec<usize> = (0..verdict.findings.len()).filter(|at| verdict.findings[*at].is_open()).collect();
+    let [teller, other] = [open[0], open[1]].map(|at| verdict.findings[at].clone());
+    verdict.findings[open[1]].told_by =
+        Some(Teller { rule: teller.rule.clone(), object: teller.object.path(), fingerprint: teller.fingerprint() });
+    let also = format!("{}, too: ", other.rule);
+    for format in [Format::Table, Format::Markdown, Format::Html, Format::Sarif, Format::Github, Format::Gitlab] {
+        let report = rendered(&verdict, format);
+        assert_eq!(report.matches(&also).count(), 1, "{format:?}: {report}");
+        assert!(!report.contains(&format!("{}  {}", other.rule, other.object.path())), "{format:?}");
+    }
+    let json = json(&verdict, Format::Json);
+    assert_eq!(json["summary"]["told_elsewhere"], 1);
+    assert_eq!(json["findings"].as_array().expect("findings").len(), verdict.findings.len());
+    assert_eq!(json["findings"][open[1]]["told_by"]["fingerprint"], teller.fingerprint());
+    assert_eq!(verdict.open().count(), open.len() - 1);
 }
 
 #[test]
@@ -175,8 +214,8 @@ fn sarif_keeps_the_official_schema() {
         assert!(errors.is_empty(), "{name}: {errors:#?}");
         let run = &log["runs"][0];
         let results = run["results"].as_array().expect("a list");
-        assert_eq!(results.len(), verdict.findings.len(), "{name}: what is waived or known stays");
-        for (result, finding) in results.iter().zip(&verdict.findings) {
+        assert_eq!(results.len(), verdict.told().count(), "{name}: what is waived or known stays");
+        for (result, finding) in results.iter().zip(verdict.told()) {
             let place = &result["locations"][0]["physicalLocation"];
             let file = format!("rules/{}/{}.yaml", finding.area, finding.rule);
             assert_eq!(place["artifactLocation"]["uri"], file);
@@ -233,7 +272,7 @@ fn csv_is_read_back() {
         let text = rendered(&verdict, Format::Csv);
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let header: Vec<String> = reader.headers().expect("a header").iter().map(str::to_owned).collect();
-        assert_eq!(header.len(), 14);
+        assert_eq!(header.len(), 15);
         let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.expect("a row")).collect();
         assert_eq!(rows.len(), verdict.findings.len(), "{name}");
         assert_eq!(text.matches("\r\n").count(), rows.len() + 1, "{name}");

@@ -45,8 +45,8 @@ fn the_page() {
 fn every_finding_is_a_card_and_every_rule_a_row() {
     let verdict = verdict_of(&shop(), &Settings::default());
     let page = rendered(&verdict, Format::Html);
-    assert_eq!(page.matches("<li class=\"card ").count(), verdict.findings.len());
-    for finding in &verdict.findings {
+    assert_eq!(page.matches("<p class=\"object\">").count(), verdict.told().count());
+    for finding in verdict.told() {
         assert!(page.contains(&format!("id=\"f-{}\"", finding.fingerprint())), "{}", finding.rule);
     }
     assert_eq!(page.matches("<td class=\"ended ").count(), verdict.rules.len());

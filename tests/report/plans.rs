@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta};
 use pgassay::compare::{Measured, measure};
 use pgassay::ddl::{Wish, propose, script, sound};
 use pgassay::model::object::{Object, ObjectKind};
-use pgassay::model::plan::{FindingRef, Plan};
+use pgassay::model::plan::{FindingRef, Left, Plan};
 use pgassay::model::snapshot::{
     ForeignKey, Index, Relation, RelationKind, RelationName, Snapshot, Statement, StatementCounters, StatementKind,
     Tool,
@@ -23,7 +23,7 @@ fn tool() -> Tool {
 fn plan() -> Plan {
     let snapshot = shop();
     let verdict = verdict_of(&snapshot, &settings());
-    let wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
+    let wishes: Vec<Wish> = verdict.unwaived().map(Wish::from).collect();
     propose(&wishes, &snapshot, tool())
 }
 
@@ -67,7 +67,7 @@ fn the_same_findings_make_the_same_plan() {
     assert_eq!((table(&one, 100), json(&one), script(&one)), (table(&other, 100), json(&other), script(&other)));
     let snapshot = shop();
     let verdict = verdict_of(&snapshot, &settings());
-    let mut wishes: Vec<Wish> = verdict.open().map(Wish::from).collect();
+    let mut wishes: Vec<Wish> = verdict.unwaived().map(Wish::from).collect();
     wishes.reverse();
     let reversed = propose(&wishes, &snapshot, tool());
     assert_eq!(json(&reversed), json(&one), "whatever order findings come in");
@@ -82,6 +82,20 @@ fn no_line_of_a_plan_is_wider_than_the_terminal() {
             text.lines().filter(|line| line.starts_with("    ") && line.chars().count() > usize::from(width)).collect();
         assert!(wide.is_empty(), "{width}: {wide:#?}");
     }
+}
+
+#[test]
+fn advice_for_several_objects_is_told_once() {
+    let mut plan = plan();
+    let one = plan.left.first().expect("left").clone();
+    let named = |name: &str| Left {
+        finding: FindingRef { object: format!("shop.{name}"), ..one.finding.clone() },
+        ..one.clone()
+    };
+    plan.left = ["first", "second", "third"].map(named).to_vec();
+    let text = table(&plan, 140);
+    assert_eq!(text.matches("→ for each of these 3: ").count(), 1, "{text}");
+    assert!(["first", "second", "third"].iter().all(|name| text.contains(name)), "{text}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::compare::{Comparison, Meeting, Pair, Shape, Shapes};
 use crate::facts::build;
 use crate::facts::sizes::Sizes;
+use crate::facts::statements::{object, per_call};
 use crate::model::object::{Object, ObjectKind};
 use crate::model::snapshot::{Plan, Snapshot, Statement, StatementKind};
 use crate::model::table::Table;
@@ -133,24 +134,8 @@ fn evicted(snapshot: &Snapshot) -> bool {
     snapshot.statements_info.iter().any(|info| info.evictions.unwrap_or(0) > 0)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "averages")]
-fn per_call(value: i64, statement: &Statement) -> f64 {
-    value as f64 / statement.counters.calls.max(1) as f64
-}
-
 fn blocks(statement: &Statement) -> i64 {
     statement.counters.shared_blocks_hit + statement.counters.shared_blocks_read
-}
-
-fn object(statement: &Statement) -> Object {
-    Object {
-        kind: ObjectKind::Statement,
-        database: Some(statement.database.clone()),
-        name: statement.fingerprint.clone(),
-        queryid: statement.queryids.first().cloned(),
-        statement: Some(statement.text.clone()),
-        ..Object::default()
-    }
 }
 
 fn width(plan: Option<&Plan>) -> Option<f64> {

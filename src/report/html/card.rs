@@ -1,4 +1,5 @@
-//! A finding as a card: what was found, what to do with its SQL, and what it rests on.
+//! Findings as cards: what was found, what to do with its SQL, and what it rests on. One to do the same about with
+//! another shares its card.
 
 use crate::model::finding::{Confidence, Evidence, Finding};
 use crate::model::plan::{FindingRef, Statement, Step};
@@ -6,7 +7,7 @@ use crate::model::units;
 use crate::model::verdict::Verdict;
 use crate::report::escape;
 use crate::report::plan::price;
-use crate::report::words::{object, waiver};
+use crate::report::words::{alike, also, by_fix, for_each, object, waiver};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -16,30 +17,39 @@ const STATEMENT: usize = 20_000;
 /// Longest value that stands beside another, in characters.
 const LINE: usize = 40;
 
+/// Findings of one rule in one state, with one fix.
 #[derive(Serialize)]
 pub(super) struct Card {
-    fingerprint: String,
     severity: &'static str,
     rule: String,
-    area: String,
+    pub(super) area: String,
     title: String,
-    object: String,
-    message: String,
-    impact: String,
-    confidence: &'static str,
     is_doubtful: bool,
     /// open, new, known or waived.
     pub(super) state: &'static str,
+    fix: String,
+    why: String,
+    caveats: Vec<String>,
+    references: Vec<Reference>,
+    pub(super) findings: Vec<Place>,
+}
+
+/// One object of them.
+#[derive(Serialize)]
+pub(super) struct Place {
+    fingerprint: String,
+    object: String,
+    message: String,
+    /// What other rules say of the same need.
+    also: Vec<String>,
+    impact: String,
+    confidence: &'static str,
     waiver: String,
     statement: String,
-    fix: String,
     changes: Vec<ChangeText>,
     /// Why no change is proposed; empty where one is, or none was asked for.
     left: String,
     evidence: Vec<Fact>,
-    why: String,
-    caveats: Vec<String>,
-    references: Vec<Reference>,
 }
 
 /// A step of a plan.
@@ -68,36 +78,59 @@ struct Reference {
     is_link: bool,
 }
 
-pub(super) fn card(verdict: &Verdict, finding: &Finding) -> Card {
-    let fingerprint = finding.fingerprint();
-    let is_own = |own: &FindingRef| own.fingerprint == fingerprint;
-    let steps = verdict.changes.iter().flat_map(|plan| &plan.steps);
-    let left = verdict.changes.iter().flat_map(|plan| &plan.left).find(|left| is_own(&left.finding));
-    Card {
+/// The cards of all findings that are told.
+pub(super) fn cards(verdict: &Verdict) -> Vec<Card> {
+    let by_fix = by_fix(verdict.told()).into_iter();
+    let groups = by_fix.flat_map(|group| alike(group.into_iter(), |finding| (state(finding), is_doubtful(finding))));
+    groups.filter_map(|group| card(verdict, &group)).collect()
+}
+
+fn card(verdict: &Verdict, group: &[&Finding]) -> Option<Card> {
+    let finding = group.first()?;
+    Some(Card {
         severity: finding.severity.name(),
         rule: escape(&finding.rule),
         area: escape(&finding.area),
         title: escape(&finding.title),
-        object: escape(&object(verdict, finding)),
-        message: escape(&finding.message),
-        impact: escape(&finding.impact.text),
-        confidence: finding.confidence.name(),
-        is_doubtful: finding.confidence == Confidence::Low,
-        state: match (&finding.waived, finding.new) {
-            (Some(_), _) => "waived",
-            (None, Some(true)) => "new",
-            (None, Some(false)) => "known",
-            (None, None) => "open",
-        },
-        waiver: finding.waived.as_ref().map(|own| escape(&waiver(own))).unwrap_or_default(),
-        statement: finding.object.statement.as_deref().map(statement_block).unwrap_or_default(),
-        fix: escape(&finding.fix.text),
-        changes: steps.filter(|step| step.findings.iter().any(is_own)).map(|step| change(step, finding)).collect(),
-        left: left.map(|left| escape(&left.reason)).unwrap_or_default(),
-        evidence: finding.evidence.iter().map(fact).collect(),
+        is_doubtful: is_doubtful(finding),
+        state: state(finding),
+        fix: escape(&for_each(group.len(), &finding.fix.text)),
         why: escape(&finding.why),
         caveats: finding.caveats.iter().map(|text| escape(text)).collect(),
         references: finding.references.iter().map(|text| reference(text)).collect(),
+        findings: group.iter().map(|finding| place(verdict, finding)).collect(),
+    })
+}
+
+fn is_doubtful(finding: &Finding) -> bool {
+    finding.confidence == Confidence::Low
+}
+
+fn state(finding: &Finding) -> &'static str {
+    match (&finding.waived, finding.new) {
+        (Some(_), _) => "waived",
+        (None, Some(true)) => "new",
+        (None, Some(false)) => "known",
+        (None, None) => "open",
+    }
+}
+
+fn place(verdict: &Verdict, finding: &Finding) -> Place {
+    let fingerprint = finding.fingerprint();
+    let is_own = |own: &FindingRef| own.fingerprint == fingerprint;
+    let steps = verdict.changes.iter().flat_map(|plan| &plan.steps);
+    let left = verdict.changes.iter().flat_map(|plan| &plan.left).find(|left| is_own(&left.finding));
+    Place {
+        object: escape(&object(verdict, finding)),
+        message: escape(&finding.message),
+        also: also(verdict, finding).map(|text| escape(&text)).collect(),
+        impact: escape(&finding.impact.text),
+        confidence: finding.confidence.name(),
+        waiver: finding.waived.as_ref().map(|own| escape(&waiver(own))).unwrap_or_default(),
+        statement: finding.object.statement.as_deref().map(statement_block).unwrap_or_default(),
+        changes: steps.filter(|step| step.findings.iter().any(is_own)).map(|step| change(step, finding)).collect(),
+        left: left.map(|left| escape(&left.reason)).unwrap_or_default(),
+        evidence: finding.evidence.iter().map(fact).collect(),
         fingerprint,
     }
 }

@@ -118,7 +118,7 @@ fn policy() -> String {
 }
 
 fn page(verdict: &Verdict) -> Page {
-    let findings: Vec<Card> = verdict.findings.iter().map(|finding| card::card(verdict, finding)).collect();
+    let findings: Vec<Card> = card::cards(verdict);
     let areas: BTreeSet<&str> = verdict.findings.iter().map(|finding| finding.area.as_str()).collect();
     let hidden = verdict.hidden.len();
     let hidden = (hidden > 0).then(|| {
@@ -179,7 +179,8 @@ fn severities(verdict: &Verdict) -> Vec<Count> {
 
 /// The states that some finding is in, besides all of them.
 fn states(findings: &[Card]) -> Vec<Count> {
-    let count = |name: &str| findings.iter().filter(|card| card.state == name).count();
+    let of = |card: &Card, name: &str| if card.state == name { card.findings.len() } else { 0 };
+    let count = |name: &str| findings.iter().map(|card| of(card, name)).sum();
     let known = [("open", "Open"), ("new", "New"), ("known", "In the baseline"), ("waived", "Waived")];
     known
         .map(|(name, label)| Count { name, label, count: count(name) })
