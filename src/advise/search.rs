@@ -1,6 +1,8 @@
 //! The search: explore each statement, choose for all, ask the planner about the choice, look around it,
 //! choose again, until nothing moves.
 
+mod trim;
+
 use super::candidate::{Candidate, Id, Pool};
 use super::choose::{Bounds, Chooser};
 use super::configurations::{hopeful, known};
@@ -8,15 +10,13 @@ use super::explore::explore;
 use super::oracle::{Memory, Question, Spread, WhatIf};
 use super::workload::{Query, Uses};
 use std::collections::{BTreeMap, BTreeSet};
+use trim::{narrowed, replacing};
 
 /// Configurations of each statement whose indexes are merged with chosen ones.
 const PROMISING: usize = 6;
 
 /// What costs a statement less by a smaller share is no gain.
 const LEAST_GAIN: f64 = 0.001;
-
-/// Costs whose ratio is below this are the same (`STD_FUZZ_FACTOR`, pathnode.c).
-const ALIKE: f64 = 1.01;
 
 /// A choice is bettered by its true costs this many times at most.
 const SETTLED: usize = 6;
@@ -170,63 +170,6 @@ fn refined(task: &Task<'_>, bases: &[f64], way: Way<'_>, pool: &mut Pool, memory
         seen.push(next);
     }
     best
-}
-
-/// The choice with keys in another order, where that costs no statement more and makes an existing index needless.
-fn replacing(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
-    for old in chosen.clone() {
-        let Some(new) = pool.turned(pool.get(old)).and_then(|candidate| pool.add(candidate)) else { continue };
-        let Some(turned) = instead(&chosen, old, new, pool) else { continue };
-        if is_no_worse(task, &chosen, &turned, ALIKE, pool, memory) && pool.bytes(new) <= pool.bytes(old) {
-            chosen = turned;
-        }
-    }
-    chosen
-}
-
-/// The choice without last keys and carried columns that save nothing.
-fn narrowed(task: &Task<'_>, mut chosen: BTreeSet<Id>, pool: &mut Pool, memory: &mut Memory<'_>) -> BTreeSet<Id> {
-    for wide in chosen.clone() {
-        let mut left = wide;
-        while let Some((new, rest)) = narrower(pool.get(left)).into_iter().find_map(|candidate| {
-            let new = pool.add(candidate)?;
-            let rest = instead(&chosen, left, new, pool)?;
-            is_no_worse(task, &chosen, &rest, 1.0 + LEAST_GAIN, pool, memory).then_some((new, rest))
-        }) {
-            (left, chosen) = (new, rest);
-        }
-    }
-    chosen
-}
-
-/// The choice with one in the place of another; none where it has one that does the same work.
-fn instead(chosen: &BTreeSet<Id>, old: Id, new: Id, pool: &Pool) -> Option<BTreeSet<Id>> {
-    let others: BTreeSet<Id> = chosen.iter().copied().filter(|other| *other != old).collect();
-    let is_new = !others.iter().any(|other| *other == new || pool.are_rivals(*other, new));
-    is_new.then(|| others.into_iter().chain([new]).collect())
-}
-
-/// No statement costs more by a larger factor with the other set; those are asked that use what it lacks.
-fn is_no_worse(
-    task: &Task<'_>,
-    chosen: &BTreeSet<Id>,
-    other: &BTreeSet<Id>,
-    factor: f64,
-    pool: &mut Pool,
-    memory: &mut Memory<'_>,
-) -> bool {
-    let now = ask_all(task, chosen, pool, memory);
-    let loses = |answer: &Option<(f64, Vec<Id>)>| {
-        answer.as_ref().is_some_and(|(_, used)| used.iter().any(|id| !other.contains(id)))
-    };
-    let users: Vec<(usize, f64)> = (now.iter().enumerate().filter(|(_, answer)| loses(answer)))
-        .filter_map(|(query, answer)| Some((query, answer.as_ref()?.0)))
-        .collect();
-    let question =
-        |(query, _): &(usize, f64)| Question { query: *query, alive: relevant(&task.queries[*query], other, pool) };
-    let questions: Vec<Question> = users.iter().map(question).collect();
-    let then = memory.ask(pool, &questions);
-    users.iter().zip(then).all(|((_, now), then)| then.is_some_and(|then| then.cost <= now * factor))
 }
 
 /// What the workload costs with a set, what writes pay included.
