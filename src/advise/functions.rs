@@ -42,6 +42,14 @@ impl<'a> Functions<'a> {
         !named.is_empty() && named.iter().all(|(_, one)| one.volatility == Volatility::Volatile)
     }
 
+    /// The schema of the function that is called without one, where it is not `pg_catalog` and there is no other.
+    pub(super) fn schema(&self, called: &Called, path: &SearchPath) -> Option<&'a str> {
+        let named = self.named(None, &called.name, path);
+        let schema = named.first().map(|(_, one)| one.schema.as_str())?;
+        let is_only = called.schema.is_none() && named.iter().all(|(_, one)| one.schema == schema);
+        (is_only && schema != "pg_catalog").then_some(schema)
+    }
+
     /// Those that may be meant: of as many arguments, and of the types that are known where one has just these. Of two that
     /// take the same, the one whose schema stands earlier.
     pub(super) fn meant(

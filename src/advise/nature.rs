@@ -3,6 +3,7 @@
 use super::catalog::Catalog;
 use super::reading::{CONDITIONS, children};
 use super::search_path::SearchPath;
+use crate::ddl::quoted;
 use crate::model::plan::Name;
 use crate::model::snapshot::{Column, Volatility};
 use crate::statement::{Fate, Nature, Part, is_immutable, sifted, type_key};
@@ -82,7 +83,9 @@ impl Catalog<'_> {
     fn sift(&self, node: &mut Value, aliases: &BTreeMap<&str, Name>, path: &SearchPath) {
         let fate = |part: Part<'_>| match part {
             Part::Call(called) if self.functions.is_volatile(called, path) => Fate::Hides,
-            Part::Call(_) => Fate::Stays,
+            Part::Call(called) => {
+                self.functions.schema(called, path).map_or(Fate::Stays, |schema| Fate::Of(quoted(schema)))
+            }
             Part::Cast { alias, column, to } => {
                 aliases.get(alias).map_or(Fate::Stays, |table| self.cast(table, column, to))
             }
@@ -176,6 +179,7 @@ mod tests {
                 Function { schema: "app".into(), ..function("lower", &["text[]"], Volatility::Volatile) },
                 Function { schema: "app".into(), ..function("lower", &["text"], Volatility::Volatile) },
                 Function { schema: "app".into(), ..function("only", &["integer"], Volatility::Volatile) },
+                Function { schema: "My app".into(), ..function("folded", &["text"], Volatility::Immutable) },
             ],
             ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH)
         }
@@ -243,6 +247,9 @@ mod tests {
         let plan = json!({"Filter": "(o.n = only(o.n))"});
         let hidden = |path: &str| catalog.sifted(&plan, path)["Filter"] != plan["Filter"];
         assert_eq!([hidden("public"), hidden("public, app")], [false, true]);
+        let plan = json!({"Filter": "(folded((o.name)::text) = lower($1))"});
+        let sifted = catalog.sifted(&plan, "public, \"My app\"");
+        assert_eq!(sifted["Filter"], "(\"My app\".folded((o.name)::text) = lower($1))");
     }
 
     #[test]

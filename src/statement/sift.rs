@@ -22,7 +22,7 @@ pub enum Part<'t> {
 }
 
 /// What becomes of it for who looks for an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It is as it is.
     Stays,
@@ -30,6 +30,8 @@ pub enum Fate {
     Bare,
     /// What it is cast to is an expression that an index can be on.
     Computes,
+    /// The function is one of this schema, written as in SQL: a definition is read without the statement's search_path.
+    Of(String),
     /// No index finds rows by it.
     Hides,
 }
@@ -107,7 +109,11 @@ fn call(tokens: &[Word<'_>], at: usize, fate: &dyn Fn(Part<'_>) -> Fate) -> Opti
     let before = |back: usize| at.checked_sub(back).and_then(|at| tokens.get(at));
     let schema = before(1).filter(|dot| dot.text == ".").and_then(|_| before(2)).and_then(Word::name);
     let called = Called { schema, name: tokens.get(at)?.name()? };
-    (fate(Part::Call(&called)) == Fate::Hides).then(|| (1, SUB_PLAN.to_owned()))
+    match fate(Part::Call(&called)) {
+        Fate::Hides => Some((1, SUB_PLAN.to_owned())),
+        Fate::Of(schema) if called.schema.is_none() => Some((1, format!("{schema}.{}", tokens[at].text))),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +125,7 @@ mod tests {
     fn fate(part: Part<'_>) -> Fate {
         match part {
             Part::Call(call) if call.name == "random" => Fate::Hides,
+            Part::Call(call) if call.name == "Own" => Fate::Of("\"A b\"".to_owned()),
             Part::Call(_) => Fate::Stays,
             Part::Cast { column: "n", .. } => Fate::Hides,
             Part::Cast { column: "id", .. } => Fate::Computes,
@@ -134,6 +141,8 @@ mod tests {
         for (condition, expected) in [
             ("(o.a = random())", "(o.a = pgassay_sub_plan())"),
             ("(o.a = s.random(o.b))", "(o.a = s.pgassay_sub_plan(o.b))"),
+            ("(\"Own\"(o.b) = \"Own\")", "(\"A b\".\"Own\"(o.b) = \"Own\")"),
+            ("(s.\"Own\"(o.b) = $1)", "(s.\"Own\"(o.b) = $1)"),
             ("((o.n)::text = $1)", "(pgassay_sub_plan(o.n) = $1)"),
             ("((o.a)::text = $1)", "(o.a = $1)"),
             ("((o.a)::s.kind = ANY ($1))", "(o.a = ANY ($1))"),

@@ -237,10 +237,12 @@ const NAMES: &str = r#"
     create table notes as select i as id, i % 2000 as author, i % 3 as tenant, repeat('n', 200) as pad from generate_series(1, 20000) i;
     alter table notes enable row level security; create policy own on notes using (tenant is not null);
     create table logs as select i as id, i % 2000 as kind, repeat('l', 200) as pad from generate_series(1, 20000) i;
-    create table lines as select i as id, i % 2000 as log, repeat('l', 200) as pad from generate_series(1, 20000) i"#;
+    create table lines as select i as id, i % 2000 as log, repeat('l', 200) as pad from generate_series(1, 20000) i;
+    create table words as select i as id, 'Word ' || i as word, repeat('w', 200) as pad from generate_series(1, 20000) i;
+    create function folded(text) returns text language plpgsql immutable as 'begin return lower($1); end'"#;
 
 /// Statements, where the superuser or the auditor asks about them, and the index that each wants.
-const NAMED: [(&str, &str, &str); 4] = [
+const NAMED: [(&str, &str, &str); 5] = [
     (
         SUPERUSER,
         r#"select * from "Other Side"."Big Orders" where "Customer ""Id""" = 7"#,
@@ -256,6 +258,11 @@ const NAMED: [(&str, &str, &str); 4] = [
         SUPERUSER,
         "select id from lines where log = 3 except select id from lines where log = 4",
         "ON public.lines USING btree (log",
+    ),
+    (
+        SUPERUSER,
+        "select id from words where folded(word) = 'word 7'",
+        "ON public.words USING btree (public.folded(word)",
     ),
 ];
 
