@@ -251,6 +251,9 @@ impl Chooser {
         let cost = |way: usize| self.ways[way].cost;
         let mut changes = set.ways().iter().zip(flipped.ways()).zip(&self.statements);
         changes.any(|((now, then), statement)| {
+            if now == then {
+                return false;
+            }
             let (now, then) = (cost(*now), cost(*then));
             let is_much = |of: f64| (now - then).abs() >= self.bounds.least_statement_gain * of;
             is_much(cost(statement.plain)) || is_ample && is_much(now.max(then).max(LARGE))
@@ -317,7 +320,7 @@ impl Chooser {
         let out = |out: &usize| Move { items: vec![*out], least_total: without(*out, set.total), total: None };
         let mut moves: Vec<Move> = set.items().iter().map(out).collect();
         for (at, (total, items)) in ranked.into_iter().enumerate() {
-            // Where room is no matter, only what serves the same statements makes another needless.
+            // Where room is no matter, only what is on the same table makes another needless.
             let gives_way = |out: &&usize| self.bounds.budget_bytes.is_some() || self.is_beside(**out, &items);
             let outs = set.items().iter().filter(|out| at < SWAPPED && !items.contains(out)).filter(gives_way);
             moves.extend(outs.map(|out| Move {
@@ -416,5 +419,7 @@ mod tests {
         assert_eq!(chosen(&indexes, &[giant, (3_000.0, &[(0, 10.0)])]), [0, 1]);
         let large: (f64, &[(usize, f64)]) = (300_000.0, &[]);
         assert_eq!(chosen(&indexes, &[giant, (3_000.0, &[(0, 10.0)]), large]), [0]);
+        let refused: (f64, &[(usize, f64)]) = (0.0, &[]);
+        assert_eq!(chosen(&indexes, &[giant, (3_000.0, &[(0, 10.0)]), large, refused]), [0]);
     }
 }

@@ -44,7 +44,8 @@ impl<'a> Functions<'a> {
 
     /// The schema of the function that is called without one, where it is not `pg_catalog` and there is no other.
     pub(super) fn schema(&self, called: &Called, path: &SearchPath) -> Option<&'a str> {
-        let named = self.named(None, &called.name, path);
+        let mut named = self.named(None, &called.name, path);
+        drop_hidden(&mut named);
         let schema = named.first().map(|(_, one)| one.schema.as_str())?;
         let is_only = called.schema.is_none() && named.iter().all(|(_, one)| one.schema == schema);
         (is_only && schema != "pg_catalog").then_some(schema)
@@ -74,11 +75,15 @@ impl<'a> Functions<'a> {
                 meant.retain(|(_, one)| takes(one));
             }
         }
-        let is_hidden = |place: usize, one: &Function| {
-            meant.iter().any(|(other, by)| *other < place && by.arguments == one.arguments)
-        };
-        meant.iter().filter(|(place, one)| !is_hidden(*place, one)).map(|(_, one)| *one).collect()
+        drop_hidden(&mut meant);
+        meant.into_iter().map(|(_, one)| one).collect()
     }
+}
+
+/// Of two that take the same, the one whose schema stands earlier is found.
+fn drop_hidden(named: &mut Vec<(usize, &Function)>) {
+    let all = named.clone();
+    named.retain(|(place, one)| !all.iter().any(|(other, by)| other < place && by.arguments == one.arguments));
 }
 
 /// What takes a text takes a varchar.

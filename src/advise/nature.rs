@@ -180,6 +180,7 @@ mod tests {
                 Function { schema: "app".into(), ..function("lower", &["text"], Volatility::Volatile) },
                 Function { schema: "app".into(), ..function("only", &["integer"], Volatility::Volatile) },
                 Function { schema: "My app".into(), ..function("folded", &["text"], Volatility::Immutable) },
+                Function { schema: "public".into(), ..function("folded", &["text"], Volatility::Immutable) },
             ],
             ..Snapshot::empty(Tool::default(), DateTime::UNIX_EPOCH)
         }
@@ -248,8 +249,10 @@ mod tests {
         let hidden = |path: &str| catalog.sifted(&plan, path)["Filter"] != plan["Filter"];
         assert_eq!([hidden("public"), hidden("public, app")], [false, true]);
         let plan = json!({"Filter": "(folded((o.name)::text) = lower($1))"});
-        let sifted = catalog.sifted(&plan, "public, \"My app\"");
-        assert_eq!(sifted["Filter"], "(\"My app\".folded((o.name)::text) = lower($1))");
+        for (path, schema) in [("\"My app\"", "\"My app\""), ("\"My app\", public", "\"My app\""), ("public", "public")]
+        {
+            assert_eq!(catalog.sifted(&plan, path)["Filter"], format!("({schema}.folded((o.name)::text) = lower($1))"));
+        }
     }
 
     #[test]

@@ -33,12 +33,18 @@ fn counted(node: &Value, times: Times) -> f64 {
         "Index Only Scan" if times.is_inner => times.runs * times.share,
         _ => 0.0,
     };
-    own + children(node).map(|child| below(node, kind, child, times)).sum::<f64>()
+    let told = children(node).map(|child| below(node, kind, child, times));
+    // Of partitions that are looked up in by their key one is visited: the others are pruned when it is run.
+    let is_pruned = times.is_inner && matches!(kind, "Append" | "Merge Append");
+    own + if is_pruned { told.fold(0.0, f64::max) } else { told.sum::<f64>() }
 }
 
 fn below(node: &Value, kind: &str, child: &Value, times: Times) -> f64 {
     let is_inner = text(child, "Parent Relationship") == Some("Inner");
     let whole = Times { share: 1.0, ..times };
+    if text(child, "Parent Relationship") == Some("InitPlan") {
+        return counted(child, Times { runs: 1.0, share: 1.0, is_inner: false });
+    }
     match kind {
         // Of what is remembered nobody knows how much is looked up again.
         "Memoize" => 0.0,
@@ -97,6 +103,35 @@ mod tests {
             ),
             (node("Nested Loop", "Outer", 1, json!([scan(), kept])), 0.0),
             (node("Nested Loop", "Outer", 1, json!([scan(), known])), 0.0),
+            (
+                node(
+                    "Nested Loop",
+                    "Outer",
+                    1,
+                    json!([
+                        scan(),
+                        node(
+                            "Append",
+                            "Inner",
+                            2,
+                            json!([
+                                node("Index Scan", "Member", 1, json!([])),
+                                node("Index Scan", "Member", 2, json!([])),
+                            ])
+                        )
+                    ]),
+                ),
+                2_000.0,
+            ),
+            (
+                node(
+                    "Limit",
+                    "Outer",
+                    10,
+                    json!([scan(), node("Result", "InitPlan", 1, json!([inner("Index Scan", 4)]))]),
+                ),
+                4_000.0,
+            ),
             (json!({}), 0.0),
         ] {
             assert!((visits(&plan) - expected).abs() < 1e-6, "{} of {plan:#}", visits(&plan));

@@ -41,7 +41,7 @@ const LEAST_GAIN: f64 = 0.001;
 /// and this share of some statement.
 const LEAST_STATEMENT_GAIN: f64 = 0.1;
 
-/// EXPLAINs of the search at most; what the choice costs with other values takes some hundred more.
+/// EXPLAINs after which the choice is refined no more, unless exploring took most of them.
 const MAX_CALLS: usize = 2_800;
 
 /// Questions to the built-in estimate at most: they cost a hundredth.

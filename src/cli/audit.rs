@@ -38,7 +38,7 @@ pub(super) fn run(shared: &Shared, args: &AuditArgs) -> Result<u8> {
         )?,
     };
     let saved = output::save(args.save.as_deref(), &snapshot);
-    settings::check_schemas(shared, &bench.settings.selection, &snapshot)?;
+    settings::check_schemas(shared, &bench.settings.selection, &[&snapshot])?;
     let mut verdict = match earlier {
         None => bench.judge(&config, &mut snapshot),
         Some(earlier) => bench.judge_since(&config, &earlier, &mut snapshot)?,

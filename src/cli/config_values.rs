@@ -2,7 +2,7 @@
 
 use super::config::Config;
 use super::partition_args::MAX_MONTHS;
-use super::{history, pool, settings};
+use super::{history, history_store, pool, settings};
 use crate::partition::{Keep, Zone};
 use crate::rules::Problem;
 use anyhow::Result;
@@ -56,8 +56,19 @@ fn quantities(config: &Config) -> [Quantity<'_>; 12] {
         (["change", "max_replica_lag"], change.max_replica_lag.as_ref(), time),
         (["change", "max_slot_wal"], change.max_slot_wal.as_ref(), size),
         (["change", "maintenance_work_mem"], change.maintenance_work_mem.as_ref(), size),
-        (["history", "keep"], config.history.keep.as_ref(), |_, text| history::months(text).map(drop)),
+        (["history", "keep"], config.history.keep.as_ref(), keep_of(config.history.store.as_deref())),
     ]
+}
+
+/// How long runs are kept: months in a database, whose partitions are of months, a time in a folder.
+fn keep_of(store: Option<&str>) -> fn(&str, &str) -> Result<()> {
+    let months: fn(&str, &str) -> Result<()> = |_, text| history::months(text).map(drop);
+    match store {
+        Some(store) if history_store::is_database(store) => months,
+        Some(_) => |name, text| settings::long_duration(name, text).map(drop),
+        // Which one the command line says.
+        None => |name, text| settings::long_duration(name, text).map(drop).or_else(|_| history::months(text).map(drop)),
+    }
 }
 
 /// Zones and months.

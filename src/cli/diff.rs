@@ -31,7 +31,7 @@ pub(super) fn run(shared: &Shared, args: &DiffArgs) -> Result<u8> {
     } else {
         live(shared, &config, args, custom, &base)?
     };
-    settings::check_schemas(shared, &judging.selection, &head)?;
+    settings::check_schemas(shared, &judging.selection, &[&base, &head])?;
     let before = Side { snapshot: &base, since: base_since.as_ref() };
     let after = Side { snapshot: &head, since: head_since.as_ref() };
     let comparison = Comparison::of(before, after).map_err(|reason| anyhow!(reason))?;

@@ -47,7 +47,7 @@ fn plan(shared: &Shared, config: &Config, args: &PlanArgs) -> Result<Made> {
         Some(path) => read_snapshot(path)?,
         None => connection::snapshot_of(shared, config, args.target.as_deref(), &args.limits, None, custom)?,
     };
-    settings::check_schemas(shared, &judging.selection, &snapshot)?;
+    settings::check_schemas(shared, &judging.selection, &[&snapshot])?;
     let gaps = snapshot.gaps.iter().filter(|gap| gap.is_failure);
     let mut failed: Vec<String> = gaps.map(|gap| format!("{} not read ({})", gap.facet.name(), gap.reason)).collect();
     let wishes = match named {

@@ -159,8 +159,9 @@ pub(super) fn selection(config: &Config, filter: &RuleFilter, library: &Library)
 
 /// Schemas that were asked for and have no table: told, and refused where no other is left to judge. A database
 /// without any table may be a new one.
-pub(super) fn check_schemas(shared: &Shared, selection: &Selection, snapshot: &Snapshot) -> Result<()> {
-    let there: BTreeSet<&str> = snapshot.relations.iter().map(|relation| relation.schema.as_str()).collect();
+pub(super) fn check_schemas(shared: &Shared, selection: &Selection, snapshots: &[&Snapshot]) -> Result<()> {
+    let relations = snapshots.iter().flat_map(|snapshot| &snapshot.relations);
+    let there: BTreeSet<&str> = relations.map(|relation| relation.schema.as_str()).collect();
     let is_there = |glob: &&String| there.iter().any(|schema| matches_glob(glob, schema));
     let (known, missed): (Vec<&String>, Vec<&String>) = selection.schemas.iter().partition(is_there);
     if missed.is_empty() {
@@ -170,7 +171,7 @@ pub(super) fn check_schemas(shared: &Shared, selection: &Selection, snapshot: &S
     let said = escape(&format!("--schema {missed}: no schema of that name has a table"));
     if known.is_empty() && !there.is_empty() {
         let there = there.into_iter().collect::<Vec<_>>().join(", ");
-        bail!("{said}, so that nothing would be judged; there are {}", escape(&there));
+        bail!("{said}, so that no table would be judged; there are {}", escape(&there));
     }
     if !shared.quiet {
         tell!("{said}");

@@ -4,7 +4,7 @@ use crate::model::finding::{Finding, Severity};
 use crate::model::verdict::{Compared, REPORT_VERSION, RuleStatus, Verdict};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What an earlier report found, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,6 +102,7 @@ impl Baseline {
         for finding in verdict.findings.iter_mut().chain(&mut verdict.hidden) {
             finding.new = Some(self.is_new(finding));
         }
+        tell_what_is_new(verdict);
         verdict.baseline = Some(Compared {
             captured_at: self.captured_at,
             is_of_other_cluster: self.is_of_other_cluster(verdict),
@@ -153,6 +154,21 @@ impl Baseline {
             was_read && looked.contains(known.rule.as_str()) && !here.contains(*fingerprint)
         };
         self.known.iter().filter(is_gone).count()
+    }
+}
+
+/// What is new is told by itself, where what would tell it was known already: a gate on what is new would miss it.
+fn tell_what_is_new(verdict: &mut Verdict) {
+    let all = || verdict.findings.iter().chain(&verdict.hidden);
+    if all().all(|finding| finding.told_by.is_none()) {
+        return;
+    }
+    let known: HashSet<String> = all().filter(|finding| finding.new == Some(false)).map(Finding::fingerprint).collect();
+    for finding in verdict.findings.iter_mut().chain(&mut verdict.hidden) {
+        let is_by_known = finding.told_by.as_ref().is_some_and(|teller| known.contains(&teller.fingerprint));
+        if finding.new == Some(true) && is_by_known {
+            finding.told_by = None;
+        }
     }
 }
 

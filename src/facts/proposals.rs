@@ -88,7 +88,7 @@ fn columns(proposal: &Proposal) -> Option<Vec<String>> {
     let is_plain = |key: &AdvisedKey| !key.is_expression && !key.is_descending && key.operator_class.is_none();
     let is_whole = proposal.method == Method::Btree && proposal.predicate.is_none();
     let keys = proposal.keys.iter().map(|key| &key.column);
-    (is_whole && proposal.keys.iter().all(is_plain)).then(|| keys.chain(&proposal.include).cloned().collect())
+    (is_whole && proposal.keys.iter().all(is_plain)).then(|| keys.cloned().collect())
 }
 
 fn row(database: &str, proposal: Proposal) -> Option<(Object, ProposalRow)> {

@@ -100,7 +100,7 @@ pub(super) fn per_call(value: i64, statement: &Statement) -> f64 {
 
 /// The related statement whose rows best explain the look-ups: they come about once per row it
 /// returned (within a factor of two), from a table that a foreign key joins with this one. That they are as many
-/// says less where it was seldom called: a mean errs by the square root of the number it is of.
+/// says less where it was seldom called: twice the standard error of a mean is doubt as well.
 #[allow(clippy::cast_precision_loss, reason = "counters")]
 fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>> {
     let calls = child.counters.calls as f64;
@@ -111,8 +111,7 @@ fn parent<'a>(child: &Statement, related: &[&'a Statement]) -> Option<Parent<'a>
         .map(|other| (calls / other.counters.rows as f64, *other))
         .filter(|(ratio, _)| (0.5..=2.0).contains(ratio))
         .min_by(|(near, one), (far, other)| {
-            let doubt =
-                |ratio: &f64, of: &Statement| ratio.ln().abs() + (of.counters.calls.max(1) as f64).sqrt().recip();
+            let doubt = |ratio: &f64, of: &Statement| ratio.ln().abs() + 2.0 / (of.counters.calls.max(1) as f64).sqrt();
             doubt(near, one).total_cmp(&doubt(far, other)).then_with(|| one.fingerprint.cmp(&other.fingerprint))
         })
         .map(|(_, statement)| Parent { statement, calls_per_call: calls / statement.counters.calls.max(1) as f64 })
@@ -350,9 +349,12 @@ mod tests {
         assert_eq!((found.statement.fingerprint.as_str(), found.calls_per_call), ("list", 25.0));
         assert!(parent(&child, &[&rare, &foreign]).is_none());
         // Rows, for each call and in all, of a list that was called so often: no number of calls alone decides.
-        for (calls, rows, other_calls, other_rows, is_first) in
-            [(1, 1250, 50, 1300, false), (8, 1250, 12, 2400, true), (9, 1250, 10, 1250, false)]
-        {
+        for (calls, rows, other_calls, other_rows, is_first) in [
+            (1, 1250, 50, 1300, false),
+            (8, 1250, 12, 2400, true),
+            (9, 1250, 10, 1250, false),
+            (9, 1250, 1000, 1900, false),
+        ] {
             let (one, other) = (statement("a", "web", calls, rows), statement("b", "web", other_calls, other_rows));
             let found = parent(&child, &[&other, &one]).expect("a parent").statement.fingerprint.clone();
             assert_eq!(found == "a", is_first, "{calls} {other_calls}");

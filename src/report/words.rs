@@ -187,9 +187,11 @@ pub(super) fn for_each(of: usize, text: &str) -> String {
 
 /// What other rules say of the same need.
 pub(super) fn also<'a>(verdict: &'a Verdict, finding: &Finding) -> impl Iterator<Item = String> + use<'a> {
+    // What wants no index tells of none, and needs no search through all findings.
+    let told = (!finding.wanted_columns.is_empty()).then(|| verdict.told_elsewhere());
     let own = finding.fingerprint();
     let is_told_here = move |other: &&Finding| other.told_by.as_ref().is_some_and(|teller| teller.fingerprint == own);
-    verdict.told_elsewhere().filter(is_told_here).map(|other| format!("{}, too: {}", other.rule, other.message))
+    told.into_iter().flatten().filter(is_told_here).map(|other| format!("{}, too: {}", other.rule, other.message))
 }
 
 /// Message, what other rules say of it, statement and fix, each on a line of its own.

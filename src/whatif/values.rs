@@ -89,7 +89,7 @@ impl Values {
         let pairs = bounded_twice(parameters);
         let mut values = vec![None; usize::try_from(*params).ok()?];
         let mut summed = BTreeSet::new();
-        let mut listed: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut listed: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for parameter in parameters {
             let at = usize::try_from(parameter.number - 1).ok()?;
             // Of a sum only the first is like the column; an interval never is.
@@ -99,7 +99,7 @@ impl Values {
             };
             let like_column: Vec<&Meeting> = parameter.meetings.iter().filter(is_like_column).collect();
             let is_array = parameter.type_name.as_deref().is_some_and(|name| name.ends_with("[]"));
-            let place = |meeting: &Meeting| listed.get(meeting.column.as_str()).copied().unwrap_or(0);
+            let place = |meeting: &Meeting| listed.get(&of(meeting)).copied().unwrap_or(0);
             let value = like_column.iter().find_map(|meeting| {
                 let known = self.known(meeting, tables)?;
                 if is_array && meeting.comparison == Comparison::In {
@@ -109,8 +109,8 @@ impl Values {
                 }
             });
             // The next of a list is another value.
-            let members = like_column.iter().filter(|meeting| meeting.comparison == Comparison::In);
-            members.for_each(|meeting| *listed.entry(&meeting.column).or_default() += 1);
+            let members = like_column.iter().filter(|meeting| meeting.comparison == Comparison::In && !is_array);
+            members.for_each(|meeting| *listed.entry(of(meeting)).or_default() += 1);
             let is_rest = like_column.is_empty();
             let neutral = || neutral(parameter, sql, is_rest);
             *values.get_mut(at)? = Some(value.or_else(|| limit(parameter.number, sql, rows)).or_else(neutral)?);
@@ -125,6 +125,11 @@ impl Values {
         })?;
         self.0.get(&(table.clone(), meeting.column.clone()))
     }
+}
+
+/// Relation and column.
+fn of(meeting: &Meeting) -> (&str, &str) {
+    (&meeting.relation.name, &meeting.column)
 }
 
 /// Columns that are bounded on both sides.
@@ -161,10 +166,12 @@ impl Known {
         }
     }
 
-    /// An array of different values, as many as the planner takes one for whose length it does not know.
+    /// An array of different values, as many as the planner takes one for whose length it does not know, but not of most
+    /// that there are.
     fn array(&self, pick: Pick) -> Option<String> {
         let one = self.one(pick)?;
-        let values: BTreeSet<String> = (0..ARRAY).filter_map(|place| self.beside(one.clone(), place)).collect();
+        let length = ARRAY.min(self.all().count().div_ceil(2));
+        let values: BTreeSet<String> = (0..length).filter_map(|place| self.beside(one.clone(), place)).collect();
         let quoted = values.iter().map(|value| format!("\"{}\"", value.replace('\\', r"\\").replace('"', "\\\"")));
         Some(format!("{{{}}}", quoted.collect::<Vec<_>>().join(",")))
     }
@@ -192,11 +199,18 @@ impl Known {
         }
     }
 
-    /// The value so many places from this one.
+    /// All that are known, the most common first.
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.common.iter().chain(&self.bounds).flatten()
+    }
+
+    /// The value so many places from this one: those behind it, which are rarer, and then those before it, the most common
+    /// last.
     fn beside(&self, value: String, places: usize) -> Option<String> {
-        let all: Vec<&String> = self.common.iter().chain(&self.bounds).flatten().collect();
+        let all: Vec<&String> = self.all().collect();
         let Some(at) = all.iter().position(|other| **other == value) else { return Some(value) };
-        all.get((at + places) % all.len()).copied().cloned()
+        let near: Vec<&String> = all[at..].iter().chain(all[..at].iter().rev()).copied().collect();
+        near.get(places % near.len()).map(|value| (*value).clone())
     }
 
     /// A value that is neither among the rarest nor the most common: where the common ones are most of the rows, that
@@ -242,7 +256,6 @@ fn neutral(parameter: &Parameter, sql: &str, is_rest: bool) -> Option<String> {
         "text" | "varchar" | "bpchar" | "name" => "a",
         "date" | "timestamp" | "timestamptz" => "2000-01-01",
         "uuid" => "00000000-0000-0000-0000-000000000000",
-        "json" | "jsonb" => "{}",
         _ => return None,
     };
     Some(value.to_owned())
@@ -320,7 +333,8 @@ mod tests {
         };
         assert_eq!(typical("state in ($1, $2, $3)", 3), ["on", "off", "\"x"]);
         assert_eq!(typical("state = $1 or state = $2", 2), ["on", "on"]);
-        assert_eq!(typical("state = any ($1)", 1), [r#"{"\"x","off","on"}"#]);
+        assert_eq!(typical("state in ($1, $2) and state in ($3)", 3), ["on", "off", "\"x"]);
+        assert_eq!(typical("state = any ($1)", 1), [r#"{"off","on"}"#], "not the whole table");
         assert_eq!(typical("state = $1 and md5($2) = other", 2), ["on", "1"], "of no known type");
     }
 
@@ -347,6 +361,8 @@ mod tests {
         assert_eq!(skewed.one(Pick::Rare).as_deref(), Some("rare"));
         assert_eq!(wide.one(Pick::Rare).as_deref(), Some("3"));
         assert_eq!(wide.one(Pick::Common).as_deref(), Some("often"));
+        let near: Vec<String> = (0..3).filter_map(|place| skewed.beside("less".to_owned(), place)).collect();
+        assert_eq!(near, ["less", "rare", "common"], "the most common last");
         assert_eq!(wide.at(0.0).as_deref(), Some("1"));
         assert_eq!(wide.at(1.0).as_deref(), Some("5"));
     }

@@ -4,7 +4,7 @@ use super::formats::rendered;
 use super::{settings, shop, verdict_of};
 use pgassay::audit::Settings;
 use pgassay::compare::Baseline;
-use pgassay::model::finding::{Severity, Waived};
+use pgassay::model::finding::{Severity, Teller, Waived};
 use pgassay::model::verdict::{FailOn, Verdict};
 use pgassay::report::Format;
 use serde_json::Value;
@@ -51,6 +51,25 @@ fn one_more_is_new_and_gates() {
     let now = compared(&before, today());
     assert!(!new(&now).is_empty());
     assert_eq!(now.exit_code(), 0, "new, and below the gate");
+}
+
+#[test]
+fn what_is_new_is_told_by_itself_where_what_tells_it_was_known() {
+    let told = |mut verdict: Verdict| {
+        let teller = &verdict.findings[1];
+        let (rule, object, fingerprint) = (teller.rule.clone(), teller.object.path(), teller.fingerprint());
+        verdict.findings[0].told_by = Some(Teller { rule, object, fingerprint });
+        verdict
+    };
+    let mut before = today();
+    before.findings.remove(0);
+    let now = compared(&before, told(today()));
+    assert_eq!((now.findings[0].told_by.is_none(), now.new_count(), now.exit_code()), (true, Some(1), 1));
+    let now = compared(&today(), told(today()));
+    assert!(now.findings[0].told_by.is_some(), "both were known");
+    before.findings.remove(0);
+    let now = compared(&before, told(today()));
+    assert!(now.findings[0].told_by.is_some(), "both are new");
 }
 
 #[test]

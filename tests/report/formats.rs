@@ -94,6 +94,9 @@ fn what_another_finding_tells_is_told_there_and_stays_in_json() {
     let [teller, other] = [open[0], open[1]].map(|at| verdict.findings[at].clone());
     verdict.findings[open[1]].told_by =
         Some(Teller { rule: teller.rule.clone(), object: teller.object.path(), fingerprint: teller.fingerprint() });
+    for at in [open[0], open[1]] {
+        verdict.findings[at].wanted_columns = vec!["id".to_owned()];
+    }
     let also = format!("{}, too: ", other.rule);
     for format in [Format::Table, Format::Markdown, Format::Html, Format::Sarif, Format::Github, Format::Gitlab] {
         let report = rendered(&verdict, format);

@@ -95,10 +95,13 @@ fn cast_key(snapshot: &Snapshot, table: &Name, key: &Key) -> Option<String> {
     let leads = |index: &&Index| {
         (&index.schema, &index.table) == (&table.schema, &table.name)
             && index.is_valid
+            && index.method == "btree"
             && index.predicate.is_none()
             && index.key_columns.first() == Some(&name)
     };
-    let serving = snapshot.indexes.iter().find(leads).map_or_else(
+    // Of several a key is the one that stays.
+    let best = snapshot.indexes.iter().filter(leads).min_by_key(|index| !index.is_unique);
+    let serving = best.map_or_else(
         || "a smaller index on the column itself serves them then, in the place of this one".to_owned(),
         |index| format!("{}.{} serves them then, and this one is not needed", index.schema, index.name),
     );
