@@ -160,9 +160,6 @@ impl Baseline {
 /// What is new is told by itself, where what would tell it was known already: a gate on what is new would miss it.
 fn tell_what_is_new(verdict: &mut Verdict) {
     let all = || verdict.findings.iter().chain(&verdict.hidden);
-    if all().all(|finding| finding.told_by.is_none()) {
-        return;
-    }
     let known: HashSet<String> = all().filter(|finding| finding.new == Some(false)).map(Finding::fingerprint).collect();
     for finding in verdict.findings.iter_mut().chain(&mut verdict.hidden) {
         let is_by_known = finding.told_by.as_ref().is_some_and(|teller| known.contains(&teller.fingerprint));
